@@ -9,6 +9,9 @@
 # `npm start`, goes on: the server then starts and refuses evaluations until a sandbox works.
 set -eu
 
+# Where to look for what is installed; the tests of this script point it at a made-up machine.
+root=${ASSAY_SETUP_ROOT:-}
+
 with_languages=no
 with_tests=no
 for option in "$@"; do
@@ -25,8 +28,13 @@ done
 # Only where packages install: a shim on PATH (pyenv, asdf, rustup) is out of reach for the sandbox's own user.
 installed() {
   case "$1" in
-    /*) [ -e "$1" ] ;;
-    *) [ -x "/usr/bin/$1" ] || [ -x "/usr/sbin/$1" ] || [ -x "/bin/$1" ] || [ -x "/usr/local/bin/$1" ] ;;
+    /*) [ -e "$root$1" ] ;;
+    *)
+      for folder in /usr/bin /usr/sbin /bin /usr/local/bin; do
+        [ -x "$root$folder/$1" ] && return 0
+      done
+      return 1
+      ;;
   esac
 }
 
@@ -88,7 +96,7 @@ apt_get() {
 
 # The timeout above covers the lock of dpkg; the lock of the package index makes apt-get fail at once.
 index_is_locked() {
-  inode=$(stat -c %i /var/lib/apt/lists/lock 2>/dev/null) && grep -q ":$inode " /proc/locks
+  inode=$(stat -c %i "$root/var/lib/apt/lists/lock" 2>/dev/null) && grep -q ":$inode " /proc/locks
 }
 
 update_index() {
@@ -101,10 +109,19 @@ update_index() {
   apt_get update
 }
 
+have_index() {
+  for list in "$root"/var/lib/apt/lists/*Packages*; do
+    [ -e "$list" ] && return 0
+  done
+  return 1
+}
+
 install_missing() {
-  # Unquoted: one word per package.
-  apt_get install -y --no-install-recommends $missing && return 0
-  echo 'setup-system: the package index may be missing or out of date: updating it and trying once more.'
+  # $missing is unquoted: one word per package.
+  if have_index; then
+    apt_get install -y --no-install-recommends $missing && return 0
+    echo 'setup-system: the package index may be out of date: updating it and trying once more.'
+  fi
   update_index && apt_get install -y --no-install-recommends $missing
 }
 
