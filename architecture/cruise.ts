@@ -8,7 +8,7 @@ const DEPCRUISE = fileURLToPath(
 );
 
 /** One refused import. `from` and `to` are paths from the cruised root. */
-export type Violation = { rule: string; comment: string; from: string; to: string };
+type Violation = { rule: string; comment: string; from: string; to: string };
 
 /** What a cruise saw: how many modules, and which of their imports the layers refuse. */
 export type Cruise = { modules: number; violations: Violation[] };

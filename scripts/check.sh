@@ -22,3 +22,4 @@ step 'types' tsc -b
 step 'layers' node scripts/check-layers.ts
 step 'dead code' knip
 step 'generated files' node scripts/generate.mjs --check
+step 'measures' node scripts/measure-sources.ts
