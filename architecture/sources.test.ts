@@ -18,7 +18,7 @@ const sources = sourceFiles();
 const tests = sources.filter(({ path }) => /\.test\.tsx?$/.test(path));
 
 test('the sources are found', () => {
-  expect(sources.length).toBeGreaterThan(30);
+  expect(sources.length).toBeGreaterThan(100);
   expect(tests.length).toBeGreaterThan(5);
 });
 

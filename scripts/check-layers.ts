@@ -5,7 +5,7 @@ import { cruise } from '../architecture/cruise.ts';
  * A cruise that resolves nothing reports no violations. The floor is what tells a clean tree from a blind tool
  * (TypeScript without its JavaScript API, an exclude that swallows sources). Raise it as the tree grows.
  */
-const FEWEST_MODULES = 40;
+const FEWEST_MODULES = 150;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { modules, violations } = await cruise(root, ['packages', 'acceptance']);
