@@ -17,7 +17,8 @@ const SQLITE_BUSY = 5;
 export async function lockDataDirectory(directory: DataDirectory): Promise<Disposable> {
   const lock = await openLock(directory);
   try {
-    lock.exec('begin exclusive');
+    // The journal would be a second file, and nothing is ever written.
+    lock.exec('pragma journal_mode = memory; begin exclusive');
     // Whoever may read the file may lock it: keep everybody else from keeping us out.
     await chmod(directory.lock, 0o600);
     await writeFile(directory.owner, `${process.pid}\n`, { mode: 0o600 });
