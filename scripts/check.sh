@@ -2,14 +2,13 @@
 # The checks that need no running product, quickest first. Stops at the first that fails.
 set -eu
 cd "$(dirname "$0")/.."
-PATH="$PWD/node_modules/.bin:$PATH"
 
 step() {
   name=$1
   shift
   echo "── $name"
   began=$(date +%s)
-  if ! "$@"; then
+  if ! sh scripts/with-node.sh "$@"; then
     echo "── $name failed: $*" >&2
     exit 1
   fi
