@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { route } from '../route.ts';
+
+export const LoginRequest = z
+  .strictObject({ email: z.string().trim().min(3).max(254), password: z.string().min(1).max(1024) })
+  .meta({ id: 'LoginRequest' });
+export const RefreshRequest = z.strictObject({ refresh_token: z.string().min(1).max(200) }).meta({ id: 'RefreshRequest' });
+export const TokenAnswer = z
+  .object({
+    access_token: z.string(),
+    token_type: z.literal('Bearer'),
+    expires_in: z.int(),
+    refresh_token: z.string(),
+  })
+  .meta({ id: 'TokenPair' });
+
+/** Errors of the `builds` surface (evc-platform). */
+export const BuildsError = z
+  .object({
+    error: z.object({
+      code: z.string(),
+      message: z.string(),
+      details: z.array(z.object({ field: z.string(), constraint: z.string() })).optional(),
+    }),
+  })
+  .meta({ id: 'BuildsError' });
+
+/** The `builds` surface, as far as it is served: signing in. */
+export const buildsRoutes = {
+  login: route({
+    surface: 'builds',
+    method: 'POST',
+    path: '/api/v1/auth/login',
+    operation: 'identity.login.create',
+    summary: 'Sign in with e-mail and password',
+    body: LoginRequest,
+    answers: { 200: { description: 'An access token for 15 minutes and a refresh token.', schema: TokenAnswer } },
+    isPublic: true,
+  }),
+  refresh: route({
+    surface: 'builds',
+    method: 'POST',
+    path: '/api/v1/auth/refresh',
+    operation: 'identity.login.refresh',
+    summary: 'Trade a refresh token for a new pair',
+    body: RefreshRequest,
+    answers: { 200: { description: 'A new pair; the old refresh token is spent.', schema: TokenAnswer } },
+    isPublic: true,
+  }),
+  logout: route({
+    surface: 'builds',
+    method: 'POST',
+    path: '/api/v1/auth/logout',
+    operation: 'identity.login.end',
+    summary: 'Sign out',
+    body: RefreshRequest,
+    answers: { 204: { description: 'The login has ended.' } },
+    isPublic: true,
+  }),
+  me: route({
+    surface: 'builds',
+    method: 'GET',
+    path: '/api/v1/auth/me',
+    operation: 'identity.principal.get',
+    summary: 'Who is signed in',
+    answers: {
+      200: {
+        description: 'The caller.',
+        schema: z
+          .object({ user: z.object({ id: z.string(), organization_id: z.string().nullable(), role: z.string().nullable() }) })
+          .meta({ id: 'SignedIn' }),
+      },
+    },
+  }),
+};

@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { route } from '../route.ts';
+import { ApiKey, NewApiKey } from './api-key.ts';
+import { enveloped } from './envelope.ts';
+
+const Identified = z.object({ id: z.string().max(64) });
+
+export const Principal = z
+  .object({
+    id: z.string(),
+    kind: z.enum(['user', 'api_key', 'system', 'anonymous']),
+    organization_id: z.string().nullable(),
+    role: z.string().nullable(),
+    scopes: z.array(z.string()),
+    posture: z.string(),
+  })
+  .meta({ id: 'Principal' });
+
+export const EventsQuery = z.object({
+  after: z.string().max(50).optional().meta({ description: 'Replay what came after this event id.' }),
+  types: z.string().max(1000).optional().meta({ description: 'Event types, comma-separated; `evaluation.*` is a family.' }),
+  subjects: z.string().max(1000).optional().meta({ description: 'Ids of the things that events are about, comma-separated.' }),
+});
+
+/** Fabric's event on the stream. */
+export const StreamEvent = z
+  .object({
+    id: z.string(),
+    type: z.string(),
+    subject: z.string(),
+    organization_id: z.string(),
+    occurred_at: z.iso.datetime(),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'Event' });
+export type StreamEvent = z.infer<typeof StreamEvent>;
+
+/** The `control` surface, as far as it is served. */
+export const controlRoutes = {
+  me: route({
+    surface: 'control',
+    method: 'GET',
+    path: '/v1/me',
+    operation: 'identity.principal.get',
+    summary: 'Current principal',
+    answers: { 200: { description: 'The principal.', schema: enveloped(z.object({ principal: Principal })) } },
+  }),
+  createApiKey: route({
+    surface: 'control',
+    method: 'POST',
+    path: '/v1/api-keys',
+    operation: 'identity.api_key.create',
+    summary: 'Create an API key (returns the raw key once)',
+    body: NewApiKey,
+    answers: {
+      201: {
+        description: 'The key. `raw_key` is shown here and never again.',
+        schema: enveloped(z.object({ api_key: ApiKey, raw_key: z.string() })),
+      },
+    },
+  }),
+  listApiKeys: route({
+    surface: 'control',
+    method: 'GET',
+    path: '/v1/api-keys',
+    operation: 'identity.api_key.list',
+    summary: 'List API keys',
+    query: z.object({
+      limit: z.coerce.number().int().min(1).max(200).default(50),
+      cursor: z.string().max(500).optional(),
+    }),
+    answers: { 200: { description: 'A page, newest first.', schema: enveloped(z.object({ api_keys: z.array(ApiKey) })) } },
+  }),
+  getApiKey: route({
+    surface: 'control',
+    method: 'GET',
+    path: '/v1/api-keys/{id}',
+    operation: 'identity.api_key.get',
+    summary: 'Get key metadata',
+    params: Identified,
+    answers: { 200: { description: 'The key, without its secret.', schema: enveloped(z.object({ api_key: ApiKey })) } },
+  }),
+  revokeApiKey: route({
+    surface: 'control',
+    method: 'DELETE',
+    path: '/v1/api-keys/{id}',
+    operation: 'identity.api_key.revoke',
+    summary: 'Revoke a key at once',
+    params: Identified,
+    answers: { 200: { description: 'The revoked key.', schema: enveloped(z.object({ api_key: ApiKey })) } },
+  }),
+  downloadAsset: route({
+    surface: 'control',
+    method: 'GET',
+    path: '/v1/assets/{id}',
+    operation: 'assets.asset.download',
+    summary: 'Download an asset',
+    params: Identified,
+    answers: { 200: { description: 'The content, as an attachment.', otherMedia: ['application/octet-stream'] } },
+  }),
+  streamEvents: route({
+    surface: 'control',
+    method: 'GET',
+    path: '/v1/events/stream',
+    operation: 'events.stream.follow',
+    summary: 'All events (SSE)',
+    query: EventsQuery,
+    answers: { 200: { description: 'Events as server-sent events; resume with `Last-Event-ID`.', otherMedia: ['text/event-stream'] } },
+    streams: true,
+  }),
+};

@@ -1,0 +1,35 @@
+import { buildsRoutes } from './builds/routes.ts';
+import { controlRoutes } from './control/routes.ts';
+import { evaluationRoutes } from './evaluations/routes.ts';
+import { opsRoutes } from './ops/routes.ts';
+import type { Route } from './route.ts';
+
+export { BuildsError, buildsRoutes, LoginRequest, RefreshRequest, TokenAnswer } from './builds/routes.ts';
+export { ApiKey, NewApiKey } from './control/api-key.ts';
+export { ControlError } from './control/envelope.ts';
+export { controlRoutes, EventsQuery, Principal, StreamEvent } from './control/routes.ts';
+export {
+  EvaluationRecord,
+  EvaluationRequest,
+  EvaluationStatus,
+  ListAnswer,
+  LogsAnswer,
+  MAX_BATCH,
+  SocketMessage,
+  StatusAnswer,
+  SubmitAnswer,
+} from './evaluations/evaluation.ts';
+export { EvaluationsError } from './evaluations/platform.ts';
+export { evaluationRoutes } from './evaluations/routes.ts';
+export { EXIT_CODES } from './exit-codes.ts';
+export { openApiDocument } from './openapi.ts';
+export { opsRoutes, type ReadyAnswer } from './ops/routes.ts';
+export type { Answer, Route, SurfaceName } from './route.ts';
+
+/** Every HTTP route that Assay serves. */
+export const allRoutes: readonly Route[] = [
+  ...Object.values(opsRoutes),
+  ...Object.values(controlRoutes),
+  ...Object.values(buildsRoutes),
+  ...Object.values(evaluationRoutes),
+];

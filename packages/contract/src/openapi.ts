@@ -1,0 +1,162 @@
+import { z } from 'zod';
+import { BuildsError } from './builds/routes.ts';
+import { ControlError } from './control/envelope.ts';
+import { EvaluationsError } from './evaluations/platform.ts';
+import type { Answer, Route, SurfaceName } from './route.ts';
+
+type JsonObject = { [key: string]: unknown };
+
+const ERRORS: Record<SurfaceName, z.ZodType | null> = {
+  evaluations: EvaluationsError,
+  control: ControlError,
+  builds: BuildsError,
+  ops: null,
+};
+
+const TAGS: Record<SurfaceName, string> = {
+  ops: 'Health, metrics and this document.',
+  control: 'Organizations, keys, assets and events (`/v1`).',
+  builds: 'Sign-in (`/api/v1`).',
+  evaluations: 'Running untrusted code (`/api`).',
+};
+
+/** Headers that every answer of a governed route carries. */
+const HEADERS: JsonObject = {
+  'X-Request-Id': { schema: { type: 'string' }, description: 'Names this request in logs and the audit log.' },
+  'X-RateLimit-Limit': { schema: { type: 'integer' }, description: 'Requests allowed in the window.' },
+  'X-RateLimit-Remaining': { schema: { type: 'integer' }, description: 'Requests left in the window.' },
+  'X-RateLimit-Reset': { schema: { type: 'integer' }, description: 'When the window ends, epoch seconds.' },
+};
+
+/** Makes the OpenAPI 3.1 document of the given routes. */
+export function openApiDocument(routes: readonly Route[], about: { title: string; version: string; description: string }): JsonObject {
+  const schemas: JsonObject = {};
+  const paths: { [path: string]: JsonObject } = {};
+  for (const declared of routes) {
+    const path = paths[declared.path] ?? {};
+    path[declared.method.toLowerCase()] = describe(declared, schemas);
+    paths[declared.path] = path;
+  }
+  const used = [...new Set(routes.map(({ surface }) => surface))];
+  return {
+    openapi: '3.1.0',
+    info: { ...about, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    servers: [{ url: '/' }],
+    tags: used.map((surface) => ({ name: surface, description: TAGS[surface] })),
+    paths,
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: 'An access token or an API key.' },
+        apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+        apiKeyQuery: { type: 'apiKey', in: 'query', name: 'api_key', description: 'Only on event streams.' },
+      },
+      schemas: Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => a.localeCompare(b))),
+    },
+  };
+}
+
+function describe(declared: Route, schemas: JsonObject): JsonObject {
+  const answers = Object.entries(declared.answers).map(([status, answer]) => [status, describeAnswer(answer, declared, schemas)]);
+  const parameters = [
+    ...parametersOf(declared.params, 'path', schemas),
+    ...parametersOf(declared.query, 'query', schemas),
+  ];
+  return {
+    operationId: operationId(declared),
+    tags: [declared.surface],
+    summary: declared.summary,
+    security: declared.isPublic
+      ? [{}]
+      : [{ bearer: [] }, { apiKey: [] }, ...(declared.streams ? [{ apiKeyQuery: [] }] : [])],
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(declared.body
+      ? { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(declared.body, 'input', schemas) } } } }
+      : {}),
+    responses: { ...Object.fromEntries(answers), ...errorAnswers(declared, schemas) },
+  };
+}
+
+/** `POST /api/eval/{eval_id}/kill` becomes `postApiEvalKill`. */
+const operationId = ({ method, path }: Route): string =>
+  method.toLowerCase() +
+  path
+    .split(/[/.{}_-]+/)
+    .filter((word) => word !== '' && word !== 'id' && word !== 'eval_id')
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('') +
+  (path.endsWith('}') ? 'ById' : '');
+
+function describeAnswer(answer: Answer, { surface }: Route, schemas: JsonObject): JsonObject {
+  const json = answer.schema ? { 'application/json': { schema: schemaOf(answer.schema, 'output', schemas) } } : {};
+  const others = (answer.otherMedia ?? []).map((media) => [media, { schema: { type: 'string' } }]);
+  const content = { ...json, ...Object.fromEntries(others) };
+  return {
+    description: answer.description,
+    ...(surface === 'ops' ? {} : { headers: HEADERS }),
+    ...(Object.keys(content).length > 0 ? { content } : {}),
+  };
+}
+
+/** Refusals that any route of a surface can answer. */
+function errorAnswers({ surface, isPublic, params, body }: Route, schemas: JsonObject): JsonObject {
+  const error = ERRORS[surface];
+  if (error === null) return { '4XX': { description: 'The request was refused.' } };
+  const content = { 'application/json': { schema: schemaOf(error, 'output', schemas) } };
+  const refusal = (description: string): JsonObject => ({ description, headers: HEADERS, content });
+  return {
+    ...(body || params ? { 400: refusal('The request is not valid; the message says what to change.') } : {}),
+    ...(isPublic && !body ? {} : { 401: refusal('The credential is missing or not valid.') }),
+    ...(isPublic ? {} : { 403: refusal('The credential does not allow this.') }),
+    ...(params ? { 404: refusal('There is no such thing, or it is not yours.') } : {}),
+    429: refusal('Rate limit exceeded; `Retry-After` says when to come back.'),
+    503: refusal('The service cannot do this right now; `Retry-After` says when to come back.'),
+  };
+}
+
+function parametersOf(of: z.ZodObject | undefined, place: 'path' | 'query', schemas: JsonObject): JsonObject[] {
+  if (!of) return [];
+  const { properties = {}, required = [] } = schemaOf(of, 'input', schemas) as { properties?: JsonObject; required?: string[] };
+  return Object.entries(properties).map(([name, schema]) => {
+    const { description, ...rest } = withoutCoercion(of, name, schema as JsonObject);
+    return {
+      name,
+      in: place,
+      required: place === 'path' || required.includes(name),
+      ...(description === undefined ? {} : { description }),
+      schema: rest,
+    };
+  });
+}
+
+/** A coerced number takes any text on the way in; callers are told the number that it must be. */
+function withoutCoercion(of: z.ZodObject, name: string, schema: JsonObject): JsonObject {
+  if (schema['type'] !== undefined || schema['$ref'] !== undefined) return schema;
+  const output = z.toJSONSchema(of, { io: 'output', unrepresentable: 'any' }) as { properties?: { [name: string]: JsonObject } };
+  return { ...output.properties?.[name], ...schema };
+}
+
+/** A schema as JSON Schema, its named parts moved to the document's components. */
+function schemaOf(schema: z.ZodType, io: 'input' | 'output', schemas: JsonObject): JsonObject {
+  const { $schema, $defs, id, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as JsonObject & {
+    $defs?: { [name: string]: JsonObject };
+  };
+  for (const [name, definition] of Object.entries($defs ?? {})) schemas[name] = withReferences(withoutId(definition));
+  const whole = withReferences(rest) as JsonObject;
+  if (typeof id !== 'string') return whole;
+  schemas[id] = whole;
+  return { $ref: `#/components/schemas/${id}` };
+}
+
+const withoutId = ({ id: _id, ...rest }: JsonObject): JsonObject => rest;
+
+function withReferences(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withReferences);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) =>
+      key === '$ref' && typeof item === 'string'
+        ? [key, item.replace('#/$defs/', '#/components/schemas/')]
+        : [key, withReferences(item)],
+    ),
+  );
+}

@@ -1,0 +1,36 @@
+import type { z } from 'zod';
+
+/** The wire formats that Assay serves over HTTP; each has its own envelope and errors. */
+export type SurfaceName = 'evaluations' | 'control' | 'builds' | 'ops';
+
+export type Answer = {
+  description: string;
+  /** Absent: no body, or one that is not JSON. */
+  schema?: z.ZodType;
+  /** Other representations of the same answer, by media type. */
+  otherMedia?: readonly string[];
+};
+
+/** One route: what comes in, what goes out, and the operation that does it. */
+export type Route = {
+  surface: SurfaceName;
+  method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  /** As OpenAPI writes it: `/api/eval/{eval_id}/logs`. */
+  path: string;
+  /** Name of the server's operation; null for routes that run none. */
+  operation: string | null;
+  summary: string;
+  /** Path parameters; each is a string on the wire. */
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: z.ZodType;
+  /** Statuses besides the errors that every route of the surface can answer. */
+  answers: Readonly<Record<number, Answer>>;
+  /** Works without a credential. */
+  isPublic?: boolean;
+  /** Also answers as a stream, so the key may come as `?api_key=`. */
+  streams?: boolean;
+};
+
+/** Declares a route, keeping the types of its schemas. */
+export const route = <const Declared extends Route>(declared: Declared): Declared => declared;

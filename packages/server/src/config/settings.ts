@@ -1,0 +1,254 @@
+import { Sensitive } from '../kernel/sensitive.ts';
+
+/** One setting: where it can be said, what it defaults to, how it is read. */
+export type Setting<Value> = {
+  /** Name on the command line, `--http-port`, and in `assay.toml`, `http.port`. */
+  flag: string;
+  toml: string;
+  env: string;
+  /** As text, for the reference; what is used when nobody says otherwise. */
+  fallback: string;
+  help: string;
+  isSecret?: boolean;
+  /** @throws Error with the rest of a sentence that starts with the setting's name */
+  read(text: string): Value;
+};
+
+const text = (value: string): string => value;
+const optional = (value: string): string | null => (value === '' ? null : value);
+const secret = (value: string): Sensitive<string> | null => (value === '' ? null : new Sensitive(value));
+
+const integer =
+  (min: number, max: number) =>
+  (value: string): number => {
+    const number = Number(value);
+    if (!/^\d+$/.test(value) || number < min || number > max) throw new Error(`must be a whole number from ${min} to ${max}`);
+    return number;
+  };
+
+const oneOf =
+  <const Choice extends string>(...choices: Choice[]) =>
+  (value: string): Choice => {
+    const found = choices.find((choice) => choice === value);
+    if (found === undefined) throw new Error(`must be one of: ${choices.join(', ')}`);
+    return found;
+  };
+
+const flagValue = (value: string): boolean => {
+  if (['on', 'true', '1', 'yes'].includes(value)) return true;
+  if (['off', 'false', '0', 'no'].includes(value)) return false;
+  throw new Error('must be on or off');
+};
+
+export const ROLES = ['api', 'worker', 'runner'] as const;
+export type Role = (typeof ROLES)[number];
+
+const roles = (value: string): ReadonlySet<Role> => {
+  const named = value.split(',').map((name) => name.trim());
+  if (named.includes('all')) return new Set(ROLES);
+  return new Set(named.map((name) => oneOf(...ROLES)(name)));
+};
+
+const list = (value: string): string[] =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+
+const setting = <Value>(declared: Setting<Value>): Setting<Value> => declared;
+
+/** Every setting there is. The reference in the docs is made from this. */
+export const SETTINGS = {
+  role: setting({
+    flag: 'role',
+    toml: 'role',
+    env: 'ASSAY_ROLE',
+    fallback: 'all',
+    help: 'What this process does: all, or a list of api, worker, runner.',
+    read: roles,
+  }),
+  host: setting({
+    flag: 'host',
+    toml: 'http.host',
+    env: 'ASSAY_HOST',
+    fallback: '127.0.0.1',
+    help: 'Address to listen on.',
+    read: text,
+  }),
+  httpPort: setting({
+    flag: 'http-port',
+    toml: 'http.port',
+    env: 'ASSAY_HTTP_PORT',
+    fallback: '3001',
+    help: 'Port of all HTTP surfaces; 0 takes a free one.',
+    read: integer(0, 65_535),
+  }),
+  trustedProxies: setting({
+    flag: 'trusted-proxies',
+    toml: 'http.trusted_proxies',
+    env: 'ASSAY_TRUSTED_PROXIES',
+    fallback: '',
+    help: 'Addresses or networks whose X-Forwarded-For is believed, separated by commas.',
+    read: list,
+  }),
+  dataDir: setting({
+    flag: 'data-dir',
+    toml: 'data_dir',
+    env: 'ASSAY_DATA_DIR',
+    fallback: './.assay',
+    help: 'Where everything that lives on disk is kept.',
+    read: text,
+  }),
+  databaseUrl: setting({
+    flag: 'database-url',
+    toml: 'database.url',
+    env: 'DATABASE_URL',
+    fallback: '',
+    help: 'PostgreSQL to use; without it Assay starts its own in the data directory.',
+    isSecret: true,
+    read: secret,
+  }),
+  databaseConnections: setting({
+    flag: 'database-connections',
+    toml: 'database.connections',
+    env: 'ASSAY_DATABASE_CONNECTIONS',
+    fallback: '16',
+    help: 'Most connections that this process holds for requests.',
+    read: integer(2, 500),
+  }),
+  migrate: setting({
+    flag: 'migrate',
+    toml: 'database.migrate',
+    env: 'ASSAY_MIGRATE',
+    fallback: 'on',
+    help: 'Bring the database up to this release at start; off: refuse to serve while it is behind.',
+    read: flagValue,
+  }),
+  masterKeyFile: setting({
+    flag: 'master-key-file',
+    toml: 'master_key_file',
+    env: 'ASSAY_MASTER_KEY_FILE',
+    fallback: '',
+    help: 'File of the master key; master.key in the data directory when left out.',
+    read: optional,
+  }),
+  bootstrapApiKey: setting({
+    flag: 'bootstrap-api-key',
+    toml: 'bootstrap.api_key',
+    env: 'ASSAY_BOOTSTRAP_API_KEY',
+    fallback: '',
+    help: 'On first start, the first full-access key, instead of a made-up one.',
+    isSecret: true,
+    read: secret,
+  }),
+  bootstrapOwnerEmail: setting({
+    flag: 'bootstrap-owner-email',
+    toml: 'bootstrap.owner_email',
+    env: 'ASSAY_BOOTSTRAP_OWNER_EMAIL',
+    fallback: 'owner@localhost',
+    help: 'On first start, the e-mail address of the owner.',
+    read: text,
+  }),
+  bootstrapOwnerPassword: setting({
+    flag: 'bootstrap-owner-password',
+    toml: 'bootstrap.owner_password',
+    env: 'ASSAY_BOOTSTRAP_OWNER_PASSWORD',
+    fallback: '',
+    help: "On first start, the owner's password, instead of a made-up one.",
+    isSecret: true,
+    read: secret,
+  }),
+  rateLimits: setting({
+    flag: 'rate-limits',
+    toml: 'rate_limits',
+    env: 'ASSAY_RATE_LIMITS',
+    fallback: 'on',
+    help: 'Off only for benchmarks and tests.',
+    read: flagValue,
+  }),
+  runnerToken: setting({
+    flag: 'runner-token',
+    toml: 'runners.token',
+    env: 'ASSAY_RUNNER_TOKEN',
+    fallback: '',
+    help: 'Secret that runners on other machines present; made up and kept in the data directory when left out.',
+    isSecret: true,
+    read: secret,
+  }),
+  runnerSlots: setting({
+    flag: 'runner-slots',
+    toml: 'runners.slots',
+    env: 'ASSAY_RUNNER_SLOTS',
+    fallback: '0',
+    help: 'Programs that the built-in runner runs at once; 0: as many as there are cores.',
+    read: integer(0, 512),
+  }),
+  runnerEngines: setting({
+    flag: 'runner-engines',
+    toml: 'runners.engines',
+    env: 'ASSAY_RUNNER_ENGINES',
+    fallback: '',
+    help: 'Isolation engines that the built-in runner may offer; the safe defaults when left out.',
+    read: list,
+  }),
+  queueSeconds: setting({
+    flag: 'evaluation-queue-seconds',
+    toml: 'evaluations.queue_seconds',
+    env: 'ASSAY_EVALUATION_QUEUE_SECONDS',
+    fallback: '3600',
+    help: 'Longest that an evaluation waits for a slot before it fails, seconds.',
+    read: integer(1, 604_800),
+  }),
+  evaluationRetentionDays: setting({
+    flag: 'evaluation-retention-days',
+    toml: 'evaluations.retention_days',
+    env: 'ASSAY_EVALUATION_RETENTION_DAYS',
+    fallback: '90',
+    help: 'Days that an evaluation is kept after its end.',
+    read: integer(1, 36_500),
+  }),
+  eventRetentionDays: setting({
+    flag: 'event-retention-days',
+    toml: 'events.retention_days',
+    env: 'ASSAY_EVENT_RETENTION_DAYS',
+    fallback: '30',
+    help: 'Days that events can be replayed.',
+    read: integer(1, 36_500),
+  }),
+  stopSeconds: setting({
+    flag: 'stop-seconds',
+    toml: 'stop_seconds',
+    env: 'ASSAY_STOP_SECONDS',
+    fallback: '10',
+    help: 'How long a stop waits for running work before it is handed back, seconds.',
+    read: integer(0, 3_600),
+  }),
+  logLevel: setting({
+    flag: 'log-level',
+    toml: 'log.level',
+    env: 'ASSAY_LOG_LEVEL',
+    fallback: 'info',
+    help: 'error, warn, info or debug.',
+    read: oneOf('error', 'warn', 'info', 'debug'),
+  }),
+  logFormat: setting({
+    flag: 'log-format',
+    toml: 'log.format',
+    env: 'ASSAY_LOG_FORMAT',
+    fallback: 'auto',
+    help: 'json, pretty, or auto: pretty on a terminal.',
+    read: oneOf('auto', 'json', 'pretty'),
+  }),
+  otlpEndpoint: setting({
+    flag: 'otlp-endpoint',
+    toml: 'telemetry.otlp_endpoint',
+    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    fallback: '',
+    help: 'OpenTelemetry collector (OTLP over HTTP) that traces go to; none when left out.',
+    read: optional,
+  }),
+} as const;
+
+export type Settings = typeof SETTINGS;
+export type SettingName = keyof Settings;
+export type Values = { readonly [Name in SettingName]: ReturnType<Settings[Name]['read']> };

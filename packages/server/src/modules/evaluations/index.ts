@@ -1,0 +1,20 @@
+/**
+ * Evaluations run untrusted code: submitted, queued, dispatched to a runner under a lease, recorded with output and
+ * isolation receipt.
+ * Tables: evaluations, evaluation_output.
+ * Invariants: every accepted evaluation ends in exactly one terminal state; a report counts only under the lease's
+ * current fence; terminal is terminal; code never runs without an engine that passed its self-attack.
+ */
+export { Dispatcher } from './dispatcher.ts';
+export { Endings } from './endings.ts';
+export { evaluationErrors } from './errors.ts';
+export { deleteEvaluationsOlderThan, Janitor } from './janitor.ts';
+export {
+  type Evaluation,
+  type EvaluationRequest,
+  type EvaluationState,
+  EVALUATION_STATES,
+  isTerminal,
+} from './model.ts';
+export { evaluationOperations, type SubmitOutcome } from './operations.ts';
+export { type OutputChunk } from './output.ts';

@@ -1,0 +1,63 @@
+import type { Tx } from '../../platform/db/index.ts';
+import { addAsset, type Blobs } from '../assets/index.ts';
+import type { RunReport } from '../runners/index.ts';
+import { INLINE_OUTPUT_BYTES, type ResultFile, stateAfter } from './model.ts';
+import { outputText } from './output-text.ts';
+import type { Ending } from './store-leases.ts';
+
+/** What is stored outside the row: content that is on disk already, and the row that will refer to it. */
+type Stored = { digest: string; sizeBytes: number; mediaType: string; filename: string };
+
+/** An ending that is complete but for the ids of its assets, which are made in the transaction. */
+export type Settlement = { refer(tx: Tx, orgId: string): Ending };
+
+/**
+ * Prepares the end of a run: decodes the output, and stores what does not fit the row (long or binary output, files)
+ * before any transaction opens.
+ */
+export async function settle(blobs: Blobs, id: string, report: RunReport, output: { stdout: Buffer; stderr: Buffer }, hasPieces: boolean): Promise<Settlement> {
+  const stdout = outputText(output.stdout, INLINE_OUTPUT_BYTES);
+  const stderr = outputText(output.stderr, INLINE_OUTPUT_BYTES);
+  const keep = async (bytes: Buffer, filename: string): Promise<Stored> => ({
+    ...(await blobs.put(bytes)),
+    mediaType: 'application/octet-stream',
+    filename,
+  });
+  const whole = async (text: typeof stdout, bytes: Buffer, name: string): Promise<Stored | null> =>
+    text.isCut || text.isLossy ? keep(bytes, `${id}.${name}`) : null;
+  const [outputFile, errorFile, ...files] = await Promise.all([
+    whole(stdout, output.stdout, 'stdout'),
+    whole(stderr, output.stderr, 'stderr'),
+    ...report.files.map(({ path, content }) => keep(content, path)),
+  ]);
+  return {
+    refer(tx, orgId) {
+      const refer = (stored: Stored | null | undefined): string | null => (stored ? addAsset(tx, { orgId, ...stored }) : null);
+      const kept: ResultFile[] = report.files.map((file, index) => ({
+        path: file.path,
+        size: file.content.length,
+        asset_id: String(refer(files[index])),
+      }));
+      return {
+        state: stateAfter(report.reason),
+        reason: report.reason,
+        message: report.message,
+        exitCode: report.exitCode,
+        signal: report.signal,
+        output: stdout.text,
+        error: stderr.text,
+        outputTruncated: report.outputTruncated || stdout.isCut || stderr.isCut,
+        outputAssetId: refer(outputFile),
+        errorAssetId: refer(errorFile),
+        files: [...kept, ...report.filesSkipped.map(({ path, reason: skipped }) => ({ path, skipped }))],
+        runtimeMs: report.runtimeMs,
+        compileMs: report.compileMs,
+        cpuMs: report.cpuMs,
+        memoryPeakMb: report.memoryPeakMb,
+        receipt: report.receipt,
+        isDeadLetter: report.reason === 'setup_failed',
+        hasPieces,
+      };
+    },
+  };
+}

@@ -1,0 +1,11 @@
+/**
+ * Events are what happened, told to whoever may see it: an outbox written with each act, and streams that replay it
+ * and then follow.
+ * Table: events. Invariants: an event is visible if and only if its act was committed; a stream neither skips nor
+ * repeats one, in the order (xid, id), also across a reconnect to another process.
+ */
+export { eventErrors } from './errors.ts';
+export { EventFeed, type Subscription } from './feed.ts';
+export { type EventFilter, type StreamedEvent, START } from './model.ts';
+export { eventOperations } from './operations.ts';
+export { deleteEventsOlderThan, insertEvent } from './store.ts';

@@ -1,0 +1,37 @@
+import type { NewEvent } from '../../platform/operation.ts';
+
+/*
+ * position   where an event stands in the stream, `<transaction id>-<row id>`: grows from event to event, and is the
+ *            SSE `id`. Row ids alone do not do: they are given out before the commit, so they become visible out of
+ *            order, and a reader that remembered the highest one would skip events.
+ * subject    the id of the thing an event is about
+ */
+
+export type Position = { xid: bigint; id: bigint };
+export type StreamedEvent = NewEvent & { orgId: string; position: string; occurredAt: Date };
+
+/** Which events a stream wants. Empty lists want everything. */
+export type EventFilter = { types: readonly string[]; subjects: readonly string[] };
+
+/** Before the first event. */
+export const START = '0-0';
+
+/** Reads a position as `Last-Event-ID` or `?after=` carry it; null when it is not one. */
+export function parsePosition(text: string): Position | null {
+  const match = /^(\d{1,20})-(\d{1,19})$/.exec(text);
+  return match?.[1] && match[2] ? { xid: BigInt(match[1]), id: BigInt(match[2]) } : null;
+}
+
+export const formatPosition = ({ xid, id }: Position): string => `${xid}-${id}`;
+
+export const isAfter = (a: Position, b: Position): boolean => (a.xid === b.xid ? a.id > b.id : a.xid > b.xid);
+
+/** Whether an event is wanted: by exact type, or by a family `evaluation.*`. */
+export function matches(filter: EventFilter, event: Pick<StreamedEvent, 'type' | 'subject'>): boolean {
+  const typeFits = ({ type }: { type: string }, wanted: string): boolean =>
+    wanted.endsWith('.*') ? type.startsWith(wanted.slice(0, -1)) : type === wanted;
+  return (
+    (filter.types.length === 0 || filter.types.some((wanted) => typeFits(event, wanted))) &&
+    (filter.subjects.length === 0 || filter.subjects.includes(event.subject))
+  );
+}

@@ -1,0 +1,14 @@
+/**
+ * Identity knows who calls: API keys, password sign-in, access and refresh tokens, and the first start.
+ * Tables: api_keys, refresh_tokens, signing_keys. Invariants: no secret is stored in a form that can be used; a key's
+ * scopes are always within its creator's; a revoked or expired credential stops working at once.
+ */
+export { Authenticator, type Credential } from './authenticator.ts';
+export { type Bootstrap, bootstrap } from './bootstrap.ts';
+export { credentialErrors, loginErrors } from './errors.ts';
+export type { ApiKey } from './keys/model.ts';
+export { keyOperations } from './keys/operations.ts';
+export { loginOperations, type TokenPair } from './login/operations.ts';
+export { deleteExpiredTokens } from './login/store.ts';
+export { type AccessTokens, loadAccessTokens } from './tokens/access-tokens.ts';
+export { whoAmI } from './who-am-i.ts';

@@ -1,0 +1,8 @@
+/**
+ * Tenancy owns organizations, the people in them and billing posture.
+ * Tables: organizations, users, memberships.
+ * Invariants: an organization has at least one owner; an e-mail address names one person.
+ */
+export { tenancyConstraints } from './errors.ts';
+export type { Membership, Organization, User } from './model.ts';
+export { findMemberships, findUserByEmail, findUserById, insertFirstOrganization, isEmpty, lockFirstStart } from './store.ts';

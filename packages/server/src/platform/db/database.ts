@@ -1,0 +1,101 @@
+import pg from 'pg';
+import { columnTypes } from './column-types.ts';
+import { type ConstraintErrors, fromSqlError } from './sql-errors.ts';
+import { StatementHandle, Transaction, type Tx, type TxScope } from './transaction.ts';
+
+/** Where PostgreSQL is, as the driver wants it. */
+export type DatabaseAddress = { connectionString: string } | {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+};
+
+export type DatabaseOptions = {
+  address: DatabaseAddress;
+  /** Role that every connection takes on: `assay_app` sees one organization at a time, `assay_system` all. */
+  role: string | null;
+  maxConnections: number;
+  applicationName: string;
+  constraints: ConstraintErrors;
+  onConnectionError: (error: Error) => void;
+  /** Longest a statement may run, milliseconds: past it a caller has long gone, and it holds locks. */
+  statementTimeoutMs: number;
+};
+
+/** A pool of connections in one role. */
+export class Database implements AsyncDisposable {
+  readonly #pool: pg.Pool;
+  readonly #constraints: ConstraintErrors;
+
+  constructor(options: DatabaseOptions) {
+    this.#constraints = options.constraints;
+    this.#pool = new pg.Pool({
+      ...options.address,
+      max: options.maxConnections,
+      application_name: options.applicationName,
+      types: columnTypes,
+      statement_timeout: options.statementTimeoutMs,
+      idle_in_transaction_session_timeout: options.statementTimeoutMs,
+      connectionTimeoutMillis: 5_000,
+      idleTimeoutMillis: 30_000,
+      ...(options.role === null ? {} : { options: `-c role=${options.role}` }),
+    });
+    this.#pool.on('error', options.onConnectionError);
+  }
+
+  /**
+   * Runs `work` in a transaction and commits it, or rolls it back when it throws.
+   * @throws AppError `unavailable` when the database can't be reached, what a named constraint stands for when it
+   *   was violated, and whatever `work` threw
+   */
+  async transaction<Result>(scope: TxScope, work: (tx: Tx) => Promise<Result>): Promise<Result> {
+    const client = await this.#connect();
+    const tx = new Transaction(client, scope);
+    let broken = false;
+    try {
+      const result = await work(tx);
+      await tx.commit();
+      tx.runEffects();
+      return result;
+    } catch (thrown) {
+      if (tx.abandon()) broken = await client.query('rollback').then(
+        () => false,
+        () => true,
+      );
+      throw fromSqlError(thrown, this.#constraints);
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  /** Runs `work` with a handle whose statements stand alone, each committed by itself. */
+  async statements<Result>(scope: TxScope, work: (tx: Tx) => Promise<Result>): Promise<Result> {
+    const handle = new StatementHandle(() => this.#connect(), scope);
+    try {
+      return await work(handle);
+    } catch (thrown) {
+      throw fromSqlError(thrown, this.#constraints);
+    } finally {
+      handle.end();
+    }
+  }
+
+  /** Connections in use, idle, and callers waiting for one. */
+  get load(): { total: number; idle: number; waiting: number } {
+    return { total: this.#pool.totalCount, idle: this.#pool.idleCount, waiting: this.#pool.waitingCount };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool.end();
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      throw fromSqlError(error, this.#constraints);
+    }
+  }
+}

@@ -1,0 +1,6 @@
+export { Database, type DatabaseAddress, type DatabaseOptions } from './database.ts';
+export { type Migration, type MigrationState, migrate, migrationState, readMigrations } from './migrations.ts';
+export { dumpSchema } from './schema-dump.ts';
+export type { ConstraintErrors } from './sql-errors.ts';
+export { type SqlValue, type Statement, statement } from './statement.ts';
+export type { Tx, TxScope } from './transaction.ts';

@@ -1,0 +1,48 @@
+import { AppError } from '../../kernel/errors.ts';
+
+type DatabaseFault = { code: string; constraint?: string; message: string };
+
+const isDatabaseFault = (thrown: unknown): thrown is DatabaseFault =>
+  thrown instanceof Error && typeof (thrown as { code?: unknown }).code === 'string';
+
+/** SQLSTATE classes and codes that mean "the server can't serve now, the statement was fine" (PostgreSQL, appendix A). */
+const UNAVAILABLE = /^(08|53|57P0[1-4]|40001|40P01|55P03|25006|ECONN|EPIPE|ENOENT|ETIMEDOUT)/;
+const CONNECTION_LOST =
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|Query read timeout)/;
+
+/** Refusals by constraint name: a store registers what a violation of its own constraint means. */
+export type ConstraintErrors = Readonly<Record<string, () => AppError>>;
+
+/**
+ * Turns what the driver threw into the one vocabulary of errors.
+ * Unknown faults pass through unchanged: they are bugs, and the surface reports them as internal.
+ */
+export function fromSqlError(thrown: unknown, constraints: ConstraintErrors): unknown {
+  if (thrown instanceof Error && CONNECTION_LOST.test(thrown.message)) return databaseUnavailable(thrown);
+  if (!isDatabaseFault(thrown)) return thrown;
+  const known = thrown.constraint === undefined ? undefined : constraints[thrown.constraint];
+  if (known) return known();
+  if (UNAVAILABLE.test(thrown.code)) return databaseUnavailable(thrown);
+  if (thrown.code === '57014') {
+    return new AppError(
+      'deadline',
+      'database.deadline',
+      'The database took too long for this request. Ask for less, or try again later.',
+      {
+        cause: thrown,
+      },
+    );
+  }
+  return thrown;
+}
+
+const databaseUnavailable = (cause: unknown): AppError =>
+  new AppError(
+    'unavailable',
+    'database.unavailable',
+    'The database cannot be reached right now. Nothing was changed; try again shortly.',
+    {
+      retryAfterMs: 1_000,
+      cause,
+    },
+  );

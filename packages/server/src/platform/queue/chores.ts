@@ -1,0 +1,42 @@
+import { type Runner, run, type TaskList } from 'graphile-worker';
+import pg from 'pg';
+import type { DatabaseAddress } from '../db/index.ts';
+import type { Log } from '../log.ts';
+
+/** A background task that nobody waits for: retention, sweeps, mail. */
+export type Chore = {
+  name: string;
+  /** When it runs by itself, in cron syntax (UTC). */
+  schedule: string;
+  run(): Promise<void>;
+};
+
+/**
+ * Runs chores by graphile-worker: each fires once per tick over all processes, is retried when it fails, and
+ * survives a crash.
+ */
+export async function startChores(
+  address: DatabaseAddress,
+  chores: readonly Chore[],
+  log: Log,
+): Promise<AsyncDisposable> {
+  const pool = new pg.Pool({ ...address, max: 3, application_name: 'assay-chores' });
+  pool.on('error', (error) => log.warn({ err: error }, 'a connection for chores was lost'));
+  const taskList: TaskList = Object.fromEntries(chores.map((chore) => [chore.name, async () => chore.run()]));
+  const runner: Runner = await run({
+    pgPool: pool,
+    taskList,
+    crontab: chores.map((chore) => `${chore.schedule} ${chore.name} ?max=5`).join('\n'),
+    concurrency: 1,
+    pollInterval: 5_000,
+    noHandleSignals: true,
+    logger: quietLogger(log),
+  });
+  runner.promise.catch((error) => log.error({ err: error }, 'chores stopped; restart this process'));
+  return {
+    async [Symbol.asyncDispose]() {
+      await runner.stop();
+      await pool.end();
+    },
+  };
+}

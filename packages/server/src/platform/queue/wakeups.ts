@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import type { DatabaseAddress } from '../db/index.ts';
+import type { Log } from '../log.ts';
+
+/*
+ * "There may be something new": signals between processes, without data.
+ *
+ * Inside this process a signal is a function call. To the others goes one NOTIFY for all topics raised within 5 ms,
+ * from a connection of its own and never inside a transaction that does work: a notifying commit takes a
+ * database-wide lock over its fsync (architecture.md section 4: 2,800 against 9,600 commits/s). A lost signal costs
+ * one slow poll, so every listener also polls.
+ */
+
+const CHANNEL = 'assay_wake';
+const COALESCE_MS = 5;
+const RECONNECT_MS = 500;
+const MAX_PAYLOAD_BYTES = 7_900;
+
+type Listener = (argument: string) => void;
+
+export class Wakeups implements AsyncDisposable {
+  readonly #address: DatabaseAddress;
+  readonly #log: Log;
+  readonly #self = randomUUID().slice(0, 8);
+  readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #dirty = new Set<string>();
+  #client: pg.Client | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #retry: NodeJS.Timeout | null = null;
+  #sending = false;
+  #stopped = false;
+
+  constructor(address: DatabaseAddress, log: Log) {
+    this.#address = address;
+    this.#log = log.child({ subsystem: 'wakeups' });
+  }
+
+  /** Connects; from then on it keeps itself connected. */
+  async start(): Promise<void> {
+    await this.#connect();
+  }
+
+  /** Whether signals of other processes arrive right now. Caches that depend on them must not be trusted while false. */
+  get connected(): boolean {
+    return this.#client !== null;
+  }
+
+  /** Calls `listener` when `topic` is raised here or elsewhere, and after every gap in which a signal may have been lost. */
+  on(topic: string, listener: Listener): () => void {
+    const listeners = this.#listeners.get(topic) ?? new Set();
+    this.#listeners.set(topic, listeners.add(listener));
+    return () => listeners.delete(listener);
+  }
+
+  /** Raises a topic: listeners here at once, other processes within a few milliseconds. */
+  raise(topic: string, argument = ''): void {
+    this.#deliver(topic, argument);
+    this.#dirty.add(argument === '' ? topic : `${topic}=${argument}`);
+    this.#timer ??= setTimeout(() => void this.#flush(), COALESCE_MS);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    if (this.#timer) clearTimeout(this.#timer);
+    if (this.#retry) clearTimeout(this.#retry);
+    const client = this.#client;
+    this.#client = null;
+    await client?.end().catch(() => {});
+  }
+
+  #deliver(topic: string, argument: string): void {
+    for (const listener of this.#listeners.get(topic) ?? []) listener(argument);
+  }
+
+  async #flush(): Promise<void> {
+    this.#timer = null;
+    if (!this.#client || this.#sending || this.#dirty.size === 0) return;
+    const raised = [...this.#dirty].join('\n');
+    this.#dirty.clear();
+    // Too much to say in one notification: an empty list means "anything may have changed".
+    const payload = raised.length > MAX_PAYLOAD_BYTES ? '' : raised;
+    this.#sending = true;
+    try {
+      await this.#client.query({
+        name: 'wake',
+        text: 'select pg_notify($1, $2)',
+        values: [CHANNEL, `${this.#self}\n${payload}`],
+      });
+    } catch {
+      // The connection is going; what was raised meanwhile is covered by the gap after the reconnect and by polls.
+    }
+    this.#sending = false;
+    if (this.#dirty.size > 0 && !this.#stopped) this.#timer ??= setTimeout(() => void this.#flush(), COALESCE_MS);
+  }
+
+  async #connect(): Promise<void> {
+    const client = new pg.Client({ ...this.#address, application_name: 'assay-wakeups', keepAlive: true });
+    client.on('error', () => this.#lost(client));
+    client.on('end', () => this.#lost(client));
+    client.on('notification', ({ payload }) => this.#receive(payload ?? ''));
+    await client.connect();
+    await client.query(`listen ${CHANNEL}`);
+    if (this.#stopped) return void client.end();
+    this.#client = client;
+    this.#deliverAll();
+  }
+
+  #receive(payload: string): void {
+    const [sender, ...topics] = payload.split('\n');
+    if (sender === this.#self) return;
+    if (topics.length === 1 && topics[0] === '') return this.#deliverAll();
+    for (const raised of topics) {
+      const split = raised.indexOf('=');
+      if (split < 0) this.#deliver(raised, '');
+      else this.#deliver(raised.slice(0, split), raised.slice(split + 1));
+    }
+  }
+
+  #deliverAll(): void {
+    for (const topic of this.#listeners.keys()) this.#deliver(topic, '');
+  }
+
+  #lost(client: pg.Client): void {
+    if (this.#stopped || this.#retry || (this.#client !== null && this.#client !== client)) return;
+    this.#client = null;
+    this.#log.warn('signals from other processes are interrupted; polling until the database is back');
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      this.#connect().catch(() => this.#lost(client));
+    }, RECONNECT_MS);
+  }
+}

@@ -1,0 +1,63 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** The counters of one process, in the Prometheus text format at `/metrics`. Labels are of low cardinality only. */
+export type Metrics = {
+  registry: Registry;
+  operations: Histogram<'operation' | 'outcome'>;
+  requests: Counter<'surface' | 'method' | 'status'>;
+  refusalsUnaudited: Counter<string>;
+  evaluations: Counter<'outcome' | 'engine'>;
+  queueWait: Histogram<string>;
+  runners: Gauge<string>;
+  slots: Gauge<'state'>;
+  streams: Gauge<'kind'>;
+};
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    operations: new Histogram({
+      name: 'assay_operation_seconds',
+      help: 'Time of an operation from authorization to commit, by outcome: ok or the kind of refusal.',
+      labelNames: ['operation', 'outcome'],
+      buckets: SECONDS,
+      registers,
+    }),
+    requests: new Counter({
+      name: 'assay_http_requests_total',
+      help: 'HTTP requests answered.',
+      labelNames: ['surface', 'method', 'status'],
+      registers,
+    }),
+    refusalsUnaudited: new Counter({
+      name: 'assay_refusals_unaudited_total',
+      help: 'Refusals beyond the bounded rate at which refusals are audited.',
+      registers,
+    }),
+    evaluations: new Counter({
+      name: 'assay_evaluations_total',
+      help: 'Evaluations that ended, by reason and engine.',
+      labelNames: ['outcome', 'engine'],
+      registers,
+    }),
+    queueWait: new Histogram({
+      name: 'assay_evaluation_queue_seconds',
+      help: 'Time from submission to the start of a run.',
+      buckets: SECONDS,
+      registers,
+    }),
+    runners: new Gauge({ name: 'assay_runners_connected', help: 'Runners connected to this process.', registers }),
+    slots: new Gauge({
+      name: 'assay_runner_slots',
+      help: 'Slots of the runners connected to this process.',
+      labelNames: ['state'],
+      registers,
+    }),
+    streams: new Gauge({ name: 'assay_event_streams', help: 'Open event streams.', labelNames: ['kind'], registers }),
+  };
+}

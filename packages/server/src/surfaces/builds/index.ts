@@ -1,0 +1,40 @@
+import { buildsRoutes as routes } from '@assay/contract';
+import type { FastifyInstance } from 'fastify';
+import { loginErrors, type loginOperations, type TokenPair, type whoAmI } from '../../modules/identity/index.ts';
+import type { HttpKit } from '../http/kit.ts';
+import { Surface } from '../http/surface.ts';
+import { renderError } from './render-error.ts';
+
+export type BuildsSurface = { kit: HttpKit; operations: ReturnType<typeof loginOperations> & { whoAmI: typeof whoAmI } };
+
+/** evc-platform's API, as far as it is served: signing in. */
+export function registerBuilds(scope: FastifyInstance, { kit, operations: of }: BuildsSurface): Surface {
+  const surface = new Surface(scope, { name: 'builds', renderError, rate: 'control', kit });
+  const run = kit.operator.run.bind(kit.operator);
+
+  surface.serve(routes.login, async ({ body }, call) => encodePair(await run(of.login, call, body)));
+
+  surface.serve(routes.refresh, async ({ body }, call) => {
+    const pair = await run(of.refresh, call, { refreshToken: body.refresh_token });
+    if (pair === null) throw loginErrors.refresh_invalid('The refresh token is not valid: unknown, used before, expired or signed out. Sign in again.');
+    return encodePair(pair);
+  });
+
+  surface.serve(routes.logout, async ({ body }, call) => {
+    await run(of.logout, call, { refreshToken: body.refresh_token });
+    return undefined;
+  });
+
+  surface.serve(routes.me, async (_decoded, call) => {
+    const { id, orgId, role } = await run(of.whoAmI, call, undefined);
+    return { user: { id, organization_id: orgId, role } };
+  });
+  return surface;
+}
+
+const encodePair = (pair: TokenPair) => ({
+  access_token: pair.accessToken,
+  token_type: 'Bearer',
+  expires_in: pair.expiresInSeconds,
+  refresh_token: pair.refreshToken,
+});

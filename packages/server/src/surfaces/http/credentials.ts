@@ -1,0 +1,46 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { type Credential, credentialErrors } from '../../modules/identity/index.ts';
+
+/** Where in a request credentials may be; `queryKey` only where the route streams. */
+export type CredentialSource = { headers: IncomingHttpHeaders; queryKey: string | null };
+
+const MISPLACED = 'An access token in a query string ends up in logs and histories. Send it as `Authorization: Bearer`.';
+
+/**
+ * Finds the one credential of a request; null when there is none.
+ * @throws AppError for two different credentials, for a token in a query string, and for schemes that we do not know
+ */
+export function findCredential({ headers, queryKey }: CredentialSource): Credential | null {
+  const found = [fromAuthorization(headers.authorization), fromKeyHeader(headers['x-api-key']), fromQuery(queryKey)];
+  const present = found.filter((credential) => credential !== null);
+  const [first] = present;
+  if (present.some(({ value }) => value !== first?.value)) {
+    throw credentialErrors.ambiguous('The request carries two different credentials. Send one.');
+  }
+  return first ?? null;
+}
+
+function fromAuthorization(header: string | undefined): Credential | null {
+  if (header === undefined) return null;
+  const [scheme, value, ...rest] = header.trim().split(/\s+/);
+  if (scheme?.toLowerCase() !== 'bearer' || value === undefined || rest.length > 0) {
+    throw credentialErrors.invalid('The Authorization header must be `Bearer <access token or API key>`.');
+  }
+  return byPrefix(value);
+}
+
+function fromKeyHeader(header: string | string[] | undefined): Credential | null {
+  if (header === undefined) return null;
+  if (Array.isArray(header)) throw credentialErrors.ambiguous('The request carries two X-API-Key headers. Send one.');
+  if (!header.startsWith('sk_')) throw credentialErrors.invalid('X-API-Key must hold an API key (`sk_…`).');
+  return { kind: 'api_key', value: header };
+}
+
+function fromQuery(key: string | null): Credential | null {
+  if (key === null) return null;
+  if (!key.startsWith('sk_')) throw credentialErrors.misplaced(MISPLACED);
+  return { kind: 'api_key', value: key };
+}
+
+const byPrefix = (value: string): Credential =>
+  value.startsWith('sk_') ? { kind: 'api_key', value } : { kind: 'access_token', value };

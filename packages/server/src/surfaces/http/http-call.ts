@@ -1,0 +1,78 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AppError } from '../../kernel/errors.ts';
+import { ANONYMOUS, type Principal } from '../../kernel/principal.ts';
+import type { Call, RateState } from '../../platform/operation.ts';
+import { type TraceContext, traceContext } from '../../platform/telemetry/trace-context.ts';
+
+const SANE_REQUEST_ID = /^[\w.:@/+=-]{1,128}$/;
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+/** The id of a request: the caller's `X-Request-Id` if it is sane, else a new one. */
+export function requestId(header: string | string[] | undefined): string {
+  return typeof header === 'string' && SANE_REQUEST_ID.test(header) ? header : randomUUID();
+}
+
+/** A call as HTTP makes it. The abort signal is made when somebody asks for it. */
+export class HttpCall implements Call {
+  readonly requestId: string;
+  readonly trace: TraceContext;
+  readonly via: Call['via'];
+  readonly address: string | null;
+  readonly notes: { rate: RateState | null; replayed: boolean } = { rate: null, replayed: false };
+  principal: Principal = ANONYMOUS;
+  idempotency: Call['idempotency'] = null;
+  readonly #onGone: (listener: () => void) => void;
+  #signal: AbortSignal | null = null;
+
+  constructor(of: {
+    headers: FastifyRequest['headers'];
+    address: string | null;
+    via: Call['via'];
+    onGone(listener: () => void): void;
+  }) {
+    const traceparent = of.headers['traceparent'];
+    this.requestId = requestId(of.headers['x-request-id']);
+    this.trace = traceContext(typeof traceparent === 'string' ? traceparent : undefined);
+    this.via = of.via;
+    this.address = of.address;
+    this.#onGone = of.onGone;
+  }
+
+  get traceId(): string {
+    return this.trace.traceId;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#signal) {
+      const controller = new AbortController();
+      this.#onGone(() => controller.abort());
+      this.#signal = controller.signal;
+    }
+    return this.#signal;
+  }
+}
+
+export function callOf(request: FastifyRequest, reply: FastifyReply): HttpCall {
+  return new HttpCall({
+    headers: request.headers,
+    address: request.ip,
+    via: 'http',
+    onGone: (listener) => void reply.raw.once('close', listener),
+  });
+}
+
+/**
+ * Reads `Idempotency-Key` for an unsafe method; what it is bound to is the body as it was understood.
+ * @throws AppError `invalid` when the key has an impossible form
+ */
+export function idempotencyOf(request: FastifyRequest, input: unknown): Call['idempotency'] {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined || request.method === 'GET') return null;
+  if (typeof key !== 'string' || !IDEMPOTENCY_KEY.test(key)) {
+    throw new AppError('invalid', 'idempotency.key_invalid', 'Idempotency-Key must be 1 to 255 visible ASCII characters, sent once.', {
+      faults: [{ field: 'Idempotency-Key', constraint: 'format', message: '1 to 255 visible ASCII characters.' }],
+    });
+  }
+  return { key, inputHash: createHash('sha256').update(JSON.stringify([request.url, input]) ?? '').digest() };
+}

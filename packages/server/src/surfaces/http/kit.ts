@@ -1,0 +1,18 @@
+import type { AppError } from '../../kernel/errors.ts';
+import type { Authenticator } from '../../modules/identity/index.ts';
+import type { Log } from '../../platform/log.ts';
+import type { Call, Operator, RateState } from '../../platform/operation.ts';
+import type { Metrics } from '../../platform/telemetry/metrics.ts';
+
+/** What every HTTP surface stands on. */
+export type HttpKit = {
+  operator: Operator;
+  authenticator: Authenticator;
+  /** How a caller stands with a rate limit, taking nothing; null when limits are off. */
+  peekRate(rate: string, call: Call): RateState | null;
+  metrics: Metrics;
+  log: Log;
+};
+
+/** How a surface shows a refusal. The kit adds the headers. */
+export type RenderError = (error: AppError, call: Call, path: string) => { status: number; body: unknown };

@@ -1,0 +1,126 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { toAppError } from '../../kernel/errors.ts';
+import type { Call } from '../../platform/operation.ts';
+import { findCredential } from './credentials.ts';
+import { HttpCall } from './http-call.ts';
+import type { HttpKit } from './kit.ts';
+
+export type SocketContext = { call: Call; query: URLSearchParams };
+/** Serves one open socket; ends when it is done with it. */
+export type SocketHandler = (socket: WebSocket, context: SocketContext) => Promise<void>;
+
+/** Frames that callers send are small control messages. */
+const MAX_FRAME_BYTES = 64 * 1024;
+/** Bytes that may wait for a client that does not read, before it is cut; it resumes by id. */
+const MAX_UNREAD_BYTES = 1 << 20;
+const PING_MS = 15_000;
+const CLOSE_MS = 2_000;
+
+const STATUS_TEXT: Record<number, string> = { 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 429: 'Too Many Requests', 503: 'Service Unavailable' };
+
+/** WebSocket end points on the server's own port, by path. */
+export class Sockets implements AsyncDisposable {
+  readonly #kit: HttpKit;
+  readonly #handlers = new Map<string, SocketHandler>();
+  readonly #server = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES });
+
+  constructor(kit: HttpKit) {
+    this.#kit = kit;
+  }
+
+  serve(path: string, handler: SocketHandler): void {
+    this.#handlers.set(path, handler);
+  }
+
+  /** Takes over upgrade requests of an HTTP server. `claimed` paths are somebody else's. */
+  attach(server: Server, claimed: ReadonlySet<string>): void {
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      const url = new URL(request.url ?? '/', 'http://localhost');
+      if (claimed.has(url.pathname)) return;
+      socket.on('error', () => socket.destroy());
+      void this.#upgrade(request, socket, head, url);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#server.clients) client.close(1001, 'The server is stopping. Connect again.');
+    this.#server.close();
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, url: URL): Promise<void> {
+    const handler = this.#handlers.get(url.pathname);
+    if (!handler) return refuse(socket, 404, { error: 'Not found', detail: 'There is no WebSocket here.', status_code: 404 });
+    try {
+      const call = new HttpCall({
+        headers: request.headers,
+        address: request.socket.remoteAddress ?? null,
+        via: 'websocket',
+        onGone: (listener) => void socket.once('close', listener),
+      });
+      const credential = findCredential({ headers: request.headers, queryKey: url.searchParams.get('api_key') });
+      if (credential) call.principal = await this.#kit.authenticator.authenticate(credential);
+      if (call.principal.kind === 'anonymous') return refuse(socket, 401, UNAUTHENTICATED);
+      this.#server.handleUpgrade(request, socket, head, (client) => void this.#run(client, handler, { call, query: url.searchParams }));
+    } catch (thrown) {
+      const refusal = toAppError(thrown);
+      const status = { unauthenticated: 401, invalid: 400, unavailable: 503 }[refusal.kind as string] ?? 400;
+      refuse(socket, status, { error: STATUS_TEXT[status], detail: refusal.message, status_code: status });
+    }
+  }
+
+  async #run(client: WebSocket, handler: SocketHandler, context: SocketContext): Promise<void> {
+    const stopWatching = watch(client);
+    try {
+      await handler(client, context);
+    } catch (thrown) {
+      const refusal = toAppError(thrown);
+      if (refusal.kind === 'internal') this.#kit.log.error({ err: thrown }, 'a socket failed on our side');
+      client.close(refusal.kind === 'unavailable' ? 1013 : 1008, refusal.message.slice(0, 120));
+    } finally {
+      stopWatching();
+    }
+  }
+}
+
+/** Pings, and cuts a client that neither answers nor reads. */
+function watch(client: WebSocket): () => void {
+  let isAlive = true;
+  client.on('pong', () => {
+    isAlive = true;
+  });
+  client.on('error', () => client.terminate());
+  const timer = setInterval(() => {
+    if (!isAlive) return client.terminate();
+    isAlive = false;
+    client.ping();
+  }, PING_MS);
+  return () => clearInterval(timer);
+}
+
+/** Sends a JSON message; false when the client reads too slowly and was cut. */
+export function sendJson(client: WebSocket, message: unknown): boolean {
+  if (client.readyState !== client.OPEN) return false;
+  if (client.bufferedAmount > MAX_UNREAD_BYTES) {
+    client.close(1013, 'Read too slowly. Connect again with ?after= and the last id you saw.');
+    // A client that reads nothing never answers the close.
+    setTimeout(() => client.terminate(), CLOSE_MS).unref();
+    return false;
+  }
+  client.send(JSON.stringify(message));
+  return true;
+}
+
+const UNAUTHENTICATED = {
+  error: 'Unauthorized',
+  detail: 'Send `Authorization: Bearer <token or key>`, `X-API-Key`, or `?api_key=` with an API key.',
+  status_code: 401,
+};
+
+function refuse(socket: Duplex, status: number, body: unknown): void {
+  const text = JSON.stringify(body);
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? 'Error'}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
+  );
+}

@@ -1,0 +1,60 @@
+import type { FastifyReply } from 'fastify';
+import { SECURITY_HEADERS } from './headers.ts';
+
+const HEARTBEAT_MS = 15_000;
+/** A consumer that leaves this much unread for longer than STALL_MS is cut; it resumes by id. */
+const STALL_MS = 30_000;
+
+export type SseFrame = { id: string; event: string; data: unknown };
+
+/**
+ * Sends frames as server-sent events (WHATWG HTML, section 9.2) until the source ends or the client goes. Waits when
+ * the client does not read; a comment every 15 seconds keeps proxies from closing an idle stream.
+ */
+export async function sendEvents(
+  reply: FastifyReply,
+  frames: AsyncIterable<SseFrame>,
+  options: { headers: Record<string, string>; signal: AbortSignal },
+): Promise<void> {
+  const { raw } = reply;
+  reply.hijack();
+  raw.writeHead(200, {
+    ...SECURITY_HEADERS,
+    ...options.headers,
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+  });
+  raw.flushHeaders();
+  const heartbeat = setInterval(() => raw.write(': keep-alive\n\n'), HEARTBEAT_MS);
+  try {
+    for await (const { id, event, data } of frames) {
+      if (options.signal.aborted) break;
+      const flowing = raw.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+      if (!flowing && !(await drained(raw, options.signal))) break;
+    }
+  } catch {
+    // The source refused to go on (a consumer too slow, the database away): the end of the stream says so, the id resumes.
+  } finally {
+    clearInterval(heartbeat);
+    raw.end();
+  }
+}
+
+/** Waits until the client has read; false when it has gone or does not read. */
+function drained(raw: FastifyReply['raw'], signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const done = (flows: boolean) => (): void => {
+      clearTimeout(timer);
+      raw.off('drain', onDrain);
+      signal.removeEventListener('abort', onGone);
+      if (!flows) raw.destroy();
+      resolve(flows);
+    };
+    const onDrain = done(true);
+    const onGone = done(false);
+    const timer = setTimeout(onGone, STALL_MS);
+    raw.once('drain', onDrain);
+    signal.addEventListener('abort', onGone, { once: true });
+  });
+}

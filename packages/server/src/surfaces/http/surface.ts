@@ -1,0 +1,173 @@
+import type { Route } from '@assay/contract';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { AppError, type FieldFault, toAppError } from '../../kernel/errors.ts';
+import { findCredential } from './credentials.ts';
+import { rateHeaders, refusalHeaders, setHeaders } from './headers.ts';
+import { callOf, type HttpCall, idempotencyOf } from './http-call.ts';
+import { parseJsonBody } from './json-body.ts';
+import type { HttpKit, RenderError } from './kit.ts';
+
+/** A wire format: its routes, and how it shows what it refuses. */
+export type SurfaceOptions = {
+  name: string;
+  renderError: RenderError;
+  /** The rate limit whose state answers show when no operation ran. */
+  rate: string;
+  kit: HttpKit;
+};
+
+type Infer<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+/** A request as the route's schemas understood it. */
+export type Decoded<Of extends Route> = { params: Infer<Of['params']>; query: Infer<Of['query']>; body: Infer<Of['body']> };
+
+export type Handler<Of extends Route> = (
+  decoded: Decoded<Of>,
+  call: HttpCall,
+  raw: { request: FastifyRequest; reply: FastifyReply },
+) => Promise<unknown>;
+
+const calls = new WeakMap<FastifyRequest, HttpCall>();
+
+/** One surface within the server: errors, parsing and unknown routes in its own shape. */
+export class Surface {
+  readonly #scope: FastifyInstance;
+  readonly #options: SurfaceOptions;
+
+  constructor(scope: FastifyInstance, options: SurfaceOptions) {
+    this.#scope = scope;
+    this.#options = options;
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: string | Buffer) =>
+      parseJsonBody(body as Buffer),
+    );
+    scope.addHook('onRequest', async (request, reply) => {
+      const call = callOf(request, reply);
+      calls.set(request, call);
+      reply.header('x-request-id', call.requestId);
+    });
+    scope.addHook('onResponse', async (request, reply) => {
+      options.kit.metrics.requests.inc({ surface: options.name, method: request.method, status: String(reply.statusCode) });
+    });
+    scope.setErrorHandler((error: FastifyError, request, reply) => this.#refuse(fromFastify(error), request, reply));
+    scope.setNotFoundHandler((request, reply) => this.notFound(request, reply));
+  }
+
+  /** Serves a route: decode by its schemas, authenticate, hand over, answer with the first status it declares. */
+  serve<Of extends Route>(route: Of, handler: Handler<Of>): void {
+    const success = Number(Object.keys(route.answers)[0]);
+    this.#scope.route({
+      method: route.method,
+      url: route.path.replace(/\{(\w+)\}/g, ':$1'),
+      handler: async (request, reply) => {
+        const call = this.#call(request);
+        await this.#authenticate(route, request, call);
+        const decoded = decode(route, request);
+        call.idempotency = idempotencyOf(request, decoded.body);
+        const answer = await handler(decoded, call, { request, reply });
+        if (reply.sent) return reply;
+        setHeaders(reply, rateHeaders(call.notes.rate ?? this.#options.kit.peekRate(this.#options.rate, call)));
+        if (call.notes.replayed) reply.header('idempotent-replayed', 'true');
+        if (answer === undefined) return reply.code(success).send();
+        return reply.code(success).send(answer);
+      },
+    });
+  }
+
+  /** Answers a path that nobody serves, in this surface's shape. */
+  notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const refusal = new AppError('not_found', 'route.not_found', `There is nothing at ${request.method} ${pathOf(request)}.`);
+    return this.#refuse(refusal, request, reply);
+  }
+
+  async #authenticate(route: Route, request: FastifyRequest, call: HttpCall): Promise<void> {
+    const queryKey = (request.query as Record<string, unknown>)['api_key'];
+    const mayUseQuery = route.streams === true && (request.headers.accept ?? '').includes('text/event-stream');
+    if (queryKey !== undefined && !mayUseQuery) {
+      throw new AppError('unauthenticated', 'credential.misplaced', '`?api_key=` works on event streams only. Send the key as a header.');
+    }
+    const credential = findCredential({ headers: request.headers, queryKey: typeof queryKey === 'string' ? queryKey : null });
+    if (credential) call.principal = await this.#options.kit.authenticator.authenticate(credential);
+    else if (!route.isPublic) throw missingCredential();
+  }
+
+  #refuse(error: AppError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const call = this.#call(request);
+    const { log, peekRate } = this.#options.kit;
+    if (error.kind === 'internal') log.error({ err: error.cause ?? error, request_id: call.requestId, path: pathOf(request) }, 'a request failed on our side');
+    const { status, body } = this.#options.renderError(error, call, pathOf(request));
+    reply.header('x-request-id', call.requestId);
+    setHeaders(reply, { ...rateHeaders(call.notes.rate ?? peekRate(this.#options.rate, call)), ...refusalHeaders(error) });
+    return reply.code(status).send(body);
+  }
+
+  /** Also for requests that were refused before the hooks ran. */
+  #call(request: FastifyRequest): HttpCall {
+    const known = calls.get(request);
+    if (known) return known;
+    const call = callOf(request, { raw: request.raw } as unknown as FastifyReply);
+    calls.set(request, call);
+    return call;
+  }
+}
+
+const missingCredential = (): AppError =>
+  new AppError(
+    'unauthenticated',
+    'credential.missing',
+    'Authentication is required. Send `Authorization: Bearer <token or key>` or `X-API-Key: <key>`.',
+  );
+
+const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? request.url;
+
+function decode<Of extends Route>(route: Of, request: FastifyRequest): Decoded<Of> {
+  const query = { ...(request.query as Record<string, unknown>) };
+  delete query['api_key'];
+  if (route.body && request.body === undefined) parseJsonBody(Buffer.alloc(0));
+  return {
+    params: read(route.params, request.params, ''),
+    query: read(route.query, query, ''),
+    body: read(route.body, request.body, ''),
+  } as Decoded<Of>;
+}
+
+function read(schema: z.ZodType | undefined, value: unknown, prefix: string): unknown {
+  if (!schema) return undefined;
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw invalidFields(result.error.issues.map((issue) => toFault(issue, prefix)));
+}
+
+/** A refusal that names each field at fault. */
+export function invalidFields(faults: readonly FieldFault[]): AppError {
+  const sentence = faults.map(({ message }) => message).join(' ');
+  return new AppError('invalid', 'request.invalid', sentence, { faults });
+}
+
+/** One schema issue as a fault whose message can stand alone. */
+export function toFault(issue: z.core.$ZodIssue, prefix: string): FieldFault {
+  const path = [prefix, ...issue.path.map(String)].filter((part) => part !== '').join('.');
+  const field = issue.code === 'unrecognized_keys' ? (issue.keys[0] ?? path) : path || 'body';
+  const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+  const message = isMissing ? `Field ${field} is required.` : `Field ${field}: ${issue.message}.`.replace(/\.\.$/, '.');
+  return { field, constraint: isMissing ? 'required' : issue.code, message };
+}
+
+/** The framework's own refusals, in our words. */
+function fromFastify(error: FastifyError): AppError {
+  if (error instanceof AppError) return error;
+  switch (error.code) {
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new AppError('unsupported_media', 'body.media_type', 'The body must be JSON: send `Content-Type: application/json`.');
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new AppError('too_large', 'body.too_large', 'The body is larger than the 2 MiB that are allowed here.');
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return new AppError('invalid', 'body.malformed', 'The body is shorter or longer than its Content-Length says.');
+    default:
+      if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+        return new AppError('invalid', 'request.malformed', error.message, { cause: error });
+      }
+      return toAppError(error);
+  }
+}
