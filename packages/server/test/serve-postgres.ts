@@ -2,12 +2,12 @@
  * A process that runs the embedded PostgreSQL on a directory until it is told to end, for tests that kill it. It prints
  * one line of JSON: where the server is, or why there is none.
  */
-import { accountsFor } from '../src/platform/embedded-postgres/account.ts';
+import { accountsFor, currentCaller } from '../src/platform/embedded-postgres/account.ts';
 import { startEmbeddedPostgres } from '../src/platform/embedded-postgres/embedded-postgres.ts';
 import { recordingLog } from './recording-log.ts';
 
 const [dataDir = '', way = ''] = process.argv.slice(2);
-const all = accountsFor(process.getuid?.() ?? 0, process.getgid?.() ?? 0);
+const all = accountsFor(currentCaller());
 // "orphaning" takes setpriv away from the front, so that the server outlives a killed parent.
 const orphaning = all.map((account) => ({
   ...account,

@@ -21,7 +21,11 @@ export async function servePostgres(dataDir: string, options: ServeOptions = {})
   const child = spawnServer(dataDir, options);
   const lines = createInterface({ input: child.stdout ?? process.stdin });
   const [line] = (await once(lines, 'line')) as [string];
-  return { process: child, answer: JSON.parse(line) as ServedPostgres['answer'], [Symbol.asyncDispose]: () => end(child) };
+  return {
+    process: child,
+    answer: JSON.parse(line) as ServedPostgres['answer'],
+    [Symbol.asyncDispose]: () => end(child),
+  };
 }
 
 /** Starts the process only, for tests that kill it before it says anything. */

@@ -71,6 +71,9 @@ test('a device is refused', async () => {
   const bytes = archive([FILE, Buffer.alloc(0)]);
   const before = bytes[156] ?? 0;
   bytes.write('3', 156);
-  bytes.write(`${(Number.parseInt(bytes.toString('latin1', 148, 155), 8) + 0x33 - before).toString(8).padStart(7, '0')}`, 148);
+  bytes.write(
+    `${(Number.parseInt(bytes.toString('latin1', 148, 155), 8) + 0x33 - before).toString(8).padStart(7, '0')}`,
+    148,
+  );
   await expect(readAll(bytes)).rejects.toThrow('not supported');
 });

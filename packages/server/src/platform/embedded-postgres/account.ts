@@ -1,4 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { userInfo } from 'node:os';
 
 /** As whom PostgreSQL's processes run. PostgreSQL refuses to run as root, and its files must be its user's. */
 export type Account = {
@@ -11,6 +12,11 @@ export type Account = {
   gid: number;
   /** Set where the change of user is Node's to make, for want of a program to put in front. */
   spawnAs?: { uid: number; gid: number };
+  /**
+   * Who does what PostgreSQL does for users with a name only, as initdb and the single-user mode are, where this user
+   * has none. Root hands the files over for that time.
+   */
+  named?: Account;
 };
 
 /**
@@ -20,6 +26,9 @@ export type Account = {
  */
 const UNPRIVILEGED = 60_932;
 
+/** Every system has a name for it. It is also what a user namespace shows for users that it does not map. */
+const NOBODY = 65_534;
+
 /**
  * Ends the server with its parent, by a fast shutdown, so that a killed Assay leaves no database behind. It must come
  * after the change of user, which resets it. What is lost in the instant before it takes hold, or where there is no
@@ -27,34 +36,47 @@ const UNPRIVILEGED = 60_932;
  */
 const WITH_PARENT = ['--no-new-privs', '--pdeathsig', 'INT'];
 
-const OVERFLOW = 65_534;
+/** Inside, the caller is an ordinary user with a name; outside, files stay the caller's. */
+const NAMESPACE = ['unshare', '--user', `--map-user=${NOBODY}`, `--map-group=${NOBODY}`, 'setpriv', ...WITH_PARENT];
 
 /** The ways to run PostgreSQL for a user, the best one first. Which of them work is for a probe to find out. */
-export function accountsFor(uid: number, gid: number): Account[] {
-  if (uid !== 0) {
-    return [
-      { name: 'this user', prefix: ['setpriv', ...WITH_PARENT], uid, gid },
-      { name: 'this user, outliving a killed parent', prefix: [], uid, gid },
-    ];
-  }
-  const drop = [`--reuid=${UNPRIVILEGED}`, `--regid=${UNPRIVILEGED}`, '--clear-groups'];
-  const unprivileged = { uid: UNPRIVILEGED, gid: UNPRIVILEGED };
+export function accountsFor({ uid, gid, isNamed }: Caller): Account[] {
+  const own = { uid, gid };
+  const namespaced = { name: `user ${uid} in a user namespace`, prefix: NAMESPACE, ...own };
+  if (uid === 0) return [namespaced, withNamed(dropTo), withNamed(dropToWithoutSetpriv)];
   return [
-    {
-      // Inside, root is an ordinary user; outside, files stay root's, below directories that only root can enter.
-      name: 'root in a user namespace',
-      prefix: ['unshare', '--user', `--map-user=${OVERFLOW}`, `--map-group=${OVERFLOW}`, 'setpriv', ...WITH_PARENT],
-      uid,
-      gid,
-    },
-    { name: `user ${UNPRIVILEGED}`, prefix: ['setpriv', ...drop, ...WITH_PARENT], ...unprivileged },
-    {
-      name: `user ${UNPRIVILEGED}, outliving a killed parent`,
-      prefix: [],
-      ...unprivileged,
-      spawnAs: unprivileged,
-    },
+    ...(isNamed ? [] : [namespaced]),
+    { name: `user ${uid}`, prefix: ['setpriv', ...WITH_PARENT], ...own },
+    { name: `user ${uid}, outliving a killed parent`, prefix: [], ...own },
   ];
+}
+
+/** The user of this process, and whether the system has a name for it, as it has not for a container's `--user 1234`. */
+export type Caller = { uid: number; gid: number; isNamed: boolean };
+
+/** Who we are. */
+export function currentCaller(): Caller {
+  const ids = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  try {
+    return { ...ids, isNamed: userInfo().username !== '' };
+  } catch {
+    return { ...ids, isNamed: false };
+  }
+}
+
+function withNamed(drop: (uid: number) => Account): Account {
+  return { ...drop(UNPRIVILEGED), named: drop(NOBODY) };
+}
+
+/** The group stays the same, since it is the group that may pass the data directory. */
+function dropTo(uid: number): Account {
+  const ids = [`--reuid=${uid}`, `--regid=${UNPRIVILEGED}`, '--clear-groups'];
+  return { name: `user ${uid}`, prefix: ['setpriv', ...ids, ...WITH_PARENT], uid, gid: UNPRIVILEGED };
+}
+
+function dropToWithoutSetpriv(uid: number): Account {
+  const ids = { uid, gid: UNPRIVILEGED };
+  return { name: `user ${uid}, outliving a killed parent`, prefix: [], ...ids, spawnAs: ids };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { chmod, lchown, lstat, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runAs } from './account.ts';
+import { type Account, runAs } from './account.ts';
 import { DATABASE, OWNER, SUPERUSER } from './connection.ts';
 import { type DataDirectory, STAGED_CLUSTER, syncDirectory } from './data-directory.ts';
 import { postgresErrors, programFailure } from './errors.ts';
@@ -40,6 +40,7 @@ local   replication  ${SUPERUSER}  scram-sha-256
  * @throws AppError when the cluster is of another version, is not one, or can't be used by this user
  */
 export async function openCluster(directory: DataDirectory, installation: Installation): Promise<Passwords> {
+  await refuseOtherOwner(directory, installation);
   const known = await readPasswords(directory.passwords);
   if (!(await hasCluster(directory))) {
     const passwords = known ?? newPasswords();
@@ -48,13 +49,15 @@ export async function openCluster(directory: DataDirectory, installation: Instal
     return passwords;
   }
   await refuseOtherVersion(directory, installation);
-  await takeOver(directory.cluster, installation);
+  await takeOver(directory.cluster, installation.account);
   if (known) return known;
   const passwords = newPasswords();
-  await runSql(directory.cluster, installation, [
-    `alter role ${OWNER} password '${passwords.owner}'`,
-    `alter role ${SUPERUSER} password '${passwords.superuser}'`,
-  ]);
+  await handedOver(directory.cluster, installation.account, (account) =>
+    runSql(directory.cluster, { ...installation, account }, [
+      `alter role ${OWNER} password '${passwords.owner}'`,
+      `alter role ${SUPERUSER} password '${passwords.superuser}'`,
+    ]),
+  );
   await writePasswords(directory.passwords, passwords);
   return passwords;
 }
@@ -73,27 +76,38 @@ async function createCluster(
   installation: Installation,
   passwords: Passwords,
 ): Promise<void> {
-  const { account, programs } = installation;
   const staged = await mkdtemp(join(directory.root, STAGED_CLUSTER));
   try {
-    await lchown(staged, account.uid, account.gid);
-    const settings = Object.entries(SETTINGS).map(([name, value]) => `--set=${name}=${value}`);
-    // "reject" until our own rules are written: initdb's other choices want a password in a file, or trust.
-    const initdb = [programs.initdb, `--pgdata=${staged}`, `--username=${SUPERUSER}`, '--auth=reject'];
-    const made = await runAs(account, [...initdb, '--locale=C', '--encoding=UTF8', '--no-instructions', ...settings]);
-    if (made.code !== 0) throw programFailure('initdb could not make a database cluster', made.output, directory.root);
-    await writeFile(join(staged, 'pg_hba.conf'), LOGIN_RULES);
-    await runSql(staged, installation, [
-      `alter role ${SUPERUSER} password '${passwords.superuser}'`,
-      `create role ${OWNER} login createrole createdb password '${passwords.owner}'`,
-      `create database ${DATABASE} owner ${OWNER}`,
-    ]);
+    await handedOver(staged, installation.account, async (account) => {
+      await initialize(staged, { ...installation, account });
+      await runSql(staged, { ...installation, account }, [
+        `alter role ${SUPERUSER} password '${passwords.superuser}'`,
+        `create role ${OWNER} login createrole createdb password '${passwords.owner}'`,
+        `create database ${DATABASE} owner ${OWNER}`,
+      ]);
+    });
     await rename(staged, directory.cluster);
     await syncDirectory(directory.root);
   } catch (error) {
     await rm(staged, { recursive: true, force: true });
     throw error;
   }
+}
+
+async function initialize(cluster: string, { account, programs }: Installation): Promise<void> {
+  const { code, output } = await runAs(account, [
+    programs.initdb,
+    `--pgdata=${cluster}`,
+    `--username=${SUPERUSER}`,
+    // Until our own rules are written: initdb's other choices want a password in a file, or trust everybody.
+    '--auth=reject',
+    '--locale=C',
+    '--encoding=UTF8',
+    '--no-instructions',
+    ...Object.entries(SETTINGS).map(([name, value]) => `--set=${name}=${value}`),
+  ]);
+  if (code !== 0) throw programFailure('initdb could not make a database cluster', output, cluster);
+  await writeFile(join(cluster, 'pg_hba.conf'), LOGIN_RULES);
 }
 
 /** Runs SQL on a cluster that no server runs on, without logging in. */
@@ -122,20 +136,31 @@ async function refuseOtherVersion({ root, cluster }: DataDirectory, { major }: I
   );
 }
 
+async function refuseOtherOwner({ cluster }: DataDirectory, { account }: Installation): Promise<void> {
+  const found = await lstat(cluster).catch(() => undefined);
+  if (found === undefined || found.uid === account.uid || process.getuid?.() === 0) return;
+  throw postgresErrors.data_dir_unusable(
+    `${cluster} belongs to user ${found.uid}, and this is user ${account.uid}. Start Assay as its owner, or hand it ` +
+      `over: chown -R ${account.uid}:${account.gid} '${cluster}'`,
+  );
+}
+
 /**
  * Makes the cluster usable by the account: PostgreSQL refuses files of another user or open to others. Root hands
  * them over, since the same directory may be served with user namespaces today and without tomorrow.
  */
-async function takeOver(cluster: string, { account }: Installation): Promise<void> {
+async function takeOver(cluster: string, account: Account): Promise<void> {
   const found = await lstat(cluster);
-  if (found.uid !== account.uid && process.getuid?.() !== 0) {
-    throw postgresErrors.data_dir_unusable(
-      `${cluster} belongs to user ${found.uid}, and this is user ${account.uid}. Start Assay as its owner, or hand it ` +
-        `over: chown -R ${account.uid}:${account.gid} '${cluster}'`,
-    );
-  }
   if (found.uid !== account.uid) await chownTree(cluster, account);
   if (found.mode & 0o077) await chmod(cluster, 0o700);
+}
+
+/** Does what only a user with a name can do to a cluster. */
+async function handedOver(cluster: string, account: Account, work: (named: Account) => Promise<void>): Promise<void> {
+  const named = account.named ?? account;
+  await takeOver(cluster, named);
+  await work(named);
+  await takeOver(cluster, account);
 }
 
 /** The top directory comes last: it is what says whether the rest was done. */

@@ -32,6 +32,12 @@ export function diskFull(path: string, cause: unknown): AppError {
 /** Turns what a program printed before it failed into a refusal. */
 export function programFailure(what: string, output: string, dataDir: string): AppError {
   if (isDiskFull(output)) return diskFull(dataDir, new Error(output));
+  if (output.includes('could not look up effective user ID')) {
+    return postgresErrors.cannot_run(
+      `${what}: ${output.trim()}. PostgreSQL wants a name for its user. Give this one a line in /etc/passwd, allow ` +
+        'user namespaces, or set DATABASE_URL to use a PostgreSQL of your own.',
+    );
+  }
   const said = output.trim().split('\n').slice(-8).join('\n');
   return postgresErrors.start_failed(
     `${what}:\n${said === '' ? '(it printed nothing)' : said}\n` +

@@ -1,8 +1,8 @@
 import { chmod, chown, stat } from 'node:fs/promises';
-import { type Account, accountsFor, runAs } from './account.ts';
+import { type Account, accountsFor, currentCaller, runAs } from './account.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { postgresErrors } from './errors.ts';
-import { copyPrograms, findPrograms, type Programs } from './programs.ts';
+import { copyPrograms, findPrograms, type Programs, removeCopy } from './programs.ts';
 
 /** PostgreSQL as it runs here: programs that were seen to run, as whom, and which version they are. */
 export type Installation = { programs: Programs; account: Account; version: string; major: number };
@@ -14,7 +14,7 @@ export type Installation = { programs: Programs; account: Account; version: stri
  */
 export async function prepareInstallation(
   directory: DataDirectory,
-  accounts = accountsFor(process.getuid?.() ?? 0, process.getgid?.() ?? 0),
+  accounts = accountsFor(currentCaller()),
 ): Promise<Installation> {
   const installed = await findPrograms();
   const failures: string[] = [];
@@ -28,8 +28,10 @@ export async function prepareInstallation(
   };
   const inPlace = installed.isLinked ? await tryAll(installed) : undefined;
   if (inPlace) return inPlace;
-  const copied = await tryAll(await copyPrograms(installed, directory));
+  const copy = await copyPrograms(installed, directory);
+  const copied = await tryAll(copy);
   if (copied) return copied;
+  await removeCopy(copy);
   throw postgresErrors.cannot_run(
     `The embedded PostgreSQL does not run here:\n${[...new Set(failures)].join('\n')}\n` +
       'Start Assay as an ordinary user, put its data directory where other users can pass (such as /var/lib), ' +

@@ -39,7 +39,8 @@ const BAD_LOGIN = ['28P01', '28000'];
  */
 export async function startPostmaster(plan: ServerPlan, signal?: AbortSignal): Promise<Postmaster> {
   const orphans = await endOrphans(plan.cluster);
-  if (orphans.length > 0) plan.log.warn({ pids: orphans }, 'stopped a PostgreSQL that had outlived its Assay');
+  if (orphans.length > 0)
+    plan.log.warn({ pids: orphans }, 'ended processes of an earlier PostgreSQL that had outlived it');
   const postmaster = spawnPostmaster(plan);
   const settled = new AbortController();
   try {

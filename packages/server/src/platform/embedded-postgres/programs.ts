@@ -39,12 +39,21 @@ export async function copyPrograms(from: Programs, { root }: DataDirectory): Pro
   const making = `${copy}.new`;
   await rm(making, { recursive: true, force: true });
   // Static libraries are a fifth of it and are for compilers only.
-  await cp(from.folder, join(making, 'native'), { recursive: true, filter: (path) => !path.endsWith('.a') });
+  await cp(from.folder, join(making, 'native'), {
+    recursive: true,
+    verbatimSymlinks: true,
+    filter: (path) => !path.endsWith('.a'),
+  });
   await cp(packageFile, join(making, 'package.json'));
   await linkLibraries(making);
   await rm(copy, { recursive: true, force: true });
   await rename(making, copy);
   return programsIn(join(copy, 'native'), true);
+}
+
+/** Removes what `copyPrograms` made. */
+export async function removeCopy({ folder }: Programs): Promise<void> {
+  await rm(dirname(folder), { recursive: true, force: true });
 }
 
 function programsIn(folder: string, isLinked: boolean): Programs {
@@ -60,8 +69,8 @@ function packageRoot(name: string): string | undefined {
   }
 }
 
-/** Makes the missing links. Several processes may do so at once: whoever is late finds the link there. */
-async function linkLibraries(root: string): Promise<boolean> {
+/** Makes the missing links of a package. Several processes may do so at once: whoever is late finds the link there. */
+export async function linkLibraries(root: string): Promise<boolean> {
   const list = await readFile(join(root, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   const links = JSON.parse(list) as { source: string; target: string }[];
   try {

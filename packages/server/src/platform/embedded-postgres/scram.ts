@@ -11,9 +11,12 @@ export type ScramExchange = {
 
 const HEADER = 'n,,';
 
-/** Starts an exchange. The password must be ASCII, as ours are: no SASLprep is applied. */
-export function scramExchange(password: string, nonce = randomBytes(18).toString('base64')): ScramExchange {
-  const bare = `n=,r=${nonce}`;
+/**
+ * Starts an exchange. The password must be ASCII, as ours are: no SASLprep is applied. PostgreSQL takes the user from
+ * the start-up packet and ignores the one here.
+ */
+export function scramExchange(password: string, nonce = randomBytes(18).toString('base64'), user = ''): ScramExchange {
+  const bare = `n=${user},r=${nonce}`;
   let expected: Buffer | undefined;
   return {
     first: HEADER + bare,

@@ -11,7 +11,9 @@ function levelOf(line: string): string | undefined {
 test('a line is logged at the level of what it means for us', () => {
   expect(levelOf('postmaster|LOG:  database system is ready to accept connections')).toBe('debug');
   expect(levelOf('postmaster|LOG:  server process (PID 7) was terminated by signal 9: Killed')).toBe('warn');
-  expect(levelOf('startup|LOG:  database system was not properly shut down; automatic recovery in progress')).toBe('warn');
+  expect(levelOf('startup|LOG:  database system was not properly shut down; automatic recovery in progress')).toBe(
+    'warn',
+  );
   expect(levelOf('client backend|WARNING:  database "assay" must be vacuumed')).toBe('warn');
   expect(levelOf('autovacuum worker|ERROR:  could not extend file')).toBe('warn');
   expect(levelOf('postmaster|FATAL:  could not create lock file')).toBe('error');

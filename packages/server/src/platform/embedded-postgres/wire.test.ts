@@ -3,8 +3,9 @@ import { expect, test } from 'vitest';
 import { message, readMessages, ServerError, startupPacket } from './wire.ts';
 
 async function typesAndBodies(...chunks: Buffer[]): Promise<string[]> {
-  const read = await Array.fromAsync(readMessages(Readable.from(chunks)));
-  return read.map(({ type, body }) => `${type}:${body.toString()}`);
+  const read: string[] = [];
+  for await (const { type, body } of readMessages(Readable.from(chunks))) read.push(`${type}:${body.toString()}`);
+  return read;
 }
 
 test('messages are cut apart wherever the stream was', async () => {
