@@ -90,6 +90,9 @@ export const StatusAnswer = z
   })
   .meta({ id: 'EvaluationStatusAnswer' });
 
+/** `POST /api/eval?wait=`, when the end came in time. */
+export const WaitedAnswer = StatusAnswer.extend({ message: z.string(), queue_position: z.int().min(1) }).meta({ id: 'EvaluationEnded' });
+
 const ResultFile = z.object({
   path: z.string(),
   size: z.int().optional(),

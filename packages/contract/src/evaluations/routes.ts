@@ -16,8 +16,14 @@ export const evaluationRoutes = {
     path: '/api/eval',
     operation: 'evaluations.evaluation.submit',
     summary: 'Submit code for evaluation',
+    query: Wait,
     body: evaluation.EvaluationRequest,
-    answers: { 200: { description: 'Queued.', schema: evaluation.SubmitAnswer } },
+    answers: {
+      200: {
+        description: 'Queued; or, with `wait` and an end in time, the result as `/api/eval-status` shows it.',
+        schema: z.union([evaluation.SubmitAnswer, evaluation.WaitedAnswer]),
+      },
+    },
   }),
   status: route({
     surface: 'evaluations',

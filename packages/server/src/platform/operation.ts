@@ -1,6 +1,7 @@
 import { AppError, toAppError } from '../kernel/errors.ts';
 import type { Principal } from '../kernel/principal.ts';
 import type { Tx, TxScope } from './db/index.ts';
+import type { TraceContext } from './telemetry/trace-context.ts';
 
 /** What billing posture has to say: `create` needs a paying organization, the other two never do. */
 export type Effect = 'read' | 'create' | 'wind_down';
@@ -13,6 +14,8 @@ export type Call = {
   principal: Principal;
   requestId: string;
   traceId: string | null;
+  /** The trace that this call continues; null when it starts none. */
+  trace: TraceContext | null;
   via: Via;
   /** Address of the caller, as far as proxies that we trust report it. */
   address: string | null;
@@ -116,10 +119,9 @@ export class Operator {
       this.#governance.authorize(call.principal, operation);
       call.notes.rate = this.#governance.takeRate(call, operation);
       const output = await this.#perform(operation, call, input);
-      const answer =
-        operation.afterCommit && !call.notes.replayed
-          ? await operation.afterCommit(this.#context(call, NO_TRANSACTION), input, output)
-          : output;
+      const answer = operation.afterCommit
+        ? await operation.afterCommit(this.#context(call, NO_TRANSACTION), input, output)
+        : output;
       observation.end(null);
       return answer;
     } catch (thrown) {

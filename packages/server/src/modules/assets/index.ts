@@ -7,4 +7,4 @@ export { DiskBlobs } from './adapters/disk-blobs.ts';
 export type { Asset } from './model.ts';
 export { assetOperations, readAsset } from './operations.ts';
 export type { Blobs } from './ports.ts';
-export { addAsset } from './store.ts';
+export { addAsset } from './references.ts';

@@ -1,4 +1,4 @@
-import { type AssetId, newId, type OrganizationId } from '../../kernel/ids.ts';
+import type { AssetId, OrganizationId } from '../../kernel/ids.ts';
 import { statement, type Tx } from '../../platform/db/index.ts';
 import type { Asset } from './model.ts';
 
@@ -12,24 +12,10 @@ type Row = {
   created_at: Date;
 };
 
-const insert = statement(
-  'assets.insert',
-  'insert into assets (org_id, id, digest, size_bytes, media_type, filename) values ($1, $2, $3, $4, $5, $6)',
-);
 const byId = statement<Row>(
   'assets.by_id',
   'select id, org_id, digest, size_bytes, media_type, filename, created_at from assets where org_id = $1 and id = $2',
 );
-
-/** Refers to content that is stored already; gives the new asset's id. */
-export function addAsset(
-  tx: Tx,
-  asset: { orgId: string; digest: string; sizeBytes: number; mediaType: string; filename: string },
-): AssetId {
-  const id = newId() as AssetId;
-  tx.defer(insert, [asset.orgId, id, asset.digest, asset.sizeBytes, asset.mediaType, asset.filename]);
-  return id;
-}
 
 export async function findAsset(tx: Tx, orgId: string, id: string): Promise<Asset | null> {
   const [row] = await tx.query(byId, [orgId, id]);

@@ -5,4 +5,4 @@
  */
 export type { Leaf } from './model.ts';
 export { createRefusalLog, type RefusalLog } from './refusals.ts';
-export { insertLeaf } from './store.ts';
+export { insertLeaf } from './leaves.ts';

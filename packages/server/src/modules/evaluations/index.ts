@@ -7,14 +7,8 @@
  */
 export { Dispatcher } from './dispatcher.ts';
 export { Endings } from './endings.ts';
-export { evaluationErrors } from './errors.ts';
 export { deleteEvaluationsOlderThan, Janitor } from './janitor.ts';
-export {
-  type Evaluation,
-  type EvaluationRequest,
-  type EvaluationState,
-  EVALUATION_STATES,
-  isTerminal,
-} from './model.ts';
-export { evaluationOperations, type SubmitOutcome } from './operations.ts';
-export { type OutputChunk } from './output.ts';
+export { type Evaluation, type EvaluationRequest, EVALUATION_STATES, isTerminal } from './model.ts';
+export { evaluationOperations } from './operations.ts';
+export type { OutputChunk } from './output.ts';
+export { oldestWait } from './reads.ts';

@@ -27,7 +27,9 @@ export type EvaluationOperationsOptions = {
   queueSeconds: number;
 };
 
-export type Submitted = { id: EvaluationId; queuePosition: number };
+/** `ended` is there when the caller waited, and the end came in time. */
+export type Submitted = { id: EvaluationId; queuePosition: number; ended?: Evaluation };
+export type Submission = { request: EvaluationRequest; waitMs: number };
 export type SubmitOutcome = { accepted: true; evaluation: Submitted } | { accepted: false; message: string };
 export type KillOutcome = { id: string; wasKilled: boolean; state: string };
 
@@ -80,6 +82,15 @@ export function evaluationOperations(options: EvaluationOperationsOptions) {
     return found;
   }
 
+  /** The evaluation once it has ended, or as it stands when the wait is over. */
+  async function whenEnded(orgId: string, id: string, waitMs: number, signal: AbortSignal): Promise<Evaluation> {
+    const ended = endings.wait(id, waitMs, signal);
+    const now = await statements(orgId, (tx) => get(tx, orgId, id));
+    if (isTerminal(now.state)) return now;
+    await ended;
+    return statements(orgId, (tx) => get(tx, orgId, id));
+  }
+
   const submit = operation({
     name: 'evaluations.evaluation.submit',
     summary: 'Submit code to be run in a sandbox.',
@@ -88,12 +99,17 @@ export function evaluationOperations(options: EvaluationOperationsOptions) {
     rate: 'evaluations',
     audit: {
       action: 'evaluation.submitted',
-      target: (_input: EvaluationRequest, output: Submitted) => target(output.id),
-      detail: (input) => ({ language: input.language, engine: input.engine }),
+      target: (_input: Submission, output: Submitted) => target(output.id),
+      detail: ({ request }) => ({ language: request.language, engine: request.engine }),
     },
-    async run(context, input) {
-      const [submitted] = await enqueue(context, [prepare(input, null)]);
+    async run(context, { request }) {
+      const [submitted] = await enqueue(context, [prepare(request, null)]);
       return submitted as Submitted;
+    },
+    async afterCommit({ by, call }, { waitMs }, output) {
+      if (waitMs === 0) return output;
+      const ended = await whenEnded(orgOf(by), output.id, waitMs, call.signal);
+      return isTerminal(ended.state) ? { ...output, ended } : output;
     },
   });
 
@@ -113,7 +129,7 @@ export function evaluationOperations(options: EvaluationOperationsOptions) {
     async run(context, input): Promise<SubmitOutcome[]> {
       const batchId = newId();
       const prepared = input.map((item) => attempt(() => (item instanceof AppError ? item : prepare(item, batchId))));
-      const accepted = prepared.filter((item) => !(item instanceof AppError));
+      const accepted = prepared.flatMap((item) => (item instanceof AppError ? [] : [item]));
       const submitted = accepted.length > 0 ? await enqueue(context, accepted) : [];
       let next = 0;
       return prepared.map((item) =>
@@ -133,11 +149,7 @@ export function evaluationOperations(options: EvaluationOperationsOptions) {
     audit: null,
     async run({ tx, by, call }, input: { id: string; waitMs: number }): Promise<Evaluation> {
       if (input.waitMs === 0) return get(tx, orgOf(by), input.id);
-      const ended = endings.wait(input.id, input.waitMs, call.signal);
-      const now = await get(tx, orgOf(by), input.id);
-      if (isTerminal(now.state)) return now;
-      await ended;
-      return get(tx, orgOf(by), input.id);
+      return whenEnded(orgOf(by), input.id, input.waitMs, call.signal);
     },
   });
 
@@ -272,11 +284,7 @@ export function evaluationOperations(options: EvaluationOperationsOptions) {
     },
     async afterCommit({ by, call }, input, output) {
       if (output.state !== 'running') return output;
-      const ended = endings.wait(input.id, KILL_WAIT_MS, call.signal);
-      const read = (): Promise<Evaluation> => statements(orgOf(by), (tx) => get(tx, orgOf(by), input.id));
-      const now = await read();
-      if (!isTerminal(now.state)) await ended;
-      const { state } = isTerminal(now.state) ? now : await read();
+      const { state } = await whenEnded(orgOf(by), input.id, KILL_WAIT_MS, call.signal);
       return { id: input.id, wasKilled: state === 'cancelled', state };
     },
   });

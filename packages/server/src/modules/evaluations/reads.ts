@@ -146,3 +146,13 @@ export async function readStatistics(tx: Tx, orgId: string, hours: number): Prom
     cpuMs: row.cpu_ms,
   }));
 }
+
+const oldest = statement<{ waited: number }>(
+  'evaluations.oldest_wait',
+  `select coalesce(extract(epoch from now() - min(created_at)), 0)::double precision as waited from evaluations where state = 'queued'`,
+);
+
+/** How long the evaluation at the head of the queue has waited, seconds. On the system handle. */
+export async function oldestWait(tx: Tx): Promise<number> {
+  return (await tx.query(oldest, []))[0]?.waited ?? 0;
+}

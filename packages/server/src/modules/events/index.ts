@@ -8,4 +8,4 @@ export { eventErrors } from './errors.ts';
 export { EventFeed, type Subscription } from './feed.ts';
 export { type EventFilter, type StreamedEvent, START } from './model.ts';
 export { eventOperations } from './operations.ts';
-export { deleteEventsOlderThan, insertEvent } from './store.ts';
+export { deleteEventsOlderThan, insertEvent } from './outbox.ts';

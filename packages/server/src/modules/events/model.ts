@@ -1,5 +1,3 @@
-import type { NewEvent } from '../../platform/operation.ts';
-
 /*
  * position   where an event stands in the stream, `<transaction id>-<row id>`: grows from event to event, and is the
  *            SSE `id`. Row ids alone do not do: they are given out before the commit, so they become visible out of
@@ -8,7 +6,14 @@ import type { NewEvent } from '../../platform/operation.ts';
  */
 
 export type Position = { xid: bigint; id: bigint };
-export type StreamedEvent = NewEvent & { orgId: string; position: string; occurredAt: Date };
+export type StreamedEvent = {
+  orgId: string;
+  position: string;
+  occurredAt: Date;
+  type: string;
+  subject: string;
+  data: Record<string, unknown>;
+};
 
 /** Which events a stream wants. Empty lists want everything. */
 export type EventFilter = { types: readonly string[]; subjects: readonly string[] };

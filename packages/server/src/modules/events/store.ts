@@ -1,11 +1,9 @@
 import { statement, type Tx } from '../../platform/db/index.ts';
-import type { NewEvent } from '../../platform/operation.ts';
 import { type EventFilter, formatPosition, type Position, type StreamedEvent } from './model.ts';
 
 type Row = { org_id: string; xid: string; id: number; occurred_at: Date; type: string; subject: string; data: Record<string, unknown> };
 const COLUMNS = 'org_id, xid::text as xid, id, occurred_at, type, subject, data';
 
-const insert = statement('events.insert', 'insert into events (org_id, type, subject, data) values ($1, $2, $3, $4)');
 // Only rows whose transaction is older than every running one: nothing can appear before them any more.
 const settledAfter = statement<Row>(
   'events.after',
@@ -30,17 +28,6 @@ const newest = statement<{ xid: string; id: number }>(
   'events.newest',
   `select xid::text as xid, id from events where xid < pg_snapshot_xmin(pg_current_snapshot()) order by xid desc, id desc limit 1`,
 );
-const deleteOld = statement<{ id: number }>(
-  'events.delete_old',
-  `delete from events where (org_id, id) in (select org_id, id from events where occurred_at < now() - make_interval(days => $1) limit 10000)
-   returning id`,
-);
-
-/** Adds an event to the transaction of the act it tells of. */
-export function insertEvent(tx: Tx, orgId: string, event: NewEvent): void {
-  tx.defer(insert, [orgId, event.type, event.subject, JSON.stringify(event.data)]);
-}
-
 /** Events of all organizations after a position, in order. */
 export async function eventsAfter(tx: Tx, { xid, id }: Position, limit: number): Promise<StreamedEvent[]> {
   return (await tx.query(settledAfter, [xid, id, limit])).map(toEvent);
@@ -62,11 +49,6 @@ export async function organizationEventsAfter(
 export async function newestPosition(tx: Tx): Promise<Position> {
   const [row] = await tx.query(newest, []);
   return row ? { xid: BigInt(row.xid), id: BigInt(row.id) } : { xid: 0n, id: 0n };
-}
-
-/** Deletes a batch of events past their retention; says how many. */
-export async function deleteEventsOlderThan(tx: Tx, days: number): Promise<number> {
-  return (await tx.query(deleteOld, [days])).length;
 }
 
 function toEvent(row: Row): StreamedEvent {

@@ -30,8 +30,6 @@ const live = statement<Row>(
   `select id, name, version, slots, engines, refused, languages, node_id, last_seen_at, disconnected_at is null as is_connected
    from runners where last_seen_at > now() - make_interval(secs => $1) order by name, id`,
 );
-const forget = statement('runners.forget', `delete from runners where last_seen_at < now() - interval '30 days'`);
-
 export async function saveRunner(tx: Tx, id: RunnerId, nodeId: string, offer: RunnerOffer): Promise<void> {
   await tx.query(present, [
     id,
@@ -67,8 +65,4 @@ export async function listRecentRunners(tx: Tx, seconds: number): Promise<Runner
     lastSeenAt: row.last_seen_at,
     isConnected: row.is_connected,
   }));
-}
-
-export async function forgetOldRunners(tx: Tx): Promise<void> {
-  await tx.query(forget, []);
 }

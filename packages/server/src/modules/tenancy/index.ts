@@ -3,6 +3,7 @@
  * Tables: organizations, users, memberships.
  * Invariants: an organization has at least one owner; an e-mail address names one person.
  */
-export { tenancyConstraints } from './errors.ts';
+export { tenancyConstraints } from './constraints.ts';
+export { insertFirstOrganization, isEmpty, lockFirstStart } from './first-start.ts';
 export type { Membership, Organization, User } from './model.ts';
-export { findMemberships, findUserByEmail, findUserById, insertFirstOrganization, isEmpty, lockFirstStart } from './store.ts';
+export { findMemberships, findUserByEmail, findUserById } from './reads.ts';

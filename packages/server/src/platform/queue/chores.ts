@@ -1,6 +1,5 @@
-import { type Runner, run, type TaskList } from 'graphile-worker';
-import pg from 'pg';
-import type { DatabaseAddress } from '../db/index.ts';
+import { Logger, type Runner, run, type TaskList } from 'graphile-worker';
+import { type DatabaseAddress, newPool } from '../db/index.ts';
 import type { Log } from '../log.ts';
 
 /** A background task that nobody waits for: retention, sweeps, mail. */
@@ -11,6 +10,9 @@ export type Chore = {
   run(): Promise<void>;
 };
 
+/** The library's informational lines are detail to us. */
+const LEVELS = { error: 'error', warning: 'warn', info: 'debug', debug: 'debug' } as const;
+
 /**
  * Runs chores by graphile-worker: each fires once per tick over all processes, is retried when it fails, and
  * survives a crash.
@@ -20,7 +22,7 @@ export async function startChores(
   chores: readonly Chore[],
   log: Log,
 ): Promise<AsyncDisposable> {
-  const pool = new pg.Pool({ ...address, max: 3, application_name: 'assay-chores' });
+  const pool = newPool(address, 'assay-chores', 3);
   pool.on('error', (error) => log.warn({ err: error }, 'a connection for chores was lost'));
   const taskList: TaskList = Object.fromEntries(chores.map((chore) => [chore.name, async () => chore.run()]));
   const runner: Runner = await run({
@@ -30,7 +32,7 @@ export async function startChores(
     concurrency: 1,
     pollInterval: 5_000,
     noHandleSignals: true,
-    logger: quietLogger(log),
+    logger: new Logger(() => (level, message) => log[LEVELS[level]]({ chore: true }, message)),
   });
   runner.promise.catch((error) => log.error({ err: error }, 'chores stopped; restart this process'));
   return {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
-import type { DatabaseAddress } from '../db/index.ts';
+import { type Client, type DatabaseAddress, newClient, statement, type Tx } from '../db/index.ts';
 import type { Log } from '../log.ts';
 
 /*
@@ -13,6 +12,7 @@ import type { Log } from '../log.ts';
  */
 
 const CHANNEL = 'assay_wake';
+const notify = statement('wakeups.notify', 'select pg_notify($1, $2)');
 const COALESCE_MS = 5;
 const RECONNECT_MS = 500;
 const MAX_PAYLOAD_BYTES = 7_900;
@@ -25,7 +25,7 @@ export class Wakeups implements AsyncDisposable {
   readonly #self = randomUUID().slice(0, 8);
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #dirty = new Set<string>();
-  #client: pg.Client | null = null;
+  #client: Client | null = null;
   #timer: NodeJS.Timeout | null = null;
   #retry: NodeJS.Timeout | null = null;
   #sending = false;
@@ -58,6 +58,15 @@ export class Wakeups implements AsyncDisposable {
     this.#deliver(topic, argument);
     this.#dirty.add(argument === '' ? topic : `${topic}=${argument}`);
     this.#timer ??= setTimeout(() => void this.#flush(), COALESCE_MS);
+  }
+
+  /**
+   * Raises a topic with the commit of a transaction: other processes hear of it or the act did not happen. For acts
+   * that are rare; the notification makes their commits wait for each other.
+   */
+  raiseWith(tx: Tx, topic: string): void {
+    tx.defer(notify, [CHANNEL, `${this.#self}\n${topic}`]);
+    tx.onCommit(() => this.#deliver(topic, ''));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -95,13 +104,16 @@ export class Wakeups implements AsyncDisposable {
   }
 
   async #connect(): Promise<void> {
-    const client = new pg.Client({ ...this.#address, application_name: 'assay-wakeups', keepAlive: true });
+    const client = newClient(this.#address, 'assay-wakeups');
     client.on('error', () => this.#lost(client));
     client.on('end', () => this.#lost(client));
     client.on('notification', ({ payload }) => this.#receive(payload ?? ''));
     await client.connect();
     await client.query(`listen ${CHANNEL}`);
-    if (this.#stopped) return void client.end();
+    if (this.#stopped) {
+      await client.end();
+      return;
+    }
     this.#client = client;
     this.#deliverAll();
   }
@@ -121,7 +133,7 @@ export class Wakeups implements AsyncDisposable {
     for (const topic of this.#listeners.keys()) this.#deliver(topic, '');
   }
 
-  #lost(client: pg.Client): void {
+  #lost(client: Client): void {
     if (this.#stopped || this.#retry || (this.#client !== null && this.#client !== client)) return;
     this.#client = null;
     this.#log.warn('signals from other processes are interrupted; polling until the database is back');

@@ -34,7 +34,10 @@ function registerWork(surface: Surface, of: Operations, run: Run): void {
     queue_position: queuePosition,
   });
 
-  surface.serve(routes.submit, async ({ body }, call) => queuedAnswer(await run(of.submit, call, codec.decodeRequest(body))));
+  surface.serve(routes.submit, async ({ body, query }, call) => {
+    const submitted = await run(of.submit, call, { request: codec.decodeRequest(body), waitMs: query.wait * 1000 });
+    return submitted.ended ? { ...queuedAnswer(submitted), ...codec.encodeStatus(submitted.ended) } : queuedAnswer(submitted);
+  });
 
   surface.serve(routes.submitBatch, async ({ body }, call) => {
     const items = body.evaluations.map((item) => {

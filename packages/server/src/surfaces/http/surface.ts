@@ -50,7 +50,6 @@ export class Surface {
       options.kit.metrics.requests.inc({ surface: options.name, method: request.method, status: String(reply.statusCode) });
     });
     scope.setErrorHandler((error: FastifyError, request, reply) => this.#refuse(fromFastify(error), request, reply));
-    scope.setNotFoundHandler((request, reply) => this.notFound(request, reply));
   }
 
   /** Serves a route: decode by its schemas, authenticate, hand over, answer with the first status it declares. */

@@ -21,8 +21,6 @@ const familyIsAlive = statement<{ alive: boolean }>(
   'login.family_alive',
   `select exists (select 1 from refresh_tokens where family_id = $1 and user_id = $2 and revoked_at is null) as alive`,
 );
-const deleteExpired = statement('login.delete_expired', `delete from refresh_tokens where expires_at < now() - interval '7 days'`);
-
 export type NewRefreshToken = { id: string; familyId: string; userId: string; hash: Buffer; seconds: number };
 
 export function insertRefreshToken(tx: Tx, token: NewRefreshToken): void {
@@ -49,8 +47,4 @@ export const revokeTokenFamily = (tx: Tx, familyId: string): void => tx.defer(re
 
 export async function isFamilyAlive(tx: Tx, familyId: string, userId: string): Promise<boolean> {
   return (await tx.query(familyIsAlive, [familyId, userId]))[0]?.alive === true;
-}
-
-export async function deleteExpiredTokens(tx: Tx): Promise<void> {
-  await tx.query(deleteExpired, []);
 }

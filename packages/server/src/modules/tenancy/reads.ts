@@ -1,7 +1,7 @@
 import type { OrganizationId, UserId } from '../../kernel/ids.ts';
 import type { MemberRole, Posture } from '../../kernel/principal.ts';
 import { statement, type Tx } from '../../platform/db/index.ts';
-import type { Membership, Organization, User } from './model.ts';
+import type { Membership, User } from './model.ts';
 
 type UserRow = { id: string; email: string; name: string; password_hash: string | null; disabled_at: Date | null };
 type MembershipRow = {
@@ -29,21 +29,6 @@ const membershipsOfUser = statement<MembershipRow>(
    from memberships m join organizations o on o.id = m.org_id
    where m.user_id = $1 and o.deleted_at is null order by m.created_at, m.org_id`,
 );
-const anyOrganization = statement<{ id: string }>('tenancy.any', 'select id from organizations limit 1');
-const firstStart = statement('tenancy.first_start', 'select pg_advisory_xact_lock(7201936411)');
-const insertOrganization = statement(
-  'tenancy.insert_organization',
-  'insert into organizations (id, name, slug) values ($1, $2, $3)',
-);
-const insertUser = statement(
-  'tenancy.insert_user',
-  'insert into users (id, email, name, password_hash) values ($1, $2, $3, $4)',
-);
-const insertMembership = statement(
-  'tenancy.insert_membership',
-  'insert into memberships (org_id, user_id, role) values ($1, $2, $3)',
-);
-
 export async function findUserByEmail(tx: Tx, email: string): Promise<User | null> {
   return toUser((await tx.query(userByEmail, [email.toLowerCase()]))[0]);
 }
@@ -55,23 +40,6 @@ export async function findUserById(tx: Tx, id: string): Promise<User | null> {
 /** The organizations that a person belongs to, the oldest membership first. */
 export async function findMemberships(tx: Tx, userId: string): Promise<Membership[]> {
   return (await tx.query(membershipsOfUser, [userId])).map(toMembership);
-}
-
-/** Serialises processes that start together on an empty database, until the transaction ends. */
-export async function lockFirstStart(tx: Tx): Promise<void> {
-  await tx.query(firstStart, []);
-}
-
-/** Whether no organization exists yet: the installation is new. */
-export async function isEmpty(tx: Tx): Promise<boolean> {
-  return (await tx.query(anyOrganization, [])).length === 0;
-}
-
-/** Creates an organization with its owner, in one go. */
-export function insertFirstOrganization(tx: Tx, organization: Omit<Organization, 'createdAt' | 'posture' | 'trialEndsAt'>, owner: User): void {
-  tx.defer(insertOrganization, [organization.id, organization.name, organization.slug]);
-  tx.defer(insertUser, [owner.id, owner.email, owner.name, owner.passwordHash]);
-  tx.defer(insertMembership, [organization.id, owner.id, 'owner']);
 }
 
 function toUser(row: UserRow | undefined): User | null {

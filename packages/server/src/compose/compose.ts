@@ -1,0 +1,176 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { Dispatcher } from '../modules/evaluations/index.ts';
+import type { Bootstrap } from '../modules/identity/index.ts';
+import { RunnerHub } from '../modules/runners/index.ts';
+import type { DatabaseAddress } from '../platform/db/index.ts';
+import { createLog, type Log } from '../platform/log.ts';
+import { createHttpServer, type HttpServer } from '../roles/http-server.ts';
+import { RunnerProcess } from '../roles/runner-process.ts';
+import { listenOnSocket } from '../roles/runner-socket.ts';
+import { startWorker } from '../roles/worker.ts';
+import type { HttpKit } from '../surfaces/http/kit.ts';
+import { RUNNER_PATH, RunnerEndpoint } from '../surfaces/runners/index.ts';
+import { type Core, composeCore, TOPICS } from './core.ts';
+import { openDatabase, prepareDatabase } from './database.ts';
+import { composeOperations, type Operations } from './operations.ts';
+import { ratePolicyOf } from './rate-policies.ts';
+import { checkReadiness } from './readiness.ts';
+import { RELEASE } from './release.ts';
+import { runnerToken } from './runner-token.ts';
+
+/** How long a runner's lease lasts without a renewal. A lost runner's work goes on elsewhere after it. */
+const LEASE_MS = 10_000;
+
+/** A running process. Disposing it stops it in phases. */
+export type App = AsyncDisposable & {
+  /** Where it listens; null when this process has no API. */
+  url: string | null;
+  /** What a first start made; null on every later one. */
+  firstStart: Bootstrap | null;
+  operations: Operations;
+  core: Core;
+  http: HttpServer | null;
+};
+
+/** What tests put in the place of the real thing. */
+export type Overrides = { log?: Log; address?: DatabaseAddress };
+
+/** Builds and starts everything that the configuration asks of this process. */
+export async function compose(config: Config, overrides: Overrides = {}): Promise<App> {
+  await using stack = new AsyncDisposableStack();
+  const log = overrides.log ?? createLog({ level: config.logLevel, format: logFormat(config) });
+  if (!config.rateLimits) log.warn('RATE LIMITS ARE OFF. Anybody with a key can use all of this machine. Meant for benchmarks and tests only.');
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const address = overrides.address ?? (await openDatabase(config, log, stack));
+  await prepareDatabase(config, address);
+  const core = await composeCore(config, address, log, stack);
+  const operations = composeOperations(core);
+  const api = config.role.has('api') ? await startApi(core, operations, stack) : null;
+  if (config.role.has('worker')) stack.use(await startWorker(workerOptions(core)));
+  const started = stack.move();
+  return {
+    url: api?.url ?? null,
+    firstStart: core.firstStart,
+    operations,
+    core,
+    http: api?.http ?? null,
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
+  };
+}
+
+const logFormat = (config: Config): 'json' | 'pretty' =>
+  config.logFormat === 'auto' ? (process.stderr.isTTY ? 'pretty' : 'json') : config.logFormat;
+
+const workerOptions = (core: Core): Parameters<typeof startWorker>[0] => ({
+  address: core.address,
+  statements: core.systemStatements,
+  endings: core.endings,
+  requeued: () => core.wakeups.raise(TOPICS.queued),
+  told: core.told,
+  evaluationRetentionDays: core.config.evaluationRetentionDays,
+  eventRetentionDays: core.config.eventRetentionDays,
+  log: core.log,
+});
+
+/** HTTP surfaces, runners that dial in, and the dispatch between them; disposed in reverse: requests end first. */
+async function startApi(core: Core, operations: Operations, stack: AsyncDisposableStack): Promise<{ url: string; http: HttpServer }> {
+  const { config, log, wakeups } = core;
+  await core.fleet.start();
+  await core.feed.start();
+  wakeups.on(TOPICS.events, () => {});
+  const hub = stack.use(
+    new RunnerHub({ statements: core.systemStatements, changed: () => wakeups.raise(TOPICS.runners), log: log.child({ subsystem: 'runners' }) }),
+  );
+  const token = await runnerToken(config);
+  const endpoint = stack.use(new RunnerEndpoint({ hub, token: token.value, leaseMs: LEASE_MS, log: log.child({ subsystem: 'runners' }) }));
+  const dispatcher = stack.use(createDispatcher(core, hub));
+  const runner = config.role.has('runner') ? await startRunner(core, endpoint, token.file, stack) : null;
+  stack.defer(() => drain(dispatcher, config.stopSeconds));
+  dispatcher.start();
+
+  const kit = httpKit(core);
+  const http = stack.use(
+    await createHttpServer({
+      kit,
+      operations,
+      readiness: () => checkReadiness(core),
+      release: RELEASE,
+      trustedProxies: config.trustedProxies,
+      claimedPaths: new Set([RUNNER_PATH]),
+    }),
+  );
+  endpoint.attach(http.server);
+  await http.app.listen({ host: config.host, port: config.httpPort });
+  const { port } = http.server.address() as AddressInfo;
+  log.info({ url: urlOf(config.host, port), runner_pid: runner?.pid }, 'listening');
+  return { url: urlOf(config.host, port), http };
+}
+
+const urlOf = (host: string, port: number): string => {
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+};
+
+function httpKit(core: Core): HttpKit {
+  return {
+    operator: core.operator,
+    authenticator: core.authenticator,
+    peekRate(rate, call) {
+      const { policy, caller } = ratePolicyOf(rate, call);
+      return core.limiter?.peek(policy, caller) ?? null;
+    },
+    metrics: core.metrics,
+    log: core.log.child({ subsystem: 'http' }),
+  };
+}
+
+function createDispatcher(core: Core, hub: RunnerHub): Dispatcher {
+  const { wakeups, metrics } = core;
+  return new Dispatcher({
+    hub,
+    blobs: core.blobs,
+    endings: core.endings,
+    statements: core.systemStatements,
+    transaction: core.systemTransaction,
+    onQueued: core.onWake(TOPICS.queued),
+    onCancelled: (listener) => wakeups.on(TOPICS.cancelled, listener),
+    onRunners: core.onWake(TOPICS.runners),
+    told: core.told,
+    observe: {
+      waited: (seconds) => metrics.queueWait.observe(seconds),
+      ended: (outcome, engine) => metrics.evaluations.inc({ outcome, engine: engine || 'unknown' }),
+    },
+    leaseMs: LEASE_MS,
+    log: core.log.child({ subsystem: 'dispatch' }),
+  });
+}
+
+async function startRunner(core: Core, endpoint: RunnerEndpoint, tokenFile: string, stack: AsyncDisposableStack): Promise<RunnerProcess> {
+  const { config, log } = core;
+  const socketPath = join(config.dataDir, 'run', `runner-${randomBytes(4).toString('hex')}.sock`);
+  const socket = stack.use(await listenOnSocket(socketPath));
+  endpoint.attach(socket.server);
+  const runner = stack.use(
+    new RunnerProcess({
+      socketPath,
+      tokenFile,
+      stateDir: join(config.dataDir, 'runner'),
+      slots: config.runnerSlots,
+      engines: config.runnerEngines,
+      log: log.child({ subsystem: 'runner' }),
+    }),
+  );
+  await runner.start();
+  return runner;
+}
+
+/** Stops giving out work and waits for what runs; what is left then goes back to the queue when its lease ends. */
+async function drain(dispatcher: Dispatcher, seconds: number): Promise<void> {
+  await dispatcher.drain();
+  const until = Date.now() + seconds * 1000;
+  while (dispatcher.running > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
+}

@@ -1,0 +1,111 @@
+import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { DiskBlobs } from '../modules/assets/index.ts';
+import { Endings } from '../modules/evaluations/index.ts';
+import { EventFeed } from '../modules/events/index.ts';
+import { Authenticator, type Bootstrap, bootstrap, loadAccessTokens } from '../modules/identity/index.ts';
+import { Fleet } from '../modules/runners/index.ts';
+import { tenancyConstraints } from '../modules/tenancy/index.ts';
+import { loadMasterKey } from '../platform/crypto/master-key.ts';
+import { Database, type DatabaseAddress } from '../platform/db/index.ts';
+import type { Log } from '../platform/log.ts';
+import { Operator } from '../platform/operation.ts';
+import { Wakeups } from '../platform/queue/wakeups.ts';
+import { RateLimiter } from '../platform/rate-limiter.ts';
+import { createMetrics } from '../platform/telemetry/metrics.ts';
+import { noTracing, startTracing } from '../platform/telemetry/tracing.ts';
+import { createGovernance } from './governance.ts';
+import { RELEASE } from './release.ts';
+
+/** Topics that processes raise for each other. */
+export const TOPICS = {
+  queued: 'evaluations.queued',
+  cancelled: 'evaluations.cancelled',
+  events: 'events',
+  grants: 'grants',
+  runners: 'runners',
+} as const;
+
+/** Longest a statement of a request may run. */
+const STATEMENT_TIMEOUT_MS = 15_000;
+const SYSTEM_CONNECTIONS = 8;
+
+export type Core = Awaited<ReturnType<typeof composeCore>>;
+
+/** Builds what every role stands on: database, signals, identity, the Operator. `stack` disposes it in reverse. */
+export async function composeCore(config: Config, address: DatabaseAddress, log: Log, stack: AsyncDisposableStack) {
+  const metrics = createMetrics();
+  const tracing = stack.use(config.otlpEndpoint === null ? noTracing : await startTracing(config.otlpEndpoint, RELEASE));
+  const pool = (role: string, maxConnections: number): Database =>
+    stack.use(
+      new Database({
+        address,
+        role,
+        maxConnections,
+        applicationName: `assay-${role.replace('assay_', '')}`,
+        constraints: tenancyConstraints,
+        statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+        onConnectionError: (error) => log.warn({ err: error }, 'a database connection was lost'),
+      }),
+    );
+  const database = pool('assay_app', config.databaseConnections);
+  const system = pool('assay_system', SYSTEM_CONNECTIONS);
+  const wakeups = stack.use(new Wakeups(address, log));
+  await wakeups.start();
+
+  const { key: masterKey, created } = await loadMasterKey(config.masterKeyFile);
+  if (created) log.warn({ file: config.masterKeyFile }, 'a master key was made: keep a copy of it somewhere else, stored secrets are lost without it');
+  const systemTransaction: Governed['systemTransaction'] = (work) => system.transaction({ orgId: null }, work);
+  const systemStatements: Governed['systemStatements'] = (work) => system.statements({ orgId: null }, work);
+  const tokens = await loadAccessTokens(systemTransaction, masterKey);
+  const authenticator = new Authenticator({ tokens, systemRead: systemStatements, hearsRevocations: () => wakeups.connected });
+  wakeups.on(TOPICS.grants, () => authenticator.forget());
+
+  const firstStart: Bootstrap | null = await systemTransaction((tx) =>
+    bootstrap(tx, {
+      ownerEmail: config.bootstrapOwnerEmail,
+      ownerPassword: config.bootstrapOwnerPassword,
+      apiKey: config.bootstrapApiKey,
+    }),
+  );
+  await authenticator.start();
+
+  const told = (): void => wakeups.raise(TOPICS.events);
+  const limiter = config.rateLimits ? new RateLimiter() : null;
+  const governance = createGovernance({ database, system, limiter, metrics, tracing, told, log });
+  const onWake = (topic: string) => (listener: () => void) => wakeups.on(topic, listener);
+  return {
+    config,
+    address,
+    log,
+    metrics,
+    database,
+    system,
+    systemTransaction,
+    systemStatements,
+    wakeups,
+    onWake,
+    tokens,
+    authenticator,
+    limiter,
+    told,
+    operator: new Operator(governance),
+    blobs: new DiskBlobs(join(config.dataDir, 'assets')),
+    endings: new Endings(),
+    fleet: stack.use(new Fleet({ statements: systemStatements, onWake: onWake(TOPICS.runners), log })),
+    feed: stack.use(
+      new EventFeed({
+        systemRead: systemStatements,
+        read: (scope, work) => database.statements(scope, work),
+        onWake: onWake(TOPICS.events),
+        log,
+      }),
+    ),
+    firstStart,
+  };
+}
+
+type Governed = {
+  systemTransaction: <Result>(work: (tx: Parameters<Parameters<Database['transaction']>[1]>[0]) => Promise<Result>) => Promise<Result>;
+  systemStatements: Governed['systemTransaction'];
+};

@@ -1,0 +1,110 @@
+import { AppError, type ErrorKind } from '../kernel/errors.ts';
+import { assertAllowed } from '../modules/access/index.ts';
+import { createRefusalLog, insertLeaf, type Leaf } from '../modules/audit/index.ts';
+import { insertEvent } from '../modules/events/index.ts';
+import type { Database } from '../platform/db/index.ts';
+import { claimKey, type IdempotencyScope, storeOutput } from '../platform/idempotency-store.ts';
+import type { Log } from '../platform/log.ts';
+import type { AnyOperation, Call, Governance, RateState } from '../platform/operation.ts';
+import type { RateLimiter } from '../platform/rate-limiter.ts';
+import type { Metrics } from '../platform/telemetry/metrics.ts';
+import type { Tracing } from '../platform/telemetry/tracing.ts';
+import { ratePolicyOf } from './rate-policies.ts';
+
+export type GovernanceParts = {
+  database: Database;
+  system: Database;
+  limiter: RateLimiter | null;
+  metrics: Metrics;
+  tracing: Tracing;
+  /** Events were committed. */
+  told(): void;
+  log: Log;
+};
+
+/** Refusals that say something about who tried what; the others are bad input, or our own trouble. */
+const AUDITED: ReadonlySet<ErrorKind> = new Set(['denied', 'billing', 'rate_limited', 'over_budget']);
+const REFUSALS_PER_SECOND = 5;
+
+/** Joins the modules to the Operator. */
+export function createGovernance(parts: GovernanceParts): Governance {
+  const { database, system, limiter, metrics, tracing, told, log } = parts;
+  const refusals = createRefusalLog({
+    transaction: (scope, work) => database.transaction(scope, work),
+    perSecond: REFUSALS_PER_SECOND,
+    onDropped: () => metrics.refusalsUnaudited.inc(),
+    onFailure: (error) => log.warn({ err: error }, 'a refusal could not be audited'),
+  });
+  return {
+    authorize: (principal, operation) => assertAllowed(principal, operation, new Date()),
+    takeRate: (call, operation) => takeRate(limiter, call, operation),
+    transaction: (scope, work) => database.transaction(scope, work),
+    systemTransaction: (work) => system.transaction({ orgId: null }, work),
+    statements: (scope, work) => database.statements(scope, work),
+    audit(tx, call, { action, target, detail }) {
+      insertLeaf(tx, { ...leafOf(call), action, target, detail, outcome: 'allowed' });
+      tx.onCommit(told);
+    },
+    emit(tx, orgId, event) {
+      insertEvent(tx, orgId, event);
+      tx.onCommit(told);
+    },
+    async auditRefusal(call, operation, refusal) {
+      if (call.principal.orgId === null || !AUDITED.has(refusal.kind)) return;
+      await refusals.record({
+        ...leafOf(call),
+        action: operation.audit?.action ?? operation.name,
+        target: null,
+        detail: { operation: operation.name, reason: refusal.code },
+        outcome: 'refused',
+      });
+    },
+    claimIdempotencyKey: (tx, call, operation) => claimKey(tx, scopeOf(call, operation)),
+    storeIdempotentOutput: (tx, call, operation, output) => storeOutput(tx, scopeOf(call, operation), output),
+    observe: (operation, call) => observe({ metrics, tracing }, operation, call),
+  };
+}
+
+function takeRate(limiter: RateLimiter | null, call: Call, operation: AnyOperation): RateState | null {
+  if (operation.rate === 'included' || limiter === null) return call.notes.rate;
+  const { policy, caller } = ratePolicyOf(operation.rate, call);
+  const { allowed, state } = limiter.take(policy, caller);
+  if (allowed) return state;
+  call.notes.rate = state;
+  const waitMs = Math.max(0, state.resetAt - Date.now());
+  throw new AppError(
+    'rate_limited',
+    'rate.limited',
+    `Rate limit of ${state.limit} requests a minute exceeded. Try again in ${Math.ceil(waitMs / 1000)} s.`,
+    { retryAfterMs: waitMs },
+  );
+}
+
+/** The parts of a leaf that a call knows. */
+export function leafOf(call: Call): Omit<Leaf, 'action' | 'target' | 'detail' | 'outcome'> {
+  return {
+    orgId: String(call.principal.orgId),
+    actor: { kind: call.principal.kind, id: call.principal.id },
+    via: call.via,
+    requestId: call.requestId,
+    traceId: call.traceId,
+    address: call.address,
+  };
+}
+
+function scopeOf(call: Call, operation: AnyOperation): IdempotencyScope {
+  const { key, inputHash } = call.idempotency ?? { key: '', inputHash: Buffer.alloc(0) };
+  return { orgId: String(call.principal.orgId), principalId: call.principal.id, operation: operation.name, key, inputHash };
+}
+
+function observe({ metrics, tracing }: Pick<GovernanceParts, 'metrics' | 'tracing'>, operation: AnyOperation, call: Call) {
+  const started = process.hrtime.bigint();
+  const span = tracing.span(operation.name, call.trace, { 'assay.operation': operation.name, 'assay.effect': operation.effect });
+  return {
+    end(refusal: AppError | null) {
+      const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+      metrics.operations.observe({ operation: operation.name, outcome: refusal?.kind ?? 'ok' }, seconds);
+      span.end(refusal === null ? null : refusal.code);
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { assetOperations, readAsset } from '../modules/assets/index.ts';
+import { insertLeaf } from '../modules/audit/index.ts';
+import { evaluationOperations, oldestWait } from '../modules/evaluations/index.ts';
+import { eventOperations } from '../modules/events/index.ts';
+import { keyOperations, loginOperations, whoAmI } from '../modules/identity/index.ts';
+import { type AnyOperation } from '../platform/operation.ts';
+import { type Core, TOPICS } from './core.ts';
+import { leafOf } from './governance.ts';
+import { RELEASE } from './release.ts';
+
+/** Past this, requests wait noticeably before anybody looks at them. */
+const SLOW_LOOP_MS = 250;
+/** A queue whose head waits longer than this is not keeping up. */
+const SLOW_QUEUE_SECONDS = 60;
+
+/** Makes every operation that there is: the governed surface. */
+export function composeOperations(core: Core) {
+  const grantsChanged = (tx: Parameters<typeof core.wakeups.raiseWith>[0]): void => core.wakeups.raiseWith(tx, TOPICS.grants);
+  return {
+    keys: keyOperations({ grantsChanged }),
+    login: loginOperations({
+      tokens: core.tokens,
+      grantsChanged,
+      auditAs(context, orgId, userId, action) {
+        const leaf = { ...leafOf(context.call), orgId, actor: { kind: 'user', id: userId } };
+        insertLeaf(context.tx, { ...leaf, action, target: { type: 'user', id: userId }, detail: {}, outcome: 'allowed' });
+      },
+    }),
+    identity: { whoAmI },
+    events: eventOperations({ feed: core.feed }),
+    assets: assetOperations({ blobs: core.blobs }),
+    evaluations: evaluationOperations({
+      fleet: core.fleet,
+      endings: core.endings,
+      systemStatements: core.systemStatements,
+      statements: (orgId, work) => core.database.statements({ orgId }, work),
+      readAsset: (orgId, id) => core.database.statements({ orgId }, (tx) => readAsset(tx, core.blobs, orgId, id)),
+      queued: () => core.wakeups.raise(TOPICS.queued),
+      cancelled: (id) => core.wakeups.raise(TOPICS.cancelled, id),
+      probes: probesOf(core),
+      queueSeconds: core.config.queueSeconds,
+    }),
+  };
+}
+
+export type Operations = ReturnType<typeof composeOperations>;
+
+/** The list itself, for references and generated tests. */
+export const listOperations = (operations: Operations): AnyOperation[] => Object.values(operations).flatMap((group) => Object.values(group) as AnyOperation[]);
+
+function probesOf(core: Core): Parameters<typeof evaluationOperations>[0]['probes'] {
+  const loop = monitorEventLoopDelay({ resolution: 20 });
+  loop.enable();
+  const assets = join(core.config.dataDir, 'assets');
+  return {
+    mode: core.config.role.size === 3 ? 'embedded' : 'microservices',
+    version: RELEASE,
+    gateway() {
+      const slow = loop.percentile(99) / 1e6 > SLOW_LOOP_MS;
+      loop.reset();
+      return slow ? 'degraded' : 'healthy';
+    },
+    async queue() {
+      const waited = await core.systemStatements(oldestWait);
+      return waited > SLOW_QUEUE_SECONDS ? 'degraded' : 'healthy';
+    },
+    async storage() {
+      await mkdir(assets, { recursive: true, mode: 0o700 });
+      await access(assets, constants.W_OK);
+      await core.systemStatements(oldestWait);
+      return 'healthy';
+    },
+    executor() {
+      const { runners } = core.fleet;
+      const ready = runners.filter(({ isConnected, engines }) => isConnected && engines.length > 0);
+      if (ready.length === 0) return 'unhealthy';
+      return ready.length < runners.length ? 'degraded' : 'healthy';
+    },
+  };
+}

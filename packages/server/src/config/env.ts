@@ -1,0 +1,2 @@
+/** The environment, read here and passed on. */
+export const env: NodeJS.ProcessEnv = process.env;

@@ -1,0 +1,19 @@
+import { statement, type Tx } from '../../platform/db/index.ts';
+import type { NewEvent } from '../../platform/operation.ts';
+
+const insert = statement('events.insert', 'insert into events (org_id, type, subject, data) values ($1, $2, $3, $4)');
+const deleteOld = statement<{ id: number }>(
+  'events.delete_old',
+  `delete from events where (org_id, id) in (select org_id, id from events where occurred_at < now() - make_interval(days => $1) limit 10000)
+   returning id`,
+);
+
+/** Adds an event to the transaction of the act it tells of. */
+export function insertEvent(tx: Tx, orgId: string, event: NewEvent): void {
+  tx.defer(insert, [orgId, event.type, event.subject, JSON.stringify(event.data)]);
+}
+
+/** Deletes a batch of events past their retention; says how many. */
+export async function deleteEventsOlderThan(tx: Tx, days: number): Promise<number> {
+  return (await tx.query(deleteOld, [days])).length;
+}

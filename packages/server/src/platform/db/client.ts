@@ -1,0 +1,12 @@
+import pg from 'pg';
+import type { DatabaseAddress } from './database.ts';
+
+/** A connection of its own, outside the pools: for listening, and for libraries that bring their own SQL. */
+export const newClient = (address: DatabaseAddress, applicationName: string): pg.Client =>
+  new pg.Client({ ...address, application_name: applicationName, keepAlive: true });
+
+/** A small pool in the role of the address itself. */
+export const newPool = (address: DatabaseAddress, applicationName: string, max: number): pg.Pool =>
+  new pg.Pool({ ...address, application_name: applicationName, max });
+
+export type Client = pg.Client;

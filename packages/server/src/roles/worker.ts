@@ -1,0 +1,50 @@
+import { deleteEvaluationsOlderThan, Janitor } from '../modules/evaluations/index.ts';
+import { deleteEventsOlderThan } from '../modules/events/index.ts';
+import { deleteExpiredTokens } from '../modules/identity/index.ts';
+import { forgetOldRunners } from '../modules/runners/index.ts';
+import type { Endings } from '../modules/evaluations/index.ts';
+import type { DatabaseAddress, Tx } from '../platform/db/index.ts';
+import { deleteOldKeys } from '../platform/idempotency-store.ts';
+import type { Log } from '../platform/log.ts';
+import { type Chore, startChores } from '../platform/queue/chores.ts';
+
+export type WorkerOptions = {
+  address: DatabaseAddress;
+  /** On the system handle. */
+  statements<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  endings: Endings;
+  requeued(): void;
+  told(): void;
+  evaluationRetentionDays: number;
+  eventRetentionDays: number;
+  log: Log;
+};
+
+/** Batches of one retention chore: a backlog of millions goes over several hours, not in one long statement. */
+const MOST_BATCHES = 200;
+
+/** Starts what runs in the background, beside requests: the janitor, and chores by schedule. */
+export async function startWorker(options: WorkerOptions): Promise<AsyncDisposable> {
+  const janitor = new Janitor(options);
+  janitor.start();
+  const chores = await startChores(options.address, choresOf(options), options.log.child({ subsystem: 'chores' }));
+  return {
+    async [Symbol.asyncDispose]() {
+      await janitor[Symbol.asyncDispose]();
+      await chores[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function choresOf({ statements, evaluationRetentionDays, eventRetentionDays }: WorkerOptions): Chore[] {
+  const inBatches = async (batch: (tx: Tx) => Promise<number>): Promise<void> => {
+    for (let round = 0; round < MOST_BATCHES; round++) if ((await statements(batch)) === 0) return;
+  };
+  return [
+    { name: 'retain_evaluations', schedule: '7 * * * *', run: () => inBatches((tx) => deleteEvaluationsOlderThan(tx, evaluationRetentionDays)) },
+    { name: 'retain_events', schedule: '17 * * * *', run: () => inBatches((tx) => deleteEventsOlderThan(tx, eventRetentionDays)) },
+    { name: 'retain_idempotency_keys', schedule: '27 * * * *', run: () => statements(deleteOldKeys) },
+    { name: 'retain_refresh_tokens', schedule: '37 3 * * *', run: () => statements(deleteExpiredTokens) },
+    { name: 'forget_runners', schedule: '47 3 * * *', run: () => statements(forgetOldRunners) },
+  ];
+}
