@@ -1,0 +1,60 @@
+import type { controlRoutes } from '@assay/contract';
+import { ApiKeys } from './api-keys.ts';
+import { Caller } from './caller.ts';
+import type { AnswerOf } from './contract-route.ts';
+import { Evaluations } from './evaluations.ts';
+import { Events } from './events.ts';
+import { Platform } from './platform.ts';
+import { type AssayOptions, type CallOptions, Transport, type WireRequest } from './transport.ts';
+
+type Me = (typeof controlRoutes)['me'];
+
+/** Who a credential belongs to, and what it may do. */
+export type Principal = AnswerOf<Me>['data']['principal'];
+
+/**
+ * A client of an Assay server.
+ *
+ * @example
+ * const assay = new Assay({ apiKey: 'sk_…', baseUrl: 'https://assay.example.com' });
+ * const { eval_id } = await assay.evaluations.submit({ code: "print('hi')" });
+ * const { output } = await assay.evaluations.waitForEnd(eval_id);
+ */
+export class Assay {
+  /** Runs of untrusted code. */
+  readonly evaluations: Evaluations;
+  /** Keys of the organization. */
+  readonly apiKeys: ApiKeys;
+  /** What happens in the organization, as it happens. */
+  readonly events: Events;
+  /** The server itself. */
+  readonly platform: Platform;
+  readonly #caller: Caller;
+
+  /** @throws AssayError for a key or an address that cannot be one */
+  constructor(options: AssayOptions = {}) {
+    this.#caller = new Caller(new Transport(options));
+    this.evaluations = new Evaluations(this.#caller);
+    this.apiKeys = new ApiKeys(this.#caller);
+    this.events = new Events(this.#caller);
+    this.platform = new Platform(this.#caller);
+  }
+
+  /** Where the server is. */
+  get baseUrl(): string {
+    return this.#caller.transport.baseUrl;
+  }
+
+  /** Who the credential belongs to, and what it may do. */
+  async me(options?: CallOptions): Promise<Principal> {
+    return (await this.#caller.call<Me>({ method: 'GET', path: '/v1/me' }, options)).data.principal;
+  }
+
+  /**
+   * Sends any request, with the credential, the retries and the errors of this client; for routes it has no method for.
+   * The answer comes with its body unread.
+   */
+  request(request: WireRequest, options?: CallOptions): Promise<Response> {
+    return this.#caller.transport.open(request, options);
+  }
+}

@@ -1,0 +1,41 @@
+export {
+  ApiError,
+  AuthenticationError,
+  BadRequestError,
+  BillingInactiveError,
+  BudgetExceededError,
+  ConflictError,
+  NotFoundError,
+  PermissionDeniedError,
+  PreconditionFailedError,
+  RateLimitError,
+  ServerError,
+  UnprocessableEntityError,
+} from './api-error.ts';
+export { type ApiKeyPage, ApiKeys, type CreatedApiKey, type NewApiKey } from './api-keys.ts';
+export { Assay, type Principal } from './assay.ts';
+export { AssayError, ConnectionError, MalformedAnswerError, TimeoutError } from './assay-error.ts';
+export {
+  type EvaluationBatch,
+  type EvaluationLogs,
+  type EvaluationPage,
+  type EvaluationRecord,
+  type EvaluationRequest,
+  type EvaluationStatus,
+  type EvaluationSummary,
+  Evaluations,
+  type SubmittedEvaluation,
+} from './evaluations.ts';
+export { EventStream, type FollowOptions } from './event-stream.ts';
+export { type EventFilter, Events } from './events.ts';
+export { Listing } from './listing.ts';
+export type { LogEvent } from './log-event.ts';
+export {
+  type Engines,
+  type Languages,
+  Platform,
+  type PlatformStatus,
+  type QueueStatus,
+  type Readiness,
+} from './platform.ts';
+export type { AssayOptions, CallOptions, WireRequest } from './transport.ts';

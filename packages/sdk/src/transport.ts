@@ -1,0 +1,215 @@
+import { type ApiError, toApiError } from './api-error.ts';
+import { AssayError, ConnectionError, MalformedAnswerError, TimeoutError } from './assay-error.ts';
+import { isRetryable, pause, pauseBefore } from './retry.ts';
+
+/** How a client reaches its server. */
+export type AssayOptions = {
+  /** An API key (`sk_…`) or an access token. Without one only the public routes answer. */
+  apiKey?: string | undefined;
+  /** Where the server is, with the path below which it is served, if any. Default: http://127.0.0.1:3001 */
+  baseUrl?: string | undefined;
+  /** Milliseconds that one attempt may take. Default: 60,000. */
+  timeout?: number | undefined;
+  /** How often a failed attempt is repeated. Default: 2. */
+  maxRetries?: number | undefined;
+  /** Another implementation of `fetch`. */
+  fetch?: typeof fetch | undefined;
+};
+
+/** What can be said of a single call. */
+export type CallOptions = {
+  /** Ends the call; it then rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+  /** Milliseconds that one attempt may take. */
+  timeout?: number | undefined;
+  maxRetries?: number | undefined;
+  /** Names the effect, so that repeating the call does not repeat it. Every POST and PATCH has one of its own otherwise. */
+  idempotencyKey?: string | undefined;
+};
+
+/** One request as it goes out. */
+export type WireRequest = {
+  method: string;
+  /** As the contract writes it, `{name}` standing for a parameter. */
+  path: string;
+  params?: Record<string, string> | undefined;
+  query?: Record<string, unknown> | undefined;
+  body?: unknown;
+  headers?: Record<string, string> | undefined;
+  /** Statuses that are answers here although they are not 2xx. */
+  accepted?: readonly number[] | undefined;
+  /** Milliseconds for which the server may hold the answer back, on top of the time limit. */
+  heldMs?: number | undefined;
+};
+
+const DEFAULTS = { baseUrl: 'http://127.0.0.1:3001', timeout: 60_000, maxRetries: 2 };
+
+/** Sends requests: credential, time limit, retries, and errors as classes. Knows no route. */
+export class Transport {
+  readonly #baseUrl: string;
+  readonly #apiKey: string | null;
+  readonly #timeout: number;
+  readonly #maxRetries: number;
+  readonly #fetch: typeof fetch;
+
+  /** @throws AssayError for a key or an address that cannot be one */
+  constructor(options: AssayOptions) {
+    this.#baseUrl = readBaseUrl(options.baseUrl ?? DEFAULTS.baseUrl);
+    this.#apiKey = readKey(options.apiKey);
+    this.#timeout = options.timeout ?? DEFAULTS.timeout;
+    this.#maxRetries = options.maxRetries ?? DEFAULTS.maxRetries;
+    // Bound, because a browser's own refuses any other `this`.
+    this.#fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
+  }
+
+  get baseUrl(): string {
+    return this.#baseUrl;
+  }
+
+  /**
+   * Sends a request and reads its answer as JSON.
+   * @throws ApiError when the server refuses, ConnectionError when none answers, MalformedAnswerError for other than JSON
+   */
+  json(request: WireRequest, options: CallOptions = {}): Promise<unknown> {
+    return this.#withRetries(request, options, readJson);
+  }
+
+  /**
+   * Sends a request and gives the answer with its body unread. The time limit covers the head of the answer only.
+   * @throws ApiError when the server refuses, ConnectionError when none answers
+   */
+  open(request: WireRequest, options: CallOptions = {}): Promise<Response> {
+    return this.#withRetries(request, options, async (response) => response);
+  }
+
+  async #withRetries<Read>(
+    request: WireRequest,
+    options: CallOptions,
+    read: (response: Response) => Promise<Read>,
+  ): Promise<Read> {
+    // Made once: it is what tells the server that a second attempt is the same request.
+    const init = this.#prepare(request, options);
+    const attempts = 1 + (options.maxRetries ?? this.#maxRetries);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(request, init, { options, read });
+      } catch (failure) {
+        const wait = attempt < attempts ? pauseAfter(failure, attempt) : null;
+        if (wait === null) throw failure;
+        await pause(wait, options.signal);
+      }
+    }
+  }
+
+  async #attempt<Read>(
+    request: WireRequest,
+    init: RequestInit,
+    { options, read }: { options: CallOptions; read: (response: Response) => Promise<Read> },
+  ): Promise<Read> {
+    const timeout = (options.timeout ?? this.#timeout) + (request.heldMs ?? 0);
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new TimeoutError(`No answer came within ${timeout} ms.`)), timeout);
+    const signal = options.signal ? AbortSignal.any([options.signal, late.signal]) : late.signal;
+    try {
+      const response = await this.#fetch(this.#urlOf(request), { ...init, signal });
+      if (response.ok || request.accepted?.includes(response.status)) return await read(response);
+      throw await refusalOf(response);
+    } catch (thrown) {
+      if (options.signal?.aborted) throw options.signal.reason;
+      if (late.signal.aborted) throw late.signal.reason;
+      throw thrown instanceof AssayError ? thrown : unreachable(this.#baseUrl, thrown);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #prepare(request: WireRequest, options: CallOptions): RequestInit {
+    const headers = new Headers({ accept: 'application/json', ...request.headers });
+    if (this.#apiKey !== null) headers.set('authorization', `Bearer ${this.#apiKey}`);
+    if (request.method === 'POST' || request.method === 'PATCH') {
+      headers.set('idempotency-key', options.idempotencyKey ?? crypto.randomUUID());
+    }
+    // A redirect would carry the body to an address that nobody configured.
+    const init: RequestInit = { method: request.method, headers, redirect: 'manual' };
+    if (request.body === undefined) return init;
+    headers.set('content-type', 'application/json');
+    return { ...init, body: JSON.stringify(request.body) };
+  }
+
+  #urlOf({ path, params, query }: WireRequest): string {
+    const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params?.[name] ?? ''));
+    const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
+    const search = new URLSearchParams(
+      given.map(([name, value]): [string, string] => [name, String(value)]),
+    ).toString();
+    return `${this.#baseUrl}${filled}${search === '' ? '' : `?${search}`}`;
+  }
+}
+
+function readBaseUrl(text: string): string {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') {
+    throw new AssayError(
+      'The base URL must be an http or https address without a query, like https://assay.example.com.',
+    );
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new AssayError('The base URL carries a user or password. Leave them out; the API key is the credential.');
+  }
+  return url.href.replace(/\/+$/, '');
+}
+
+/** The message must not show the key: it may be a real one with a line break too many. */
+function readKey(text: string | undefined): string | null {
+  const key = text?.trim() ?? '';
+  if (key === '') return null;
+  if (/^[\x21-\x7e]+$/.test(key)) return key;
+  throw new AssayError('The API key holds characters that no key has. Copy it again, without quotes or line breaks.');
+}
+
+async function readJson(response: Response): Promise<unknown> {
+  const text = await response.text();
+  if (response.status === 204) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new MalformedAnswerError(
+      `The answer of status ${response.status} is not JSON. Check that the base URL is that of an Assay server.`,
+      { cause },
+    );
+  }
+}
+
+async function refusalOf(response: Response): Promise<ApiError> {
+  const text = await response.text();
+  return toApiError({ status: response.status, headers: response.headers, body: parsed(text) });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** How long to wait before another attempt; null when another would end the same way. */
+export function pauseAfter(failure: unknown, attempt: number): number | null {
+  if (failure instanceof ConnectionError) return pauseBefore(attempt);
+  if (isRefusal(failure) && isRetryable(failure.status, failure.headers)) return pauseBefore(attempt, failure.headers);
+  return null;
+}
+
+const isRefusal = (failure: unknown): failure is ApiError => failure instanceof AssayError && 'status' in failure;
+
+function unreachable(baseUrl: string, cause: unknown): ConnectionError {
+  const reason = cause instanceof Error ? reasonOf(cause) : String(cause);
+  return new ConnectionError(`${baseUrl} cannot be reached: ${reason}.`, { cause });
+}
+
+/** `fetch` says "fetch failed" and keeps what happened in the cause, which may be one error per address tried. */
+function reasonOf(error: Error): string {
+  const { cause } = error;
+  const deepest = cause instanceof AggregateError ? cause.errors[0] : cause;
+  return deepest instanceof Error && deepest.message !== '' ? deepest.message : error.message;
+}
