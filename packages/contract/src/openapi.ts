@@ -29,7 +29,10 @@ const HEADERS: JsonObject = {
 };
 
 /** Makes the OpenAPI 3.1 document of the given routes. */
-export function openApiDocument(routes: readonly Route[], about: { title: string; version: string; description: string }): JsonObject {
+export function openApiDocument(
+  routes: readonly Route[],
+  about: { title: string; version: string; description: string },
+): JsonObject {
   const schemas: JsonObject = {};
   const paths: { [path: string]: JsonObject } = {};
   for (const declared of routes) {
@@ -56,7 +59,10 @@ export function openApiDocument(routes: readonly Route[], about: { title: string
 }
 
 function describe(declared: Route, schemas: JsonObject): JsonObject {
-  const answers = Object.entries(declared.answers).map(([status, answer]) => [status, describeAnswer(answer, declared, schemas)]);
+  const answers = Object.entries(declared.answers).map(([status, answer]) => [
+    status,
+    describeAnswer(answer, declared, schemas),
+  ]);
   const parameters = [
     ...parametersOf(declared.params, 'path', schemas),
     ...parametersOf(declared.query, 'query', schemas),
@@ -70,7 +76,12 @@ function describe(declared: Route, schemas: JsonObject): JsonObject {
       : [{ bearer: [] }, { apiKey: [] }, ...(declared.streams ? [{ apiKeyQuery: [] }] : [])],
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(declared.body
-      ? { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(declared.body, 'input', schemas) } } } }
+      ? {
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: schemaOf(declared.body, 'input', schemas) } },
+          },
+        }
       : {}),
     responses: { ...Object.fromEntries(answers), ...errorAnswers(declared, schemas) },
   };
@@ -115,7 +126,10 @@ function errorAnswers({ surface, isPublic, params, body }: Route, schemas: JsonO
 
 function parametersOf(of: z.ZodObject | undefined, place: 'path' | 'query', schemas: JsonObject): JsonObject[] {
   if (!of) return [];
-  const { properties = {}, required = [] } = schemaOf(of, 'input', schemas) as { properties?: JsonObject; required?: string[] };
+  const { properties = {}, required = [] } = schemaOf(of, 'input', schemas) as {
+    properties?: JsonObject;
+    required?: string[];
+  };
   return Object.entries(properties).map(([name, schema]) => {
     const { description, ...rest } = withoutCoercion(of, name, schema as JsonObject);
     return {
@@ -131,7 +145,9 @@ function parametersOf(of: z.ZodObject | undefined, place: 'path' | 'query', sche
 /** A coerced number takes any text on the way in; callers are told the number that it must be. */
 function withoutCoercion(of: z.ZodObject, name: string, schema: JsonObject): JsonObject {
   if (schema['type'] !== undefined || schema['$ref'] !== undefined) return schema;
-  const output = z.toJSONSchema(of, { io: 'output', unrepresentable: 'any' }) as { properties?: { [name: string]: JsonObject } };
+  const output = z.toJSONSchema(of, { io: 'output', unrepresentable: 'any' }) as {
+    properties?: { [name: string]: JsonObject };
+  };
   return { ...output.properties?.[name], ...schema };
 }
 

@@ -4,7 +4,9 @@ import { route } from '../route.ts';
 export const LoginRequest = z
   .strictObject({ email: z.string().trim().min(3).max(254), password: z.string().min(1).max(1024) })
   .meta({ id: 'LoginRequest' });
-export const RefreshRequest = z.strictObject({ refresh_token: z.string().min(1).max(200) }).meta({ id: 'RefreshRequest' });
+export const RefreshRequest = z
+  .strictObject({ refresh_token: z.string().min(1).max(200) })
+  .meta({ id: 'RefreshRequest' });
 export const TokenAnswer = z
   .object({
     access_token: z.string(),
@@ -67,7 +69,9 @@ export const buildsRoutes = {
       200: {
         description: 'The caller.',
         schema: z
-          .object({ user: z.object({ id: z.string(), organization_id: z.string().nullable(), role: z.string().nullable() }) })
+          .object({
+            user: z.object({ id: z.string(), organization_id: z.string().nullable(), role: z.string().nullable() }),
+          })
           .meta({ id: 'SignedIn' }),
       },
     },

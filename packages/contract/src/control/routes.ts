@@ -18,8 +18,16 @@ export const Principal = z
 
 export const EventsQuery = z.object({
   after: z.string().max(50).optional().meta({ description: 'Replay what came after this event id.' }),
-  types: z.string().max(1000).optional().meta({ description: 'Event types, comma-separated; `evaluation.*` is a family.' }),
-  subjects: z.string().max(1000).optional().meta({ description: 'Ids of the things that events are about, comma-separated.' }),
+  types: z
+    .string()
+    .max(1000)
+    .optional()
+    .meta({ description: 'Event types, comma-separated; `evaluation.*` is a family.' }),
+  subjects: z
+    .string()
+    .max(1000)
+    .optional()
+    .meta({ description: 'Ids of the things that events are about, comma-separated.' }),
 });
 
 /** Fabric's event on the stream. */
@@ -69,7 +77,9 @@ export const controlRoutes = {
       limit: z.coerce.number().int().min(1).max(200).default(50),
       cursor: z.string().max(500).optional(),
     }),
-    answers: { 200: { description: 'A page, newest first.', schema: enveloped(z.object({ api_keys: z.array(ApiKey) })) } },
+    answers: {
+      200: { description: 'A page, newest first.', schema: enveloped(z.object({ api_keys: z.array(ApiKey) })) },
+    },
   }),
   getApiKey: route({
     surface: 'control',
@@ -105,7 +115,12 @@ export const controlRoutes = {
     operation: 'events.stream.follow',
     summary: 'All events (SSE)',
     query: EventsQuery,
-    answers: { 200: { description: 'Events as server-sent events; resume with `Last-Event-ID`.', otherMedia: ['text/event-stream'] } },
+    answers: {
+      200: {
+        description: 'Events as server-sent events; resume with `Last-Event-ID`.',
+        otherMedia: ['text/event-stream'],
+      },
+    },
     streams: true,
   }),
 };

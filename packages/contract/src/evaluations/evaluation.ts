@@ -19,7 +19,9 @@ const RelativePath = z
   .max(255)
   .regex(SAFE_PATH, 'must be a relative path below the working directory, without empty, "." or ".." parts');
 
-const EnvironmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a name of letters, digits and underscores');
+const EnvironmentName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a name of letters, digits and underscores');
 
 /** `POST /api/eval`. The first four fields are the seed's; the rest go beyond it. */
 export const EvaluationRequest = z
@@ -30,18 +32,23 @@ export const EvaluationRequest = z
       .refine((code) => bytes(code) <= MAX_CODE_BYTES, 'must be at most 1 MiB of UTF-8')
       .refine(withoutNul, 'must not contain a NUL character')
       .meta({ description: 'The program.', example: "print('Hello, World!')" }),
-    language: z.string().min(1).max(40).default('python').meta({ description: 'One of GET /api/languages.', example: 'python' }),
-    engine: z
+    language: z
       .string()
       .min(1)
       .max(40)
-      .default('auto')
-      .meta({ description: 'The weakest isolation that will do: `auto`, or one of GET /api/engines.', example: 'docker' }),
+      .default('python')
+      .meta({ description: 'One of GET /api/languages.', example: 'python' }),
+    engine: z.string().min(1).max(40).default('auto').meta({
+      description: 'The weakest isolation that will do: `auto`, or one of GET /api/engines.',
+      example: 'docker',
+    }),
     engine_strict: z.boolean().default(false).meta({ description: 'Refuse any engine but the one named.' }),
     timeout: z.int().min(1).max(300).default(30).meta({ description: 'Seconds of wall time.', example: 30 }),
     stdin: z.string().max(MAX_CODE_BYTES).refine(withoutNul, 'must not contain a NUL character').default(''),
     args: z.array(z.string().max(10_000).refine(withoutNul, 'must not contain a NUL character')).max(100).default([]),
-    env: z.record(EnvironmentName, z.string().max(10_000).refine(withoutNul, 'must not contain a NUL character')).default({}),
+    env: z
+      .record(EnvironmentName, z.string().max(10_000).refine(withoutNul, 'must not contain a NUL character'))
+      .default({}),
     files: z
       .array(z.strictObject({ path: RelativePath, content: z.base64().meta({ description: 'Base64.' }) }))
       .max(50)
@@ -86,12 +93,16 @@ export const StatusAnswer = z
     exit_code: z.int().nullable(),
     runtime_ms: z.number().nullable(),
     output_truncated: z.boolean(),
-    metadata: z.record(z.string(), z.unknown()).meta({ description: 'Given at submission; `reason` and `message` say how a run failed.' }),
+    metadata: z
+      .record(z.string(), z.unknown())
+      .meta({ description: 'Given at submission; `reason` and `message` say how a run failed.' }),
   })
   .meta({ id: 'EvaluationStatusAnswer' });
 
 /** `POST /api/eval?wait=`, when the end came in time. */
-export const WaitedAnswer = StatusAnswer.extend({ message: z.string(), queue_position: z.int().min(1) }).meta({ id: 'EvaluationEnded' });
+export const WaitedAnswer = StatusAnswer.extend({ message: z.string(), queue_position: z.int().min(1) }).meta({
+  id: 'EvaluationEnded',
+});
 
 const ResultFile = z.object({
   path: z.string(),

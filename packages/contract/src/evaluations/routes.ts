@@ -5,7 +5,13 @@ import * as platform from './platform.ts';
 
 const EvaluationId = z.object({ eval_id: z.string().max(64) });
 const Wait = z.object({
-  wait: z.coerce.number().int().min(0).max(60).default(0).meta({ description: 'Seconds to wait for the end before answering.' }),
+  wait: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(60)
+    .default(0)
+    .meta({ description: 'Seconds to wait for the end before answering.' }),
 });
 
 /** The `evaluations` surface: every route of crucible-platform, and the ones beyond it. */

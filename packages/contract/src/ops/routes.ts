@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { route } from '../route.ts';
 
 const Check = z.object({ name: z.string(), ok: z.boolean(), detail: z.string() });
-export const ReadyAnswer = z.object({ status: z.enum(['ready', 'not_ready']), checks: z.array(Check) }).meta({ id: 'Readiness' });
+export const ReadyAnswer = z
+  .object({ status: z.enum(['ready', 'not_ready']), checks: z.array(Check) })
+  .meta({ id: 'Readiness' });
 export type ReadyAnswer = z.infer<typeof ReadyAnswer>;
 
 export const opsRoutes = {
@@ -42,7 +44,9 @@ export const opsRoutes = {
     path: '/openapi.json',
     operation: null,
     summary: 'This document',
-    answers: { 200: { description: 'OpenAPI 3.1.', schema: z.record(z.string(), z.unknown()).meta({ id: 'OpenApiDocument' }) } },
+    answers: {
+      200: { description: 'OpenAPI 3.1.', schema: z.record(z.string(), z.unknown()).meta({ id: 'OpenApiDocument' }) },
+    },
     isPublic: true,
   }),
 };

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { Dispatcher } from '../modules/evaluations/index.ts';
@@ -21,6 +20,9 @@ import { ratePolicyOf } from './rate-policies.ts';
 import { checkReadiness } from './readiness.ts';
 import { RELEASE } from './release.ts';
 import { runnerToken } from './runner-token.ts';
+
+/** All that a sandbox needs is there; what the user's shell adds, shims for example, is of no use. */
+const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** How long a runner's lease lasts without a renewal. A lost runner's work goes on elsewhere after it. */
 const LEASE_MS = 10_000;
@@ -43,7 +45,10 @@ export type Overrides = { log?: Log; address?: DatabaseAddress };
 export async function compose(config: Config, overrides: Overrides = {}): Promise<App> {
   await using stack = new AsyncDisposableStack();
   const log = overrides.log ?? createLog({ level: config.logLevel, format: logFormat(config) });
-  if (!config.rateLimits) log.warn('RATE LIMITS ARE OFF. Anybody with a key can use all of this machine. Meant for benchmarks and tests only.');
+  if (!config.rateLimits)
+    log.warn(
+      'RATE LIMITS ARE OFF. Anybody with a key can use all of this machine. Meant for benchmarks and tests only.',
+    );
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const address = overrides.address ?? (await openDatabase(config, log, stack));
   await prepareDatabase(config, address);
@@ -77,16 +82,26 @@ const workerOptions = (core: Core): Parameters<typeof startWorker>[0] => ({
 });
 
 /** HTTP surfaces, runners that dial in, and the dispatch between them; disposed in reverse: requests end first. */
-async function startApi(core: Core, operations: Operations, stack: AsyncDisposableStack): Promise<{ url: string; http: HttpServer }> {
+async function startApi(
+  core: Core,
+  operations: Operations,
+  stack: AsyncDisposableStack,
+): Promise<{ url: string; http: HttpServer }> {
   const { config, log, wakeups } = core;
   await core.fleet.start();
   await core.feed.start();
   wakeups.on(TOPICS.events, () => {});
   const hub = stack.use(
-    new RunnerHub({ statements: core.systemStatements, changed: () => wakeups.raise(TOPICS.runners), log: log.child({ subsystem: 'runners' }) }),
+    new RunnerHub({
+      statements: core.systemStatements,
+      changed: () => wakeups.raise(TOPICS.runners),
+      log: log.child({ subsystem: 'runners' }),
+    }),
   );
   const token = await runnerToken(config);
-  const endpoint = stack.use(new RunnerEndpoint({ hub, token: token.value, leaseMs: LEASE_MS, log: log.child({ subsystem: 'runners' }) }));
+  const endpoint = stack.use(
+    new RunnerEndpoint({ hub, token: token.value, leaseMs: LEASE_MS, log: log.child({ subsystem: 'runners' }) }),
+  );
   const dispatcher = stack.use(createDispatcher(core, hub));
   const runner = config.role.has('runner') ? await startRunner(core, endpoint, token.file, stack) : null;
   stack.defer(() => drain(dispatcher, config.stopSeconds));
@@ -104,8 +119,7 @@ async function startApi(core: Core, operations: Operations, stack: AsyncDisposab
     }),
   );
   endpoint.attach(http.server);
-  await http.app.listen({ host: config.host, port: config.httpPort });
-  const { port } = http.server.address() as AddressInfo;
+  const port = await http.listen(config.host, config.httpPort);
   log.info({ url: urlOf(config.host, port), runner_pid: runner?.pid }, 'listening');
   return { url: urlOf(config.host, port), http };
 }
@@ -149,7 +163,12 @@ function createDispatcher(core: Core, hub: RunnerHub): Dispatcher {
   });
 }
 
-async function startRunner(core: Core, endpoint: RunnerEndpoint, tokenFile: string, stack: AsyncDisposableStack): Promise<RunnerProcess> {
+async function startRunner(
+  core: Core,
+  endpoint: RunnerEndpoint,
+  tokenFile: string,
+  stack: AsyncDisposableStack,
+): Promise<RunnerProcess> {
   const { config, log } = core;
   const socketPath = join(config.dataDir, 'run', `runner-${randomBytes(4).toString('hex')}.sock`);
   const socket = stack.use(await listenOnSocket(socketPath));
@@ -159,6 +178,7 @@ async function startRunner(core: Core, endpoint: RunnerEndpoint, tokenFile: stri
       socketPath,
       tokenFile,
       stateDir: join(config.dataDir, 'runner'),
+      path: SYSTEM_PATH,
       slots: config.runnerSlots,
       engines: config.runnerEngines,
       log: log.child({ subsystem: 'runner' }),

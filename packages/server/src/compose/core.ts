@@ -35,7 +35,9 @@ export type Core = Awaited<ReturnType<typeof composeCore>>;
 /** Builds what every role stands on: database, signals, identity, the Operator. `stack` disposes it in reverse. */
 export async function composeCore(config: Config, address: DatabaseAddress, log: Log, stack: AsyncDisposableStack) {
   const metrics = createMetrics();
-  const tracing = stack.use(config.otlpEndpoint === null ? noTracing : await startTracing(config.otlpEndpoint, RELEASE));
+  const tracing = stack.use(
+    config.otlpEndpoint === null ? noTracing : await startTracing(config.otlpEndpoint, RELEASE),
+  );
   const pool = (role: string, maxConnections: number): Database =>
     stack.use(
       new Database({
@@ -54,11 +56,19 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   await wakeups.start();
 
   const { key: masterKey, created } = await loadMasterKey(config.masterKeyFile);
-  if (created) log.warn({ file: config.masterKeyFile }, 'a master key was made: keep a copy of it somewhere else, stored secrets are lost without it');
+  if (created)
+    log.warn(
+      { file: config.masterKeyFile },
+      'a master key was made: keep a copy of it somewhere else, stored secrets are lost without it',
+    );
   const systemTransaction: Governed['systemTransaction'] = (work) => system.transaction({ orgId: null }, work);
   const systemStatements: Governed['systemStatements'] = (work) => system.statements({ orgId: null }, work);
   const tokens = await loadAccessTokens(systemTransaction, masterKey);
-  const authenticator = new Authenticator({ tokens, systemRead: systemStatements, hearsRevocations: () => wakeups.connected });
+  const authenticator = new Authenticator({
+    tokens,
+    systemRead: systemStatements,
+    hearsRevocations: () => wakeups.connected,
+  });
   wakeups.on(TOPICS.grants, () => authenticator.forget());
 
   const firstStart: Bootstrap | null = await systemTransaction((tx) =>
@@ -106,6 +116,8 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
 }
 
 type Governed = {
-  systemTransaction: <Result>(work: (tx: Parameters<Parameters<Database['transaction']>[1]>[0]) => Promise<Result>) => Promise<Result>;
+  systemTransaction: <Result>(
+    work: (tx: Parameters<Parameters<Database['transaction']>[1]>[0]) => Promise<Result>,
+  ) => Promise<Result>;
   systemStatements: Governed['systemTransaction'];
 };

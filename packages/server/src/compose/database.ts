@@ -9,7 +9,9 @@ export const MIGRATIONS = fileURLToPath(new URL('../../db/migrations', import.me
 /** The configured PostgreSQL, or our own, started now. */
 export async function openDatabase(config: Config, log: Log, stack: AsyncDisposableStack): Promise<DatabaseAddress> {
   if (config.databaseUrl !== null) return { connectionString: config.databaseUrl.reveal() };
-  const server = stack.use(await startEmbeddedPostgres({ dataDir: config.dataDir, log: log.child({ subsystem: 'postgres' }) }));
+  const server = stack.use(
+    await startEmbeddedPostgres({ dataDir: config.dataDir, log: log.child({ subsystem: 'postgres' }) }),
+  );
   return server.connection;
 }
 
@@ -22,6 +24,8 @@ export async function prepareDatabase(config: Config, address: DatabaseAddress):
   if (config.migrate) return migrate(address, migrations);
   const found = await migrationState(address, migrations);
   if (found.state !== 'current') {
-    throw new Error(`The database is not at this release (${found.state}), and database.migrate is off. Start once with --migrate on.`);
+    throw new Error(
+      `The database is not at this release (${found.state}), and database.migrate is off. Start once with --migrate on.`,
+    );
   }
 }

@@ -94,12 +94,25 @@ export function leafOf(call: Call): Omit<Leaf, 'action' | 'target' | 'detail' | 
 
 function scopeOf(call: Call, operation: AnyOperation): IdempotencyScope {
   const { key, inputHash } = call.idempotency ?? { key: '', inputHash: Buffer.alloc(0) };
-  return { orgId: String(call.principal.orgId), principalId: call.principal.id, operation: operation.name, key, inputHash };
+  return {
+    orgId: String(call.principal.orgId),
+    principalId: call.principal.id,
+    operation: operation.name,
+    key,
+    inputHash,
+  };
 }
 
-function observe({ metrics, tracing }: Pick<GovernanceParts, 'metrics' | 'tracing'>, operation: AnyOperation, call: Call) {
+function observe(
+  { metrics, tracing }: Pick<GovernanceParts, 'metrics' | 'tracing'>,
+  operation: AnyOperation,
+  call: Call,
+) {
   const started = process.hrtime.bigint();
-  const span = tracing.span(operation.name, call.trace, { 'assay.operation': operation.name, 'assay.effect': operation.effect });
+  const span = tracing.span(operation.name, call.trace, {
+    'assay.operation': operation.name,
+    'assay.effect': operation.effect,
+  });
   return {
     end(refusal: AppError | null) {
       const seconds = Number(process.hrtime.bigint() - started) / 1e9;

@@ -7,7 +7,7 @@ import { insertLeaf } from '../modules/audit/index.ts';
 import { evaluationOperations, oldestWait } from '../modules/evaluations/index.ts';
 import { eventOperations } from '../modules/events/index.ts';
 import { keyOperations, loginOperations, whoAmI } from '../modules/identity/index.ts';
-import { type AnyOperation } from '../platform/operation.ts';
+import type { AnyOperation } from '../platform/operation.ts';
 import { type Core, TOPICS } from './core.ts';
 import { leafOf } from './governance.ts';
 import { RELEASE } from './release.ts';
@@ -19,7 +19,8 @@ const SLOW_QUEUE_SECONDS = 60;
 
 /** Makes every operation that there is: the governed surface. */
 export function composeOperations(core: Core) {
-  const grantsChanged = (tx: Parameters<typeof core.wakeups.raiseWith>[0]): void => core.wakeups.raiseWith(tx, TOPICS.grants);
+  const grantsChanged = (tx: Parameters<typeof core.wakeups.raiseWith>[0]): void =>
+    core.wakeups.raiseWith(tx, TOPICS.grants);
   return {
     keys: keyOperations({ grantsChanged }),
     login: loginOperations({
@@ -27,7 +28,13 @@ export function composeOperations(core: Core) {
       grantsChanged,
       auditAs(context, orgId, userId, action) {
         const leaf = { ...leafOf(context.call), orgId, actor: { kind: 'user', id: userId } };
-        insertLeaf(context.tx, { ...leaf, action, target: { type: 'user', id: userId }, detail: {}, outcome: 'allowed' });
+        insertLeaf(context.tx, {
+          ...leaf,
+          action,
+          target: { type: 'user', id: userId },
+          detail: {},
+          outcome: 'allowed',
+        });
       },
     }),
     identity: { whoAmI },
@@ -50,7 +57,8 @@ export function composeOperations(core: Core) {
 export type Operations = ReturnType<typeof composeOperations>;
 
 /** The list itself, for references and generated tests. */
-export const listOperations = (operations: Operations): AnyOperation[] => Object.values(operations).flatMap((group) => Object.values(group) as AnyOperation[]);
+export const listOperations = (operations: Operations): AnyOperation[] =>
+  Object.values(operations).flatMap((group) => Object.values(group) as AnyOperation[]);
 
 function probesOf(core: Core): Parameters<typeof evaluationOperations>[0]['probes'] {
   const loop = monitorEventLoopDelay({ resolution: 20 });

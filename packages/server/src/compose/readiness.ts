@@ -22,7 +22,8 @@ async function checkDatabase(core: Core): Promise<Check> {
 async function checkMigrations(core: Core): Promise<Check> {
   return attempt('migrations', async () => {
     const found = await migrationState(core.address, await readMigrations(MIGRATIONS));
-    if (found.state !== 'current') throw new Error(`the database is ${found.state}: restart this release with database.migrate on`);
+    if (found.state !== 'current')
+      throw new Error(`the database is ${found.state}: restart this release with database.migrate on`);
     return `at version ${found.version}`;
   });
 }
@@ -35,11 +36,16 @@ async function checkSignals(core: Core): Promise<Check> {
 async function checkRunners(core: Core): Promise<Check> {
   const ready = core.fleet.runners.filter(({ isConnected, engines }) => isConnected && engines.length > 0);
   if (ready.length > 0) {
-    const engines = [...new Set(ready.flatMap((runner) => runner.engines.map(({ engine, level }) => `${engine} (${level})`)))];
+    const engines = [
+      ...new Set(ready.flatMap((runner) => runner.engines.map(({ engine, level }) => `${engine} (${level})`))),
+    ];
     return { name: 'runners', ok: true, detail: `${ready.length} connected; ${engines.join(', ')}` };
   }
   const reasons = core.fleet.refusals.map(({ engine, reason, fix }) => `${engine}: ${reason} ${fix}`);
-  const detail = core.fleet.runners.length === 0 ? 'no runner is connected' : `no engine passed its self-attack. ${reasons.join(' ')}`;
+  const detail =
+    core.fleet.runners.length === 0
+      ? 'no runner is connected'
+      : `no engine passed its self-attack. ${reasons.join(' ')}`;
   return { name: 'runners', ok: false, detail };
 }
 

@@ -14,7 +14,8 @@ export async function runnerToken(config: Config): Promise<RunnerToken> {
     (text) => text.trim(),
     () => '',
   );
-  const value = config.runnerToken?.reveal() ?? (earlier !== '' ? earlier : `rn_${randomBytes(32).toString('base64url')}`);
+  const value =
+    config.runnerToken?.reveal() ?? (earlier !== '' ? earlier : `rn_${randomBytes(32).toString('base64url')}`);
   if (value !== earlier) {
     await writeFile(file, `${value}\n`, { mode: 0o600 });
     await chmod(file, 0o600);

@@ -16,12 +16,21 @@ export type ConfigInput = { args: readonly string[]; env: NodeJS.ProcessEnv; cwd
  */
 export function loadConfig(input: ConfigInput): Config {
   const said = collectFrom(input);
-  const values = Object.fromEntries([...said].map(([name, { text, origin }]) => [name, readOne(name, text, origin)])) as Values;
+  const values = Object.fromEntries(
+    [...said].map(([name, { text, origin }]) => [name, readOne(name, text, origin)]),
+  ) as Values;
   const dataDir = resolve(input.cwd, values.dataDir);
   if (values.databaseUrl === null && !values.role.has('api') && !values.role.has('worker')) {
-    throw new Error('--role runner alone is the runner program: start it with `node packages/runner/src/main.ts --help`.');
+    throw new Error(
+      '--role runner alone is the runner program: start it with `node packages/runner/src/main.ts --help`.',
+    );
   }
-  return { ...values, dataDir, masterKeyFile: values.masterKeyFile === null ? join(dataDir, 'master.key') : resolve(input.cwd, values.masterKeyFile) };
+  return {
+    ...values,
+    dataDir,
+    masterKeyFile:
+      values.masterKeyFile === null ? join(dataDir, 'master.key') : resolve(input.cwd, values.masterKeyFile),
+  };
 }
 
 /** Every setting with its value and where it came from; secrets are not shown. */
@@ -33,7 +42,8 @@ export function listConfig(input: ConfigInput): ConfigLine[] {
   });
 }
 
-const collectFrom = ({ args, env, cwd }: ConfigInput): Map<SettingName, Said> => collect({ args, env, file: join(cwd, 'assay.toml') });
+const collectFrom = ({ args, env, cwd }: ConfigInput): Map<SettingName, Said> =>
+  collect({ args, env, file: join(cwd, 'assay.toml') });
 
 function readOne(name: SettingName, text: string, origin: Origin): unknown {
   try {
@@ -41,6 +51,8 @@ function readOne(name: SettingName, text: string, origin: Origin): unknown {
   } catch (error) {
     const { toml, env, flag } = SETTINGS[name];
     const place = { flag: `--${flag}`, environment: env, file: `${toml} in assay.toml`, default: toml }[origin];
-    throw new Error(`${place} ${error instanceof Error ? error.message : String(error)}; it is "${text}".`);
+    throw new Error(`${place} ${error instanceof Error ? error.message : String(error)}; it is "${text}".`, {
+      cause: error,
+    });
   }
 }

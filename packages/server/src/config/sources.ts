@@ -13,7 +13,11 @@ const NAMES = Object.keys(SETTINGS) as SettingName[];
  * Collects what was said about each setting: flags, then environment, then `assay.toml`, then defaults.
  * @throws Error for an unknown flag, a file that is not TOML, and a key in it that is no setting
  */
-export function collect(from: { args: readonly string[]; env: NodeJS.ProcessEnv; file: string | null }): Map<SettingName, Said> {
+export function collect(from: {
+  args: readonly string[];
+  env: NodeJS.ProcessEnv;
+  file: string | null;
+}): Map<SettingName, Said> {
   const flags = readFlags(from.args);
   const toml = from.file === null ? new Map<string, string>() : readToml(from.file);
   return new Map(
@@ -24,7 +28,10 @@ export function collect(from: { args: readonly string[]; env: NodeJS.ProcessEnv;
       const envText = from.env[env];
       if (envText !== undefined && envText !== '') return [name, { text: envText, origin: 'environment' }];
       const fileText = toml.get(key);
-      return [name, fileText === undefined ? { text: fallback, origin: 'default' } : { text: fileText, origin: 'file' }];
+      return [
+        name,
+        fileText === undefined ? { text: fallback, origin: 'default' } : { text: fileText, origin: 'file' },
+      ];
     }),
   );
 }

@@ -23,9 +23,18 @@ const insert = statement(
    on conflict on constraint idempotency_keys__pk
    do update set input_hash = excluded.input_hash, output = excluded.output, created_at = now()`,
 );
-const deleteOld = statement('idempotency.delete_old', `delete from idempotency_keys where created_at < now() - interval '24 hours'`);
+const deleteOld = statement(
+  'idempotency.delete_old',
+  `delete from idempotency_keys where created_at < now() - interval '24 hours'`,
+);
 
-export type IdempotencyScope = { orgId: string; principalId: string; operation: string; key: string; inputHash: Buffer };
+export type IdempotencyScope = {
+  orgId: string;
+  principalId: string;
+  operation: string;
+  key: string;
+  inputHash: Buffer;
+};
 
 /**
  * Takes the key for this transaction, or gives the stored answer.
@@ -35,9 +44,14 @@ export async function claimKey(tx: Tx, scope: IdempotencyScope): Promise<{ outpu
   const name = [scope.orgId, scope.principalId, scope.operation, scope.key];
   const [lock] = await tx.query(tryLock, name);
   if (lock?.taken !== true) {
-    throw new AppError('conflict', 'idempotency.in_progress', 'A request with this Idempotency-Key is still running. Try again in a moment.', {
-      retryAfterMs: 1_000,
-    });
+    throw new AppError(
+      'conflict',
+      'idempotency.in_progress',
+      'A request with this Idempotency-Key is still running. Try again in a moment.',
+      {
+        retryAfterMs: 1_000,
+      },
+    );
   }
   const [stored] = await tx.query(find, name);
   if (!stored) return null;

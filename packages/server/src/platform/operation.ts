@@ -141,7 +141,9 @@ export class Operator {
       case 'none':
         return operation.run(this.#context(call, NO_TRANSACTION), input);
       case 'read':
-        return this.#governance.statements(organizationScope(orgId), (tx) => operation.run(this.#context(call, tx), input));
+        return this.#governance.statements(organizationScope(orgId), (tx) =>
+          operation.run(this.#context(call, tx), input),
+        );
       case 'tenant':
         return this.#governance.transaction(organizationScope(orgId), work);
     }
@@ -185,7 +187,11 @@ export class Operator {
 
 function organizationScope(orgId: string | null): { orgId: string } {
   if (orgId === null) {
-    throw new AppError('denied', 'organization.missing', 'This credential belongs to no organization. Ask an owner for an invitation.');
+    throw new AppError(
+      'denied',
+      'organization.missing',
+      'This credential belongs to no organization. Ask an owner for an invitation.',
+    );
   }
   return { orgId };
 }

@@ -33,4 +33,5 @@ export async function backUp({ args, env, cwd }: Invocation): Promise<number> {
   return 0;
 }
 
-export const dataDirFlag = (dataDir: string | undefined): string[] => (dataDir === undefined ? [] : ['--data-dir', dataDir]);
+export const dataDirFlag = (dataDir: string | undefined): string[] =>
+  dataDir === undefined ? [] : ['--data-dir', dataDir];

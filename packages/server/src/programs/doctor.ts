@@ -26,7 +26,9 @@ export async function doctor({ args, env, cwd }: Invocation): Promise<number> {
     findings.push(...(await Promise.all([dataDirectory(config), diskSpace(config), port(config)])));
     findings.push(...(await database(config)));
   } catch (error) {
-    findings.push(fail('configuration', said(error), 'Correct the named setting; `assay config` lists all with their sources.'));
+    findings.push(
+      fail('configuration', said(error), 'Correct the named setting; `assay config` lists all with their sources.'),
+    );
   }
   findings.push(...(await runnerFindings()));
   const isWell = findings.every(({ ok }) => ok);
@@ -44,7 +46,11 @@ const line = ({ name, ok, detail, fix }: Finding): string =>
 function nodeVersion(): Finding {
   const major = Number(process.versions.node.split('.')[0]);
   if (major >= 24) return pass('node', process.versions.node);
-  return fail('node', `${process.versions.node} is too old`, 'Run `npm ci`: the lockfile brings Node 24, and `npx assay` uses it.');
+  return fail(
+    'node',
+    `${process.versions.node} is too old`,
+    'Run `npm ci`: the lockfile brings Node 24, and `npx assay` uses it.',
+  );
 }
 
 async function dataDirectory({ dataDir }: Config): Promise<Finding> {
@@ -53,7 +59,11 @@ async function dataDirectory({ dataDir }: Config): Promise<Finding> {
     await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
     return pass('data directory', dataDir);
   } catch (error) {
-    return fail('data directory', `${dataDir}: ${said(error)}`, 'Choose another with ASSAY_DATA_DIR, or let this user write there.');
+    return fail(
+      'data directory',
+      `${dataDir}: ${said(error)}`,
+      'Choose another with ASSAY_DATA_DIR, or let this user write there.',
+    );
   }
 }
 
@@ -62,7 +72,11 @@ async function diskSpace({ dataDir }: Config): Promise<Finding> {
     const { bavail, bsize } = await statfs(dataDir);
     const free = Math.floor((bavail * bsize) / MEGABYTE);
     if (free >= LEAST_FREE_MB) return pass('disk', `${free} MB free`);
-    return fail('disk', `${free} MB free`, `Free at least ${LEAST_FREE_MB} MB there, or choose another directory with ASSAY_DATA_DIR.`);
+    return fail(
+      'disk',
+      `${free} MB free`,
+      `Free at least ${LEAST_FREE_MB} MB there, or choose another directory with ASSAY_DATA_DIR.`,
+    );
   } catch (error) {
     return fail('disk', said(error), 'Make the data directory readable.');
   }
@@ -79,8 +93,13 @@ async function port({ host, httpPort }: Config): Promise<Finding> {
   } catch (error) {
     const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
     // A server of ours that runs already is no fault.
-    if (isTaken && (await answersAsAssay(host, httpPort))) return pass('port', `${host}:${httpPort} is served by a running Assay`);
-    return fail('port', `${host}:${httpPort}: ${said(error)}`, 'Stop what uses it, or choose another with ASSAY_HTTP_PORT.');
+    if (isTaken && (await answersAsAssay(host, httpPort)))
+      return pass('port', `${host}:${httpPort} is served by a running Assay`);
+    return fail(
+      'port',
+      `${host}:${httpPort}: ${said(error)}`,
+      'Stop what uses it, or choose another with ASSAY_HTTP_PORT.',
+    );
   } finally {
     server.close();
   }
@@ -135,7 +154,9 @@ async function database({ databaseUrl, dataDir }: Config): Promise<Finding[]> {
 async function runnerFindings(): Promise<Finding[]> {
   const program = fileURLToPath(import.meta.resolve('@assay/runner/main'));
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [program, '--doctor', '--json'], { timeout: 60_000 });
+    const { stdout } = await promisify(execFile)(process.execPath, [program, '--doctor', '--json'], {
+      timeout: 60_000,
+    });
     return (JSON.parse(stdout) as { checks: Finding[] }).checks;
   } catch (error) {
     const { stdout } = error as { stdout?: string };

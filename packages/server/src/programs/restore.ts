@@ -25,12 +25,18 @@ export async function restoreBackup({ args, env, cwd }: Invocation): Promise<num
   const file = resolve(cwd, from);
   if (values.verify) {
     const summary = await verifyBackup(file);
-    process.stdout.write(values.json ? `${JSON.stringify(summary)}\n` : `${file} is whole: ${summary.entries} entries, ${summary.bytes} bytes.\n`);
+    process.stdout.write(
+      values.json
+        ? `${JSON.stringify(summary)}\n`
+        : `${file} is whole: ${summary.entries} entries, ${summary.bytes} bytes.\n`,
+    );
     return 0;
   }
   const { dataDir } = loadConfig({ args: dataDirFlag(values['data-dir']), env, cwd });
   const receipt = await restore({ from: file, dataDir, force: values.force === true });
-  process.stdout.write(values.json ? `${JSON.stringify(receipt)}\n` : `${dataDir} holds the backup now. Start Assay on it.\n`);
+  process.stdout.write(
+    values.json ? `${JSON.stringify(receipt)}\n` : `${dataDir} holds the backup now. Start Assay on it.\n`,
+  );
   if (receipt.replaced !== undefined) process.stderr.write(`What was there before is in ${receipt.replaced}.\n`);
   return 0;
 }

@@ -11,7 +11,9 @@ export async function showConfig({ args, env, cwd }: Invocation): Promise<number
     const width = Math.max(...lines.map(({ name }) => name.length));
     const valueWidth = Math.max(...lines.map(({ value }) => value.length), 8);
     for (const { name, value, origin, env: variable } of lines) {
-      process.stdout.write(`${name.padEnd(width)}  ${(value || '-').padEnd(valueWidth)}  ${origin.padEnd(11)}  ${variable}\n`);
+      process.stdout.write(
+        `${name.padEnd(width)}  ${(value || '-').padEnd(valueWidth)}  ${origin.padEnd(11)}  ${variable}\n`,
+      );
     }
   }
   loadConfig({ args: rest, env, cwd });

@@ -1,6 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http';
 import { allRoutes, openApiDocument } from '@assay/contract';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { assetOperations } from '../modules/assets/index.ts';
 import type { evaluationOperations } from '../modules/evaluations/index.ts';
 import type { eventOperations } from '../modules/events/index.ts';
@@ -8,13 +6,12 @@ import type { keyOperations, loginOperations, whoAmI } from '../modules/identity
 import { registerBuilds } from '../surfaces/builds/index.ts';
 import { registerConsole } from '../surfaces/console/index.ts';
 import { registerControl, serveEventSocket } from '../surfaces/control/index.ts';
-import { downgradeTo30 } from '../surfaces/docs/openapi-30.ts';
 import { registerDocs } from '../surfaces/docs/index.ts';
+import { downgradeTo30 } from '../surfaces/docs/openapi-30.ts';
 import { registerEvaluations, serveEvaluationSocket } from '../surfaces/evaluations/index.ts';
-import { SECURITY_HEADERS } from '../surfaces/http/headers.ts';
+import { HttpApp } from '../surfaces/http/app.ts';
 import type { HttpKit } from '../surfaces/http/kit.ts';
 import { Sockets } from '../surfaces/http/sockets.ts';
-import type { Surface } from '../surfaces/http/surface.ts';
 import { type Check, registerOps } from '../surfaces/ops/index.ts';
 
 export type HttpServerOptions = {
@@ -34,12 +31,7 @@ export type HttpServerOptions = {
   claimedPaths: ReadonlySet<string>;
 };
 
-/** Bodies of all routes but uploads. */
-const BODY_LIMIT = 2 << 20;
-/** Above the 60 s that a request may wait for an end. */
-const REQUEST_TIMEOUT_MS = 90_000;
-
-export type HttpServer = AsyncDisposable & { app: FastifyInstance; server: Server };
+export type HttpServer = AsyncDisposable & Pick<HttpApp, 'server' | 'listen'>;
 
 /** All HTTP surfaces on one server, each in its own scope; not listening yet. */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
@@ -52,55 +44,30 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       { ...about, title: 'Assay evaluations' },
     ),
   );
-  const app = fastify({
-    bodyLimit: BODY_LIMIT,
-    trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    forceCloseConnections: 'idle',
-    exposeHeadRoutes: false,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
-    frameworkErrors: (error, request, reply) => void malformed(error, request, reply),
+  const app = new HttpApp(options);
+  await app.surface('/v1', (scope) => {
+    const { keys, events, assets, identity } = operations;
+    return registerControl(scope, { kit, operations: { ...keys, ...events, ...assets, ...identity } });
   });
-  app.addHook('onSend', async (_request, reply) => {
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) if (!reply.hasHeader(name)) reply.header(name, value);
-  });
-
-  const surfaces: [string, Surface][] = [];
-  const serve = async (prefix: string, register: (scope: FastifyInstance) => Surface): Promise<void> => {
-    await app.register(async (scope) => void surfaces.push([prefix, register(scope)]));
-  };
-  await serve('/v1', (scope) =>
-    registerControl(scope, { kit, operations: { ...operations.keys, ...operations.events, ...operations.assets, ...operations.identity } }),
+  await app.surface('/api/v1', (scope) =>
+    registerBuilds(scope, { kit, operations: { ...operations.login, ...operations.identity } }),
   );
-  await serve('/api/v1', (scope) => registerBuilds(scope, { kit, operations: { ...operations.login, ...operations.identity } }));
-  await serve('/api', (scope) => registerEvaluations(scope, { kit, operations: operations.evaluations }));
-  await serve('', (scope) => registerOps(scope, { kit, readiness: options.readiness, openApi }));
-  await registerDocs(app, { all: openApi, evaluations: evaluationsOpenApi });
-  registerConsole(app);
-
-  // An unknown path answers in the shape of the surface whose prefix it has; the longest prefix is registered first.
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?', 1)[0] ?? '/';
-    const owner = surfaces.find(([prefix]) => path === prefix || path.startsWith(`${prefix}/`));
-    return owner?.[1].notFound(request, reply);
-  });
+  await app.surface('/api', (scope) => registerEvaluations(scope, { kit, operations: operations.evaluations }));
+  await app.surface('', (scope) => registerOps(scope, { kit, readiness: options.readiness, openApi }));
+  await app.pages((scope) => registerDocs(scope, { all: openApi, evaluations: evaluationsOpenApi }));
+  await app.pages(registerConsole);
+  await app.ready();
 
   const sockets = new Sockets(kit);
   sockets.serve('/ws', serveEvaluationSocket(kit, operations.events));
   sockets.serve('/v1/events/ws', serveEventSocket(kit, operations.events));
   sockets.attach(app.server, options.claimedPaths);
-  await app.ready();
   return {
-    app,
     server: app.server,
+    listen: (host, port) => app.listen(host, port),
     async [Symbol.asyncDispose]() {
       await sockets[Symbol.asyncDispose]();
-      await app.close();
+      await app[Symbol.asyncDispose]();
     },
   };
-}
-
-/** A request line that the framework could not even route. */
-function malformed(error: Error, _request: FastifyRequest<{ Body: unknown }, Server, IncomingMessage>, reply: FastifyReply): FastifyReply {
-  return reply.code(400).send({ error: 'Validation error', detail: error.message, status_code: 400 });
 }

@@ -9,6 +9,8 @@ export type RunnerProcessOptions = {
   socketPath: string;
   tokenFile: string;
   stateDir: string;
+  /** Where the child finds its programs. */
+  path: string;
   slots: number;
   engines: readonly string[];
   log: Log;
@@ -57,16 +59,24 @@ export class RunnerProcess implements AsyncDisposable {
   }
 
   #spawn(): void {
-    const { socketPath, tokenFile, stateDir, slots, engines, log } = this.#options;
+    const { socketPath, tokenFile, stateDir, path, slots, engines, log } = this.#options;
     const program = fileURLToPath(import.meta.resolve('@assay/runner/main'));
-    const args = ['--connect', `unix:${socketPath}`, '--token-file', tokenFile, '--state-dir', stateDir, '--exit-with-parent'];
+    const args = [
+      '--connect',
+      `unix:${socketPath}`,
+      '--token-file',
+      tokenFile,
+      '--state-dir',
+      stateDir,
+      '--exit-with-parent',
+    ];
     if (slots > 0) args.push('--slots', String(slots));
     if (engines.length > 0) args.push('--engines', engines.join(','));
     const startedAt = Date.now();
     // The pipe on its standard input closes when this process ends: that is how it learns of it, even of a kill -9.
     const child = spawn(process.execPath, [program, ...args], {
       stdio: ['pipe', 'ignore', 'pipe'],
-      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
+      env: { PATH: path },
     });
     this.#child = child;
     child.stdin?.on('error', () => {});

@@ -1,8 +1,8 @@
+import type { Endings } from '../modules/evaluations/index.ts';
 import { deleteEvaluationsOlderThan, Janitor } from '../modules/evaluations/index.ts';
 import { deleteEventsOlderThan } from '../modules/events/index.ts';
 import { deleteExpiredTokens } from '../modules/identity/index.ts';
 import { forgetOldRunners } from '../modules/runners/index.ts';
-import type { Endings } from '../modules/evaluations/index.ts';
 import type { DatabaseAddress, Tx } from '../platform/db/index.ts';
 import { deleteOldKeys } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
@@ -41,8 +41,16 @@ function choresOf({ statements, evaluationRetentionDays, eventRetentionDays }: W
     for (let round = 0; round < MOST_BATCHES; round++) if ((await statements(batch)) === 0) return;
   };
   return [
-    { name: 'retain_evaluations', schedule: '7 * * * *', run: () => inBatches((tx) => deleteEvaluationsOlderThan(tx, evaluationRetentionDays)) },
-    { name: 'retain_events', schedule: '17 * * * *', run: () => inBatches((tx) => deleteEventsOlderThan(tx, eventRetentionDays)) },
+    {
+      name: 'retain_evaluations',
+      schedule: '7 * * * *',
+      run: () => inBatches((tx) => deleteEvaluationsOlderThan(tx, evaluationRetentionDays)),
+    },
+    {
+      name: 'retain_events',
+      schedule: '17 * * * *',
+      run: () => inBatches((tx) => deleteEventsOlderThan(tx, eventRetentionDays)),
+    },
     { name: 'retain_idempotency_keys', schedule: '27 * * * *', run: () => statements(deleteOldKeys) },
     { name: 'retain_refresh_tokens', schedule: '37 3 * * *', run: () => statements(deleteExpiredTokens) },
     { name: 'forget_runners', schedule: '47 3 * * *', run: () => statements(forgetOldRunners) },

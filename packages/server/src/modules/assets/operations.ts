@@ -27,7 +27,10 @@ export function assetOperations({ blobs }: { blobs: Blobs }) {
       const asset = isUuid(input.id) ? await findAsset(tx, String(by.orgId), input.id) : null;
       if (!asset) throw assetErrors.not_found('There is no asset with this id.');
       const content = await blobs.open(asset.digest);
-      if (!content) throw assetErrors.content_missing('The content of this asset is missing from the store. Restore it from a backup.');
+      if (!content)
+        throw assetErrors.content_missing(
+          'The content of this asset is missing from the store. Restore it from a backup.',
+        );
       return { asset, content };
     },
   });

@@ -3,6 +3,7 @@
  * apart at a bounded rate. The Merkle tree is built over the leaves in the order (xid, id).
  * Table: audit_leaves. Invariant: leaves are only ever added.
  */
+
+export { insertLeaf } from './leaves.ts';
 export type { Leaf } from './model.ts';
 export { createRefusalLog, type RefusalLog } from './refusals.ts';
-export { insertLeaf } from './leaves.ts';

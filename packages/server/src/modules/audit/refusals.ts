@@ -1,6 +1,6 @@
 import type { Tx, TxScope } from '../../platform/db/index.ts';
-import type { Leaf } from './model.ts';
 import { insertLeaf } from './leaves.ts';
+import type { Leaf } from './model.ts';
 
 export type RefusalLog = {
   /** Writes a refusal in a transaction of its own, unless the organization's allowance is used up. */

@@ -134,7 +134,10 @@ export class Dispatcher implements RunnerHandler, AsyncDisposable {
 
   output(connection: RunnerConnection, name: LeaseName, piece: OutputPiece): void {
     const lease = this.#current(name);
-    if (!lease) return connection.link.cancel(name, false);
+    if (!lease) {
+      connection.link.cancel(name, false);
+      return;
+    }
     const text = lease.decoders[piece.stream].decode(piece.bytes);
     this.#write(lease, async () => {
       await this.#options.statements((tx) => insertOutput(tx, name, { ...piece, text }));
@@ -146,7 +149,10 @@ export class Dispatcher implements RunnerHandler, AsyncDisposable {
 
   result(connection: RunnerConnection, name: LeaseName, report: RunReport): void {
     const lease = this.#current(name);
-    if (!lease) return connection.link.ackResult(name);
+    if (!lease) {
+      connection.link.ackResult(name);
+      return;
+    }
     // The slot is free now; recording the end does not hold it.
     connection.leases.delete(name.leaseId);
     this.#loop.wake();
@@ -157,7 +163,10 @@ export class Dispatcher implements RunnerHandler, AsyncDisposable {
     const lease = this.#current(name);
     connection.leases.delete(name.leaseId);
     if (!lease) return;
-    this.#options.log.warn({ runner: connection.offer.name, evaluation: name.leaseId }, `runner refused a lease: ${message}`);
+    this.#options.log.warn(
+      { runner: connection.offer.name, evaluation: name.leaseId },
+      `runner refused a lease: ${message}`,
+    );
     this.#write(lease, async () => {
       this.#leases.release(name.leaseId);
       await this.#options.statements((tx) => giveBackLease(tx, name, MAX_ATTEMPTS));
@@ -193,7 +202,9 @@ export class Dispatcher implements RunnerHandler, AsyncDisposable {
     this.#options.told();
     if (!this.#options.hub.connections.includes(connection)) {
       // It left while we claimed for it.
-      void this.#options.statements((tx) => giveBackLease(tx, name, MAX_ATTEMPTS)).catch((error) => this.#failed(error, name));
+      void this.#options
+        .statements((tx) => giveBackLease(tx, name, MAX_ATTEMPTS))
+        .catch((error) => this.#failed(error, name));
       return;
     }
     this.#hold(name, claimed.orgId, claimed.spec.engine, connection);
@@ -240,7 +251,10 @@ export class Dispatcher implements RunnerHandler, AsyncDisposable {
     const name = { leaseId: lease.leaseId, fence: lease.fence };
     const { statements, transaction, blobs, endings, observe } = this.#options;
     if (report.reason === 'setup_failed' && (await statements((tx) => giveBackLease(tx, name, MAX_ATTEMPTS)))) {
-      this.#options.log.warn({ evaluation: name.leaseId }, `a sandbox could not be set up, trying again: ${report.message}`);
+      this.#options.log.warn(
+        { evaluation: name.leaseId },
+        `a sandbox could not be set up, trying again: ${report.message}`,
+      );
     } else {
       const hasPieces = report.stdoutBytes > report.stdoutTail.length || report.stderrBytes > report.stderrTail.length;
       const earlier = hasPieces ? await statements((tx) => readOutput(tx, name.leaseId)) : NO_OUTPUT;
@@ -278,7 +292,10 @@ export class Dispatcher implements RunnerHandler, AsyncDisposable {
   }
 
   #failed(error: unknown, { leaseId }: LeaseName): void {
-    this.#options.log.warn({ err: error, evaluation: leaseId }, 'a report could not be recorded; the lease will end and decide');
+    this.#options.log.warn(
+      { err: error, evaluation: leaseId },
+      'a report could not be recorded; the lease will end and decide',
+    );
   }
 }
 

@@ -81,7 +81,16 @@ export type Evaluation = {
 
 export type EvaluationSummary = Pick<
   Evaluation,
-  'id' | 'state' | 'createdAt' | 'completedAt' | 'codePreview' | 'language' | 'engine' | 'exitCode' | 'runtimeMs' | 'reason'
+  | 'id'
+  | 'state'
+  | 'createdAt'
+  | 'completedAt'
+  | 'codePreview'
+  | 'language'
+  | 'engine'
+  | 'exitCode'
+  | 'runtimeMs'
+  | 'reason'
 >;
 
 /** A file that the program left: stored, or why not. */
@@ -123,7 +132,8 @@ export function limitsFor(request: EvaluationRequest): RunSpec['limits'] {
 
 const PREVIEW_LENGTH = 100;
 /** The start of the code as lists show it, marked when there is more. */
-export const previewOf = (code: string): string => (code.length <= PREVIEW_LENGTH ? code : `${code.slice(0, PREVIEW_LENGTH)}...`);
+export const previewOf = (code: string): string =>
+  code.length <= PREVIEW_LENGTH ? code : `${code.slice(0, PREVIEW_LENGTH)}...`;
 
 /** What waits in the queue, per organization and priority; `servedAt` is when the organization last got a slot. */
 export type Backlog = { orgId: string; priority: number; queued: number; running: number; servedAt: Date | null };

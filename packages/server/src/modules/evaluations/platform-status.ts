@@ -25,7 +25,10 @@ export type PlatformStatus = {
 const PROBE_MS = 2_000;
 
 /** Probes every service; counts are left at zero when the database does not give them. */
-export async function platformStatus(probes: Probes, count: () => Promise<Map<EvaluationState, number>>): Promise<PlatformStatus> {
+export async function platformStatus(
+  probes: Probes,
+  count: () => Promise<Map<EvaluationState, number>>,
+): Promise<PlatformStatus> {
   const [queue, storage, counts] = await Promise.all([
     within(probes.queue(), 'unhealthy'),
     within(probes.storage(), 'unhealthy'),
@@ -51,14 +54,16 @@ function overall(services: PlatformStatus['services']): Health {
   return Object.values(services).every((health) => health === 'healthy') ? 'healthy' : 'degraded';
 }
 
-function within<Value>(probe: Promise<Value>, otherwise: Value): Promise<Value> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(otherwise), PROBE_MS);
-    probe
-      .catch(() => otherwise)
-      .then((value) => {
-        clearTimeout(timer);
-        resolve(value);
-      });
+async function within<Value>(probe: Promise<Value>, otherwise: Value): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Value>((resolve) => {
+    timer = setTimeout(() => resolve(otherwise), PROBE_MS);
   });
+  try {
+    return await Promise.race([probe, late]);
+  } catch {
+    return otherwise;
+  } finally {
+    clearTimeout(timer);
+  }
 }

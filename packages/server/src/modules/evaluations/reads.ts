@@ -34,7 +34,13 @@ const countOfState = statement<{ count: number }>(
   'evaluations.count_of_state',
   'select count(*) as count from evaluations where org_id = $1 and state = $2',
 );
-const backlog = statement<{ org_id: string; priority: number; queued: number; running: number; served_at: Date | null }>(
+const backlog = statement<{
+  org_id: string;
+  priority: number;
+  queued: number;
+  running: number;
+  served_at: Date | null;
+}>(
   'evaluations.backlog',
   `with waiting as (
      select org_id, priority, count(*) as queued from evaluations where state = 'queued' group by org_id, priority
@@ -76,7 +82,11 @@ const statistics = statement<{
 export type ListRequest = { limit: number; offset: number; state: EvaluationState | null };
 
 /** A page of the organization's evaluations, newest first. */
-export async function listEvaluations(tx: Tx, orgId: string, { limit, offset, state }: ListRequest): Promise<EvaluationSummary[]> {
+export async function listEvaluations(
+  tx: Tx,
+  orgId: string,
+  { limit, offset, state }: ListRequest,
+): Promise<EvaluationSummary[]> {
   const rows =
     state === null
       ? await tx.query(listAll, [orgId, limit, offset])
@@ -120,7 +130,11 @@ export async function countOwnAhead(tx: Tx, orgId: string, id: string): Promise<
   return (await tx.query(ownAhead, [orgId, id]))[0]?.ahead ?? null;
 }
 
-export async function listDeadLetters(tx: Tx, orgId: string, page: { limit: number; offset: number }): Promise<Evaluation[]> {
+export async function listDeadLetters(
+  tx: Tx,
+  orgId: string,
+  page: { limit: number; offset: number },
+): Promise<Evaluation[]> {
   return (await tx.query(deadLetters, [orgId, page.limit, page.offset])).map(toEvaluation);
 }
 

@@ -15,7 +15,13 @@ export type Settlement = { refer(tx: Tx, orgId: string): Ending };
  * Prepares the end of a run: decodes the output, and stores what does not fit the row (long or binary output, files)
  * before any transaction opens.
  */
-export async function settle(blobs: Blobs, id: string, report: RunReport, output: { stdout: Buffer; stderr: Buffer }, hasPieces: boolean): Promise<Settlement> {
+export async function settle(
+  blobs: Blobs,
+  id: string,
+  report: RunReport,
+  output: { stdout: Buffer; stderr: Buffer },
+  hasPieces: boolean,
+): Promise<Settlement> {
   const stdout = outputText(output.stdout, INLINE_OUTPUT_BYTES);
   const stderr = outputText(output.stderr, INLINE_OUTPUT_BYTES);
   const keep = async (bytes: Buffer, filename: string): Promise<Stored> => ({
@@ -32,7 +38,8 @@ export async function settle(blobs: Blobs, id: string, report: RunReport, output
   ]);
   return {
     refer(tx, orgId) {
-      const refer = (stored: Stored | null | undefined): string | null => (stored ? addAsset(tx, { orgId, ...stored }) : null);
+      const refer = (stored: Stored | null | undefined): string | null =>
+        stored ? addAsset(tx, { orgId, ...stored }) : null;
       const kept: ResultFile[] = report.files.map((file, index) => ({
         path: file.path,
         size: file.content.length,

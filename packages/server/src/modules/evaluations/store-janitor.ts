@@ -77,7 +77,8 @@ const deleteOld = statement<{ id: string }>(
 export type Moved = { id: string; state: string };
 
 /** Moves what lost its runner: back into the queue, or to its end after `maxAttempts`. */
-export const expireEvaluationLeases = (tx: Tx, maxAttempts: number): Promise<Moved[]> => tx.query(expireLeases, [maxAttempts]);
+export const expireEvaluationLeases = (tx: Tx, maxAttempts: number): Promise<Moved[]> =>
+  tx.query(expireLeases, [maxAttempts]);
 
 /** Ends what was asked to end `seconds` ago and still runs. */
 export const forceCancelledToEnd = (tx: Tx, seconds: number): Promise<Moved[]> => tx.query(forceCancelled, [seconds]);

@@ -144,15 +144,20 @@ export type Claimed = { id: string; orgId: string; fence: number; waited: number
 
 export type ClaimFor = { requirements: readonly string[]; max: number; runnerId: RunnerId; leaseSeconds: number };
 
-export async function claimEvaluations(tx: Tx, { requirements, max, runnerId, leaseSeconds }: ClaimFor): Promise<Claimed[]> {
+export async function claimEvaluations(
+  tx: Tx,
+  { requirements, max, runnerId, leaseSeconds }: ClaimFor,
+): Promise<Claimed[]> {
   const rows = await tx.query(claim, [requirements, max, runnerId, leaseSeconds]);
-  return rows.map(({ id, org_id, fence, waited, language, engine, code, stdin, args, env, files, outputs, limits }) => ({
-    id,
-    orgId: org_id,
-    fence,
-    waited: Number(waited),
-    spec: { language, engine, code, stdin, args, env, files, outputs, limits },
-  }));
+  return rows.map(
+    ({ id, org_id, fence, waited, language, engine, code, stdin, args, env, files, outputs, limits }) => ({
+      id,
+      orgId: org_id,
+      fence,
+      waited: Number(waited),
+      spec: { language, engine, code, stdin, args, env, files, outputs, limits },
+    }),
+  );
 }
 
 /** Extends leases; gives the ids of those that still hold. */
@@ -164,13 +169,28 @@ export async function renewLeases(tx: Tx, held: readonly LeaseName[], seconds: n
 export type Adopted = { orgId: string; id: string; fence: number; isCancelled: boolean };
 
 /** Takes over the leases that a runner still holds after it has dialled again. */
-export async function adoptLeases(tx: Tx, runnerId: RunnerId, held: readonly LeaseName[], seconds: number): Promise<Adopted[]> {
-  const rows = await tx.query(adopt, [held.map(({ leaseId }) => leaseId), held.map(({ fence }) => fence), seconds, runnerId]);
+export async function adoptLeases(
+  tx: Tx,
+  runnerId: RunnerId,
+  held: readonly LeaseName[],
+  seconds: number,
+): Promise<Adopted[]> {
+  const rows = await tx.query(adopt, [
+    held.map(({ leaseId }) => leaseId),
+    held.map(({ fence }) => fence),
+    seconds,
+    runnerId,
+  ]);
   return rows.map((row) => ({ orgId: row.org_id, id: row.id, fence: row.fence, isCancelled: row.cancelled }));
 }
 
 /** Puts back what the runner was running and no longer holds; what has used its attempts is left to the janitor. */
-export async function releaseLost(tx: Tx, runnerId: RunnerId, held: readonly string[], maxAttempts: number): Promise<void> {
+export async function releaseLost(
+  tx: Tx,
+  runnerId: RunnerId,
+  held: readonly string[],
+  maxAttempts: number,
+): Promise<void> {
   await tx.query(release, [runnerId, held, maxAttempts]);
 }
 
@@ -237,6 +257,7 @@ export async function insertOutput(tx: Tx, name: LeaseName, piece: Piece): Promi
 /** All pieces that were kept of a run, joined per stream. */
 export async function readOutput(tx: Tx, id: string): Promise<{ stdout: Buffer; stderr: Buffer }> {
   const rows = await tx.query(allOutput, [id]);
-  const joined = (stream: 'stdout' | 'stderr'): Buffer => Buffer.concat(rows.filter((row) => row.stream === stream).map(({ bytes }) => bytes));
+  const joined = (stream: 'stdout' | 'stderr'): Buffer =>
+    Buffer.concat(rows.filter((row) => row.stream === stream).map(({ bytes }) => bytes));
   return { stdout: joined('stdout'), stderr: joined('stderr') };
 }

@@ -97,12 +97,17 @@ const outputAfter = statement<{ stream: 'stdout' | 'stderr'; position: number; b
    order by stream, position limit 200`,
 );
 
-const takeDeadLetter = statement<Row & { stdin: string; args: string[]; env: Record<string, string>; files: RunSpec['files']; outputs: string[] }>(
+const takeDeadLetter = statement<
+  Row & { stdin: string; args: string[]; env: Record<string, string>; files: RunSpec['files']; outputs: string[] }
+>(
   'evaluations.dead_letter',
   `select ${COLUMNS}, stdin, args, env, files, outputs from evaluations
    where org_id = $1 and id = $2 and dead_lettered_at is not null for update`,
 );
-const clearDeadLetter = statement('evaluations.clear_dead', 'update evaluations set dead_lettered_at = null where org_id = $1 and id = $2');
+const clearDeadLetter = statement(
+  'evaluations.clear_dead',
+  'update evaluations set dead_lettered_at = null where org_id = $1 and id = $2',
+);
 
 export type NewEvaluation = {
   id: EvaluationId;
@@ -177,7 +182,11 @@ export async function findOutputAfter(
 }
 
 /** Takes a dead letter with all that it needs to run again, and takes the mark off it. */
-export async function takeDeadLetterForRetry(tx: Tx, orgId: string, id: string): Promise<Omit<NewEvaluation, 'id'> | null> {
+export async function takeDeadLetterForRetry(
+  tx: Tx,
+  orgId: string,
+  id: string,
+): Promise<Omit<NewEvaluation, 'id'> | null> {
   const [row] = await tx.query(takeDeadLetter, [orgId, id]);
   if (!row) return null;
   tx.defer(clearDeadLetter, [orgId, id]);

@@ -60,7 +60,10 @@ export class EventFeed implements AsyncDisposable {
   /** @throws AppError `invalid` when `after` is not a position */
   subscribe(wanted: Subscribe): Subscription {
     const from = wanted.after === null ? this.#position : parsePosition(wanted.after);
-    if (!from) throw eventErrors.position_invalid('This is not an event id of ours. Use the id of the last event you saw, or leave it out.');
+    if (!from)
+      throw eventErrors.position_invalid(
+        'This is not an event id of ours. Use the id of the last event you saw, or leave it out.',
+      );
     const queue = new LiveQueue();
     const subscriber: Subscriber = { ...wanted, push: (event, position) => queue.push(event, position) };
     this.#subscribers.add(subscriber);
@@ -80,7 +83,13 @@ export class EventFeed implements AsyncDisposable {
     await this.#reading;
   }
 
-  async *#stream(wanted: Subscribe, from: Position, to: Position, queue: LiveQueue, unsubscribe: () => void): AsyncGenerator<StreamedEvent> {
+  async *#stream(
+    wanted: Subscribe,
+    from: Position,
+    to: Position,
+    queue: LiveQueue,
+    unsubscribe: () => void,
+  ): AsyncGenerator<StreamedEvent> {
     try {
       let last = from;
       while (isAfter(to, last) && !wanted.signal.aborted) {
@@ -119,7 +128,8 @@ export class EventFeed implements AsyncDisposable {
         if (events.length === PAGE) this.#again = true;
       }
     } catch (error) {
-      if (!this.#stopped) this.#options.log.warn({ err: error }, 'reading events failed; trying again at the next poll');
+      if (!this.#stopped)
+        this.#options.log.warn({ err: error }, 'reading events failed; trying again at the next poll');
     } finally {
       this.#reading = null;
     }
@@ -157,7 +167,10 @@ class LiveQueue {
         this.#items = [];
         yield* taken;
         if (this.#items.length > 0) continue;
-        if (this.#overflowed) throw eventErrors.slow_consumer('The stream was read too slowly and is cut. Resume after the last id you saw.');
+        if (this.#overflowed)
+          throw eventErrors.slow_consumer(
+            'The stream was read too slowly and is cut. Resume after the last id you saw.',
+          );
         if (signal.aborted) return;
         await new Promise<void>((resolve) => {
           this.#notify = resolve;

@@ -6,6 +6,6 @@
  */
 export { eventErrors } from './errors.ts';
 export { EventFeed, type Subscription } from './feed.ts';
-export { type EventFilter, type StreamedEvent, START } from './model.ts';
+export { type EventFilter, START, type StreamedEvent } from './model.ts';
 export { eventOperations } from './operations.ts';
 export { deleteEventsOlderThan, insertEvent } from './outbox.ts';

@@ -1,7 +1,15 @@
 import { statement, type Tx } from '../../platform/db/index.ts';
 import { type EventFilter, formatPosition, type Position, type StreamedEvent } from './model.ts';
 
-type Row = { org_id: string; xid: string; id: number; occurred_at: Date; type: string; subject: string; data: Record<string, unknown> };
+type Row = {
+  org_id: string;
+  xid: string;
+  id: number;
+  occurred_at: Date;
+  type: string;
+  subject: string;
+  data: Record<string, unknown>;
+};
 const COLUMNS = 'org_id, xid::text as xid, id, occurred_at, type, subject, data';
 
 // Only rows whose transaction is older than every running one: nothing can appear before them any more.

@@ -45,7 +45,8 @@ export class Authenticator {
 
   /** Learns the keys that came from configuration without our checksum. */
   async start(): Promise<void> {
-    for (const hash of await this.#options.systemRead(listUnchecksummedHashes)) this.#withoutChecksum.add(hash.toString('hex'));
+    for (const hash of await this.#options.systemRead(listUnchecksummedHashes))
+      this.#withoutChecksum.add(hash.toString('hex'));
   }
 
   /** Some grant changed: the next use of each credential asks the database. */
@@ -107,7 +108,9 @@ export class Authenticator {
     return this.#options.systemRead(async (tx) => {
       const user = await findUserById(tx, claims.userId);
       if (!user || user.disabledAt || !(await isFamilyAlive(tx, claims.familyId, claims.userId))) return null;
-      const membership = (await findMemberships(tx, user.id)).find(({ organization }) => organization.id === claims.orgId);
+      const membership = (await findMemberships(tx, user.id)).find(
+        ({ organization }) => organization.id === claims.orgId,
+      );
       if (!membership) return null;
       const { organization, role } = membership;
       return {

@@ -1,4 +1,4 @@
-import { newId, type ApiKeyId, type OrganizationId, type UserId } from '../../kernel/ids.ts';
+import { type ApiKeyId, newId, type OrganizationId, type UserId } from '../../kernel/ids.ts';
 import { Sensitive } from '../../kernel/sensitive.ts';
 import type { Tx } from '../../platform/db/index.ts';
 import { KEY_TEMPLATES } from '../access/index.ts';
@@ -15,7 +15,12 @@ export type BootstrapOptions = {
 };
 
 /** What a first start made. `password` and `rawKey` are null where configuration gave them. */
-export type Bootstrap = { orgId: string; ownerEmail: string; password: Sensitive<string> | null; rawKey: Sensitive<string> | null };
+export type Bootstrap = {
+  orgId: string;
+  ownerEmail: string;
+  password: Sensitive<string> | null;
+  rawKey: Sensitive<string> | null;
+};
 
 /**
  * Creates the first organization with its owner and one full-access key, once: a database that has an organization is
@@ -32,7 +37,11 @@ export async function bootstrap(tx: Tx, options: BootstrapOptions): Promise<Boot
   const password = options.ownerPassword?.reveal() ?? newOneTimePassword();
   const orgId = newId() as OrganizationId;
   const owner = { id: newId() as UserId, email: options.ownerEmail.toLowerCase(), name: 'Owner', disabledAt: null };
-  insertFirstOrganization(tx, { id: orgId, name: 'Default', slug: 'default' }, { ...owner, passwordHash: await hashPassword(password) });
+  insertFirstOrganization(
+    tx,
+    { id: orgId, name: 'Default', slug: 'default' },
+    { ...owner, passwordHash: await hashPassword(password) },
+  );
   await insertKey(tx, {
     id: newId() as ApiKeyId,
     orgId,

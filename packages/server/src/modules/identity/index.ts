@@ -8,7 +8,7 @@ export { type Bootstrap, bootstrap } from './bootstrap.ts';
 export { credentialErrors, loginErrors } from './errors.ts';
 export type { ApiKey } from './keys/model.ts';
 export { keyOperations } from './keys/operations.ts';
-export { loginOperations, type TokenPair } from './login/operations.ts';
 export { deleteExpiredTokens } from './login/jobs.ts';
+export { loginOperations, type TokenPair } from './login/operations.ts';
 export { type AccessTokens, loadAccessTokens } from './tokens/access-tokens.ts';
 export { whoAmI } from './who-am-i.ts';

@@ -51,7 +51,9 @@ export class Fleet implements AsyncDisposable {
 
   /** Every language that some runner has, once. */
   get languages(): OfferedLanguage[] {
-    const byName = new Map(this.#runners.flatMap(({ languages }) => languages).map((offered) => [offered.language, offered]));
+    const byName = new Map(
+      this.#runners.flatMap(({ languages }) => languages).map((offered) => [offered.language, offered]),
+    );
     return [...byName.values()].sort((a, b) => a.language.localeCompare(b.language));
   }
 

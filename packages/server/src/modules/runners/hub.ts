@@ -91,7 +91,10 @@ export class RunnerHub implements AsyncDisposable {
     await handler.connected(connection, held);
     this.#connections.set(id, connection);
     this.#options.changed();
-    this.#options.log.info({ runner: offer.name, slots: offer.slots, engines: offer.engines.map(({ engine }) => engine) }, 'runner connected');
+    this.#options.log.info(
+      { runner: offer.name, slots: offer.slots, engines: offer.engines.map(({ engine }) => engine) },
+      'runner connected',
+    );
     return {
       started: (name) => handler.started(connection, name),
       output: (name, piece) => handler.output(connection, name, piece),

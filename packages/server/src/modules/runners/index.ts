@@ -6,7 +6,15 @@
  */
 export { runnerErrors } from './errors.ts';
 export { Fleet } from './fleet.ts';
-export { type LeaseName, type OutputPiece, type RunnerConnection, type RunnerHandler, RunnerHub, type RunnerLink, type RunnerSession } from './hub.ts';
+export {
+  type LeaseName,
+  type OutputPiece,
+  type RunnerConnection,
+  type RunnerHandler,
+  RunnerHub,
+  type RunnerLink,
+  type RunnerSession,
+} from './hub.ts';
 export { forgetOldRunners } from './jobs.ts';
 export {
   type EngineName,

@@ -127,9 +127,12 @@ export type EngineRequest = { language: string; engine: string; strict: boolean 
  */
 export function resolveEngine(offers: readonly OfferedEngine[], request: EngineRequest): EngineName {
   if (offers.length === 0) {
-    throw runnerErrors.none_available('No runner offers an isolation engine right now, and code never runs without one. `assay doctor` says what is missing.', {
-      retryAfterMs: 5_000,
-    });
+    throw runnerErrors.none_available(
+      'No runner offers an isolation engine right now, and code never runs without one. `assay doctor` says what is missing.',
+      {
+        retryAfterMs: 5_000,
+      },
+    );
   }
   const { language, engine: asked, strict } = request;
   if (asked !== 'auto' && !ENGINES.includes(asked as EngineName)) {
@@ -138,9 +141,14 @@ export function resolveEngine(offers: readonly OfferedEngine[], request: EngineR
   const serving = offers.filter(({ languages }) => languages.includes(language));
   if (serving.length === 0) {
     const known = [...new Set(offers.flatMap(({ languages }) => languages))].sort();
-    throw fault('language_unknown', 'language', `Language "${language}" is not available here. Use one of: ${known.join(', ')}.`);
+    throw fault(
+      'language_unknown',
+      'language',
+      `Language "${language}" is not available here. Use one of: ${known.join(', ')}.`,
+    );
   }
-  const chosen = asked === 'auto' ? strongest(serving.filter(({ auto }) => auto)) : serveNamed(serving, asked as EngineName, strict);
+  const chosen =
+    asked === 'auto' ? strongest(serving.filter(({ auto }) => auto)) : serveNamed(serving, asked as EngineName, strict);
   if (chosen) return chosen.engine;
   const offered = serving.map(({ engine, level }) => `${engine} (${level})`).join(', ');
   throw fault(
@@ -160,5 +168,8 @@ function serveNamed(serving: readonly OfferedEngine[], asked: EngineName, strict
 const strongest = (offers: readonly OfferedEngine[]): OfferedEngine | undefined =>
   [...offers].sort((a, b) => strength(b.level) - strength(a.level))[0];
 
-const fault = (reason: 'engine_unknown' | 'language_unknown' | 'engine_not_offered', field: string, message: string): Error =>
-  runnerErrors[reason](message, { faults: [{ field, constraint: 'offered', message }] });
+const fault = (
+  reason: 'engine_unknown' | 'language_unknown' | 'engine_not_offered',
+  field: string,
+  message: string,
+): Error => runnerErrors[reason](message, { faults: [{ field, constraint: 'offered', message }] });

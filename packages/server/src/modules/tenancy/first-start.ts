@@ -27,7 +27,11 @@ export async function isEmpty(tx: Tx): Promise<boolean> {
 }
 
 /** Creates an organization with its owner, in one go. */
-export function insertFirstOrganization(tx: Tx, organization: Omit<Organization, 'createdAt' | 'posture' | 'trialEndsAt'>, owner: User): void {
+export function insertFirstOrganization(
+  tx: Tx,
+  organization: Omit<Organization, 'createdAt' | 'posture' | 'trialEndsAt'>,
+  owner: User,
+): void {
   tx.defer(insertOrganization, [organization.id, organization.name, organization.slug]);
   tx.defer(insertUser, [owner.id, owner.email, owner.name, owner.passwordHash]);
   tx.defer(insertMembership, [organization.id, owner.id, 'owner']);

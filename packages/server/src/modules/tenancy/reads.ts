@@ -44,7 +44,13 @@ export async function findMemberships(tx: Tx, userId: string): Promise<Membershi
 
 function toUser(row: UserRow | undefined): User | null {
   if (!row) return null;
-  return { id: row.id as UserId, email: row.email, name: row.name, passwordHash: row.password_hash, disabledAt: row.disabled_at };
+  return {
+    id: row.id as UserId,
+    email: row.email,
+    name: row.name,
+    passwordHash: row.password_hash,
+    disabledAt: row.disabled_at,
+  };
 }
 
 function toMembership(row: MembershipRow): Membership {

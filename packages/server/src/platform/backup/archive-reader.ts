@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { createZstdDecompress } from 'node:zlib';
@@ -25,7 +25,13 @@ const ABOUT_LIMIT = 64 * 1024;
  * @throws AppError `backup.not_a_backup` or `backup.damaged`, and whatever the sink throws
  */
 export async function readArchive(from: string, sink: ArchiveSink): Promise<BackupSummary> {
-  const plain = pipeline(createReadStream(from), createZstdDecompress(), () => {
+  const file = await open(from).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw backupErrors.not_a_backup(`${from} can't be opened: ${reason}. Name a file that assay backup wrote.`, {
+      cause: error,
+    });
+  });
+  const plain = pipeline(file.createReadStream(), createZstdDecompress(), () => {
     // The reader below gets the error of either stream.
   });
   try {
@@ -125,7 +131,7 @@ function damage(from: string, reason: string): string {
   return `The backup ${from} is damaged and was not used: ${reason}. Use another copy of it, or an older backup.`;
 }
 
-/** Opening and reading the file, or writing what is in it: not a fault of the backup's content. */
+/** Reading the file, or writing what is in it, failed: not a fault of the backup's content. */
 function isFileError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error;
 }

@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, open, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { AppError } from '../../kernel/errors.ts';
 import {
   type DataDirectory,
   isState,
@@ -9,6 +10,7 @@ import {
   syncDirectory,
 } from '../embedded-postgres/data-directory.ts';
 import { lockDataDirectory } from '../embedded-postgres/data-lock.ts';
+import { isDiskFull } from '../embedded-postgres/errors.ts';
 import { prepareInstallation } from '../embedded-postgres/installation.ts';
 import { type ArchiveSink, type BackupSummary, readArchive } from './archive-reader.ts';
 import { backupErrors } from './errors.ts';
@@ -60,7 +62,11 @@ export async function restore({ from, dataDir, force = false }: RestoreOptions):
   const staged = await mkdtemp(join(directory.root, STAGED_RESTORE));
   const unpacked = await unpack(from, staged, directory).catch(async (error: unknown) => {
     await rm(staged, { recursive: true, force: true });
-    throw error;
+    if (!isDiskFull(error) || error instanceof AppError) throw error;
+    throw backupErrors.failed(
+      `The disk that holds ${directory.root} is full, so nothing was restored. Make room there and restore again.`,
+      { cause: error },
+    );
   });
   const replaced = await moveAside(directory, present);
   // From here to the end the staged directory tells the next start that the contents are incomplete.

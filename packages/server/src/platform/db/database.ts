@@ -4,13 +4,15 @@ import { type ConstraintErrors, fromSqlError } from './sql-errors.ts';
 import { StatementHandle, Transaction, type Tx, type TxScope } from './transaction.ts';
 
 /** Where PostgreSQL is, as the driver wants it. */
-export type DatabaseAddress = { connectionString: string } | {
-  host: string;
-  port: number;
-  user: string;
-  password: string;
-  database: string;
-};
+export type DatabaseAddress =
+  | { connectionString: string }
+  | {
+      host: string;
+      port: number;
+      user: string;
+      password: string;
+      database: string;
+    };
 
 export type DatabaseOptions = {
   address: DatabaseAddress;
@@ -60,10 +62,11 @@ export class Database implements AsyncDisposable {
       tx.runEffects();
       return result;
     } catch (thrown) {
-      if (tx.abandon()) broken = await client.query('rollback').then(
-        () => false,
-        () => true,
-      );
+      if (tx.abandon())
+        broken = await client.query('rollback').then(
+          () => false,
+          () => true,
+        );
       throw fromSqlError(thrown, this.#constraints);
     } finally {
       client.release(broken);

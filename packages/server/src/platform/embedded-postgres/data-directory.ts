@@ -14,6 +14,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endOrphans } from './cluster-processes.ts';
 import { PORT, socketPath } from './connection.ts';
 import { postgresErrors } from './errors.ts';
 
@@ -97,7 +98,10 @@ export async function clearLeftovers(directory: DataDirectory): Promise<void> {
     );
   }
   for (const name of names.filter((name) => name.startsWith(STAGED_CLUSTER))) {
-    await rm(join(directory.root, name), { recursive: true, force: true });
+    const staged = join(directory.root, name);
+    // initdb's own children outlive a killed parent for a moment, and go on writing.
+    await endOrphans(staged);
+    await rm(staged, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
 

@@ -1,48 +1,13 @@
-import { execFile } from 'node:child_process';
-import { open, readdir, rm, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { readdir, rm } from 'node:fs/promises';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { recordingLog } from '../../../test/recording-log.ts';
-import { scratchDirectory } from '../../../test/scratch-directory.ts';
+import { fill, smallDisk } from '../../../test/small-disk.ts';
 import { until } from '../../../test/until.ts';
 import { startEmbeddedPostgres, type UnexpectedExit } from './embedded-postgres.ts';
 
-const run = promisify(execFile);
 const isRoot = process.getuid?.() === 0;
 const log = recordingLog();
-
-/** A disk of its own, so small that it fills up. */
-async function smallDisk(
-  megabytes: number,
-): Promise<AsyncDisposable & { path: string; resize(to: number): Promise<void> }> {
-  const scratch = await scratchDirectory();
-  await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=700`, 'assay-test', scratch.path]);
-  return {
-    path: scratch.path,
-    resize: async (to) => {
-      await run('mount', ['-o', `remount,size=${to}m`, scratch.path]);
-    },
-    [Symbol.asyncDispose]: async () => {
-      await run('umount', ['--lazy', scratch.path]);
-      await scratch[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function fill(path: string): Promise<string> {
-  const file = join(path, 'ballast');
-  const handle = await open(file, 'w');
-  try {
-    for (;;) await handle.write(Buffer.alloc((await statfs(path)).bavail > 256 ? 1024 * 1024 : 4096));
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
-  } finally {
-    await handle.close();
-  }
-  return file;
-}
 
 test.runIf(isRoot)(
   'a disk too small for a new cluster is refused and left clean, and a larger one is taken',

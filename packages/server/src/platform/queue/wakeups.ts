@@ -121,7 +121,10 @@ export class Wakeups implements AsyncDisposable {
   #receive(payload: string): void {
     const [sender, ...topics] = payload.split('\n');
     if (sender === this.#self) return;
-    if (topics.length === 1 && topics[0] === '') return this.#deliverAll();
+    if (topics.length === 1 && topics[0] === '') {
+      this.#deliverAll();
+      return;
+    }
     for (const raised of topics) {
       const split = raised.indexOf('=');
       if (split < 0) this.#deliver(raised, '');

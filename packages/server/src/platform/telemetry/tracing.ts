@@ -1,4 +1,4 @@
-import { type Span, SpanKind, SpanStatusCode, type Tracer, TraceFlags, context, trace } from '@opentelemetry/api';
+import { context, type Span, SpanKind, SpanStatusCode, TraceFlags, type Tracer, trace } from '@opentelemetry/api';
 import type { TraceContext } from './trace-context.ts';
 
 export type Tracing = AsyncDisposable & {
@@ -14,12 +14,16 @@ export const noTracing: Tracing = { span: () => SILENT, [Symbol.asyncDispose]: a
 
 /** Sends spans to an OTLP/HTTP collector. The libraries are loaded only when an endpoint is configured. */
 export async function startTracing(endpoint: string, serviceVersion: string): Promise<Tracing> {
-  const [{ BatchSpanProcessor, TracerProvider }, { OTLPTraceExporter }, { resourceFromAttributes }] = await Promise.all([
-    import('@opentelemetry/sdk-trace'),
-    import('@opentelemetry/exporter-trace-otlp-http'),
-    import('@opentelemetry/resources'),
-  ]);
-  const exporter = new OTLPTraceExporter({ url: new URL('v1/traces', endpoint.endsWith('/') ? endpoint : `${endpoint}/`).href });
+  const [{ BatchSpanProcessor, TracerProvider }, { OTLPTraceExporter }, { resourceFromAttributes }] = await Promise.all(
+    [
+      import('@opentelemetry/sdk-trace'),
+      import('@opentelemetry/exporter-trace-otlp-http'),
+      import('@opentelemetry/resources'),
+    ],
+  );
+  const exporter = new OTLPTraceExporter({
+    url: new URL('v1/traces', endpoint.endsWith('/') ? endpoint : `${endpoint}/`).href,
+  });
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': 'assay', 'service.version': serviceVersion }),
     spanProcessors: [new BatchSpanProcessor({ exporter })],
@@ -33,7 +37,12 @@ export async function startTracing(endpoint: string, serviceVersion: string): Pr
   };
 }
 
-function startSpan(tracer: Tracer, name: string, parent: TraceContext | null, attributes: Record<string, string | number>): SpanHandle {
+function startSpan(
+  tracer: Tracer,
+  name: string,
+  parent: TraceContext | null,
+  attributes: Record<string, string | number>,
+): SpanHandle {
   const within =
     parent === null
       ? context.active()

@@ -5,7 +5,10 @@ import type { HttpKit } from '../http/kit.ts';
 import { Surface } from '../http/surface.ts';
 import { renderError } from './render-error.ts';
 
-export type BuildsSurface = { kit: HttpKit; operations: ReturnType<typeof loginOperations> & { whoAmI: typeof whoAmI } };
+export type BuildsSurface = {
+  kit: HttpKit;
+  operations: ReturnType<typeof loginOperations> & { whoAmI: typeof whoAmI };
+};
 
 /** evc-platform's API, as far as it is served: signing in. */
 export function registerBuilds(scope: FastifyInstance, { kit, operations: of }: BuildsSurface): Surface {
@@ -16,7 +19,10 @@ export function registerBuilds(scope: FastifyInstance, { kit, operations: of }: 
 
   surface.serve(routes.refresh, async ({ body }, call) => {
     const pair = await run(of.refresh, call, { refreshToken: body.refresh_token });
-    if (pair === null) throw loginErrors.refresh_invalid('The refresh token is not valid: unknown, used before, expired or signed out. Sign in again.');
+    if (pair === null)
+      throw loginErrors.refresh_invalid(
+        'The refresh token is not valid: unknown, used before, expired or signed out. Sign in again.',
+      );
     return encodePair(pair);
   });
 

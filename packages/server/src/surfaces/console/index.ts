@@ -29,7 +29,10 @@ assay eval run -c 'print("hello")' --lang python --wait</code></pre>
 export function registerConsole(server: FastifyInstance): void {
   server.get('/', async (_request, reply) =>
     reply
-      .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+      .header(
+        'content-security-policy',
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+      )
       .type('text/html; charset=utf-8')
       .send(PAGE),
   );

@@ -4,7 +4,8 @@ import type { HttpKit } from '../http/kit.ts';
 import { type SocketHandler, sendJson } from '../http/sockets.ts';
 import type { SseFrame } from '../http/sse.ts';
 
-const split = (list: string | undefined): string[] => (list === undefined ? [] : list.split(',').filter((item) => item !== ''));
+const split = (list: string | undefined): string[] =>
+  list === undefined ? [] : list.split(',').filter((item) => item !== '');
 
 export const filterOf = (types: string | undefined, subjects: string | undefined): EventFilter => ({
   types: split(types),

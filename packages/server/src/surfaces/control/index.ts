@@ -57,19 +57,30 @@ export function registerControl(scope: FastifyInstance, { kit, operations: of }:
 
   surface.serve(routes.getApiKey, async ({ params }, call) => {
     const key = await run(of.getKey, call, params);
-    return envelope(call, { status: 200, data: { api_key: encodeKey(key) }, links: { self: `/v1/api-keys/${key.id}` } });
+    return envelope(call, {
+      status: 200,
+      data: { api_key: encodeKey(key) },
+      links: { self: `/v1/api-keys/${key.id}` },
+    });
   });
 
   surface.serve(routes.revokeApiKey, async ({ params }, call) => {
     const key = await run(of.revokeKey, call, params);
-    return envelope(call, { status: 200, data: { api_key: encodeKey(key) }, links: { self: `/v1/api-keys/${key.id}` } });
+    return envelope(call, {
+      status: 200,
+      data: { api_key: encodeKey(key) },
+      links: { self: `/v1/api-keys/${key.id}` },
+    });
   });
 
   surface.serve(routes.downloadAsset, async ({ params }, call, { reply }) => {
     const { asset, content } = await run(of.downloadAsset, call, params);
     // Always a download, never a page: nothing that a program wrote is rendered on our origin.
     reply.header('content-type', 'application/octet-stream');
-    reply.header('content-disposition', `attachment; filename*=UTF-8''${encodeURIComponent(asset.filename.split('/').pop() ?? 'asset')}`);
+    reply.header(
+      'content-disposition',
+      `attachment; filename*=UTF-8''${encodeURIComponent(asset.filename.split('/').pop() ?? 'asset')}`,
+    );
     reply.header('content-length', asset.sizeBytes);
     reply.header('etag', `"${asset.digest}"`);
     return content;

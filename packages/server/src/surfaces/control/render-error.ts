@@ -33,5 +33,8 @@ const SPECIFIC: Readonly<Record<string, readonly [number, string]>> = {
 export function renderError(error: AppError, call: Call, path: string): { status: number; body: unknown } {
   const [status, code] = SPECIFIC[error.code] ?? SHOWN[error.kind];
   const details = error.faults.length > 0 ? { fields: error.faults } : {};
-  return { status, body: refuse(call, { status, path, error: { code, message: error.message, request_id: call.requestId, details } }) };
+  return {
+    status,
+    body: refuse(call, { status, path, error: { code, message: error.message, request_id: call.requestId, details } }),
+  };
 }

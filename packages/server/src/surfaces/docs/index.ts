@@ -13,14 +13,15 @@ export type DocsSurface = {
 /** The interactive reference at `/docs` and `/api/docs`, bundled: nothing is loaded from elsewhere. */
 export async function registerDocs(server: FastifyInstance, { all, evaluations }: DocsSurface): Promise<void> {
   for (const prefix of ['/docs', '/api/docs']) {
-    await server.register(async (scope) => {
-      await scope.register(fastifySwagger, { mode: 'static', specification: { document: all as never } });
-      await scope.register(fastifySwaggerUi, {
+    await server.register((scope, _options, done) => {
+      scope.register(fastifySwagger, { mode: 'static', specification: { document: all as never } });
+      scope.register(fastifySwaggerUi, {
         routePrefix: prefix,
         staticCSP: true,
         uiConfig: { docExpansion: 'list', tryItOutEnabled: true, persistAuthorization: false },
         theme: { title: 'Assay API' },
       });
+      done();
     });
   }
   const yaml = stringify(evaluations, { aliasDuplicateObjects: false });

@@ -14,7 +14,13 @@ export function downgradeTo30(document: JsonObject): JsonObject {
   };
 }
 
-const UNKNOWN_TO_30 = new Set(['$schema', 'propertyNames', 'contentEncoding', 'patternProperties', 'unevaluatedProperties']);
+const UNKNOWN_TO_30 = new Set([
+  '$schema',
+  'propertyNames',
+  'contentEncoding',
+  'patternProperties',
+  'unevaluatedProperties',
+]);
 
 function rewrite(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(rewrite);
@@ -42,7 +48,8 @@ function rewrite(value: unknown): unknown {
 function nullable(schema: JsonObject): JsonObject {
   const types = schema['type'];
   if (types === 'null') return { ...schema, type: 'object', nullable: true, maxProperties: 0 };
-  if (Array.isArray(types)) return { ...schema, type: types.find((type) => type !== 'null'), nullable: types.includes('null') };
+  if (Array.isArray(types))
+    return { ...schema, type: types.find((type) => type !== 'null'), nullable: types.includes('null') };
   const choices = schema['anyOf'];
   if (!Array.isArray(choices)) return schema;
   const isNull = (choice: JsonObject): boolean => choice['nullable'] === true && choice['maxProperties'] === 0;

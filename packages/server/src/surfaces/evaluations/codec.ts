@@ -1,4 +1,4 @@
-import type { EvaluationRequest as WireRequest, SocketMessage } from '@assay/contract';
+import type { SocketMessage, EvaluationRequest as WireRequest } from '@assay/contract';
 import type { z } from 'zod';
 import type { Evaluation, EvaluationRequest } from '../../modules/evaluations/index.ts';
 import type { StreamedEvent } from '../../modules/events/index.ts';

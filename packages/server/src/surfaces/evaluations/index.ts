@@ -36,17 +36,23 @@ function registerWork(surface: Surface, of: Operations, run: Run): void {
 
   surface.serve(routes.submit, async ({ body, query }, call) => {
     const submitted = await run(of.submit, call, { request: codec.decodeRequest(body), waitMs: query.wait * 1000 });
-    return submitted.ended ? { ...queuedAnswer(submitted), ...codec.encodeStatus(submitted.ended) } : queuedAnswer(submitted);
+    return submitted.ended
+      ? { ...queuedAnswer(submitted), ...codec.encodeStatus(submitted.ended) }
+      : queuedAnswer(submitted);
   });
 
   surface.serve(routes.submitBatch, async ({ body }, call) => {
     const items = body.evaluations.map((item) => {
       const result = EvaluationRequest.safeParse(item);
-      return result.success ? codec.decodeRequest(result.data) : invalidFields(result.error.issues.map((issue) => toFault(issue, '')));
+      return result.success
+        ? codec.decodeRequest(result.data)
+        : invalidFields(result.error.issues.map((issue) => toFault(issue, '')));
     });
     const outcomes = await run(of.submitBatch, call, items);
     const evaluations = outcomes.map((outcome) =>
-      outcome.accepted ? queuedAnswer(outcome.evaluation) : { eval_id: null, status: 'failed', message: outcome.message },
+      outcome.accepted
+        ? queuedAnswer(outcome.evaluation)
+        : { eval_id: null, status: 'failed', message: outcome.message },
     );
     const queued = outcomes.filter(({ accepted }) => accepted).length;
     return { evaluations, total: outcomes.length, queued, failed: outcomes.length - queued };
@@ -73,23 +79,31 @@ function registerWork(surface: Surface, of: Operations, run: Run): void {
     };
   });
 
-  surface.serve(routes.retryDeadLetter, async ({ params }, call) => queuedAnswer(await run(of.retryDeadLetter, call, { id: params.eval_id })));
+  surface.serve(routes.retryDeadLetter, async ({ params }, call) =>
+    queuedAnswer(await run(of.retryDeadLetter, call, { id: params.eval_id })),
+  );
 }
 
 function registerReads(surface: Surface, of: Operations, run: Run): void {
-  const get = (call: Parameters<Run>[1], id: string, waitSeconds: number) => run(of.getEvaluation, call, { id, waitMs: waitSeconds * 1000 });
+  const get = (call: Parameters<Run>[1], id: string, waitSeconds: number) =>
+    run(of.getEvaluation, call, { id, waitMs: waitSeconds * 1000 });
 
-  surface.serve(routes.status, async ({ params, query }, call) => codec.encodeStatus(await get(call, params.eval_id, query.wait)));
+  surface.serve(routes.status, async ({ params, query }, call) =>
+    codec.encodeStatus(await get(call, params.eval_id, query.wait)),
+  );
 
   surface.serve(routes.record, async ({ params, query }, call) => {
     const evaluation = await get(call, params.eval_id, query.wait);
     const waits = evaluation.state === 'queued';
-    const position = waits ? await run(of.getQueuePosition, call, { id: evaluation.id, priority: evaluation.priority }) : null;
+    const position = waits
+      ? await run(of.getQueuePosition, call, { id: evaluation.id, priority: evaluation.priority })
+      : null;
     return codec.encodeRecord(evaluation, position);
   });
 
   surface.serve(routes.logs, async ({ params }, call, { request, reply }) => {
-    if (!(request.headers.accept ?? '').includes('text/event-stream')) return currentLogs(params.eval_id, call, of, run);
+    if (!(request.headers.accept ?? '').includes('text/event-stream'))
+      return currentLogs(params.eval_id, call, of, run);
     const from = parseLogPosition(request.headers['last-event-id']);
     const chunks = await run(of.followLogs, call, { id: params.eval_id, ...from });
     const headers = { 'x-request-id': call.requestId, ...rateHeaders(call.notes.rate) };
@@ -131,7 +145,9 @@ function registerReads(surface: Surface, of: Operations, run: Run): void {
 
   surface.serve(routes.platformStatus, async (_decoded, call) => run(of.getPlatformStatus, call, undefined));
 
-  surface.serve(routes.languages, async (_decoded, call) => ({ languages: (await run(of.listOffers, call, undefined)).languages }));
+  surface.serve(routes.languages, async (_decoded, call) => ({
+    languages: (await run(of.listOffers, call, undefined)).languages,
+  }));
 
   surface.serve(routes.engines, async (_decoded, call) => {
     const { engines, refused } = await run(of.listOffers, call, undefined);
@@ -142,7 +158,12 @@ function registerReads(surface: Surface, of: Operations, run: Run): void {
     const rows = await run(of.readStatistics, call, query);
     return {
       hours: query.hours,
-      by_engine_and_language: rows.map(({ medianMs, p95Ms, cpuMs, ...row }) => ({ ...row, median_ms: medianMs, p95_ms: p95Ms, cpu_ms: cpuMs })),
+      by_engine_and_language: rows.map(({ medianMs, p95Ms, cpuMs, ...row }) => ({
+        ...row,
+        median_ms: medianMs,
+        p95_ms: p95Ms,
+        cpu_ms: cpuMs,
+      })),
     };
   });
 

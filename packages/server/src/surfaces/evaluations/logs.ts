@@ -16,7 +16,11 @@ export async function* logFrames(id: string, chunks: AsyncIterable<OutputChunk>)
       yield { id: position, event: 'output', data: { eval_id: id, stream: chunk.stream, text: chunk.text } };
     } else {
       const { output: _output, error: _error, ...result } = encodeLogs(chunk.evaluation);
-      yield { id: position, event: 'end', data: { ...result, reason: chunk.evaluation.reason, message: chunk.evaluation.message } };
+      yield {
+        id: position,
+        event: 'end',
+        data: { ...result, reason: chunk.evaluation.reason, message: chunk.evaluation.message },
+      };
     }
   }
 }

@@ -39,7 +39,10 @@ const TITLE = {
 } as const satisfies Record<ErrorKind, string>;
 
 /** crucible-platform's error: `{error, detail, status_code}`. */
-export function renderError(error: AppError): { status: number; body: { error: string; detail: string; status_code: number } } {
+export function renderError(error: AppError): {
+  status: number;
+  body: { error: string; detail: string; status_code: number };
+} {
   // A reused idempotency key is well-formed input that cannot be processed (contract.md, section 0).
   const status = error.code === 'idempotency.key_reused' ? 422 : STATUS[error.kind];
   return { status, body: { error: TITLE[error.kind], detail: error.message, status_code: status } };

@@ -39,7 +39,8 @@ function subscribe(wanted: Set<string>, data: RawData): void {
   if (typeof id !== 'string' || id.length > 64) throw malformed('`eval_id` must be the id of an evaluation.');
   if (message['type'] === 'unsubscribe') wanted.delete(id);
   else if (message['type'] !== 'subscribe') throw malformed('`type` must be "subscribe" or "unsubscribe".');
-  else if (wanted.size >= MAX_SUBJECTS) throw malformed(`A socket follows at most ${MAX_SUBJECTS} evaluations by name. Open another, or follow all.`);
+  else if (wanted.size >= MAX_SUBJECTS)
+    throw malformed(`A socket follows at most ${MAX_SUBJECTS} evaluations by name. Open another, or follow all.`);
   else wanted.add(id);
 }
 

@@ -4,7 +4,8 @@ import { type Credential, credentialErrors } from '../../modules/identity/index.
 /** Where in a request credentials may be; `queryKey` only where the route streams. */
 export type CredentialSource = { headers: IncomingHttpHeaders; queryKey: string | null };
 
-const MISPLACED = 'An access token in a query string ends up in logs and histories. Send it as `Authorization: Bearer`.';
+const MISPLACED =
+  'An access token in a query string ends up in logs and histories. Send it as `Authorization: Bearer`.';
 
 /**
  * Finds the one credential of a request; null when there is none.

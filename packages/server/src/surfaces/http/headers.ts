@@ -28,7 +28,8 @@ export function rateHeaders(rate: RateState | null): Record<string, string> {
 /** `Retry-After` and `WWW-Authenticate`, where a refusal calls for them. */
 export function refusalHeaders(error: AppError): Record<string, string> {
   const headers: Record<string, string> = {};
-  if (error.retryAfterMs !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
+  if (error.retryAfterMs !== undefined)
+    headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
   else if (error.kind === 'unavailable') headers['retry-after'] = '5';
   if (error.kind === 'unauthenticated') headers['www-authenticate'] = 'Bearer realm="assay"';
   return headers;

@@ -70,9 +70,19 @@ export function idempotencyOf(request: FastifyRequest, input: unknown): Call['id
   const key = request.headers['idempotency-key'];
   if (key === undefined || request.method === 'GET') return null;
   if (typeof key !== 'string' || !IDEMPOTENCY_KEY.test(key)) {
-    throw new AppError('invalid', 'idempotency.key_invalid', 'Idempotency-Key must be 1 to 255 visible ASCII characters, sent once.', {
-      faults: [{ field: 'Idempotency-Key', constraint: 'format', message: '1 to 255 visible ASCII characters.' }],
-    });
+    throw new AppError(
+      'invalid',
+      'idempotency.key_invalid',
+      'Idempotency-Key must be 1 to 255 visible ASCII characters, sent once.',
+      {
+        faults: [{ field: 'Idempotency-Key', constraint: 'format', message: '1 to 255 visible ASCII characters.' }],
+      },
+    );
   }
-  return { key, inputHash: createHash('sha256').update(JSON.stringify([request.url, input]) ?? '').digest() };
+  return {
+    key,
+    inputHash: createHash('sha256')
+      .update(JSON.stringify([request.url, input]) ?? '')
+      .digest(),
+  };
 }

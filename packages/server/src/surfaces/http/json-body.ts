@@ -6,7 +6,10 @@ const MAX_DEPTH = 64;
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 const malformed = (message: string, cause?: unknown): AppError =>
-  new AppError('invalid', 'body.malformed', message, { faults: [{ field: 'body', constraint: 'json', message }], cause });
+  new AppError('invalid', 'body.malformed', message, {
+    faults: [{ field: 'body', constraint: 'json', message }],
+    cause,
+  });
 
 /**
  * Parses a JSON body.
@@ -20,12 +23,16 @@ export function parseJsonBody(bytes: Buffer): unknown {
   } catch (error) {
     throw malformed('The body is not valid UTF-8.', error);
   }
-  if (depthOf(text) > MAX_DEPTH) throw malformed(`The body nests deeper than ${MAX_DEPTH} levels. Send a flatter document.`);
+  if (depthOf(text) > MAX_DEPTH)
+    throw malformed(`The body nests deeper than ${MAX_DEPTH} levels. Send a flatter document.`);
   try {
     return JSON.parse(text, withoutPrototype);
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw malformed(`The body is not valid JSON: ${error instanceof Error ? error.message : 'it cannot be read'}.`, error);
+    throw malformed(
+      `The body is not valid JSON: ${error instanceof Error ? error.message : 'it cannot be read'}.`,
+      error,
+    );
   }
 }
 
@@ -35,19 +42,15 @@ function withoutPrototype(key: string, value: unknown): unknown {
   return value;
 }
 
+const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"?/gs;
+
 /** How deep the brackets nest, strings left out. Says nothing about validity. */
 function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;
-  let inString = false;
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (inString) {
-      if (code === 0x5c) index++;
-      else if (code === 0x22) inString = false;
-    } else if (code === 0x22) inString = true;
-    else if (code === 0x7b || code === 0x5b) deepest = Math.max(deepest, ++depth);
-    else if (code === 0x7d || code === 0x5d) depth--;
+  for (const bracket of text.replace(STRING, '').matchAll(/[[{\]}]/g)) {
+    depth += bracket[0] === '[' || bracket[0] === '{' ? 1 : -1;
+    deepest = Math.max(deepest, depth);
   }
   return deepest;
 }

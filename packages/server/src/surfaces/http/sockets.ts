@@ -18,7 +18,14 @@ const MAX_UNREAD_BYTES = 1 << 20;
 const PING_MS = 15_000;
 const CLOSE_MS = 2_000;
 
-const STATUS_TEXT: Record<number, string> = { 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 429: 'Too Many Requests', 503: 'Service Unavailable' };
+const STATUS_TEXT: Record<number, string> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  429: 'Too Many Requests',
+  503: 'Service Unavailable',
+};
 
 /** WebSocket end points on the server's own port, by path. */
 export class Sockets implements AsyncDisposable {
@@ -51,7 +58,8 @@ export class Sockets implements AsyncDisposable {
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, url: URL): Promise<void> {
     const handler = this.#handlers.get(url.pathname);
-    if (!handler) return refuse(socket, 404, { error: 'Not found', detail: 'There is no WebSocket here.', status_code: 404 });
+    if (!handler)
+      return refuse(socket, 404, { error: 'Not found', detail: 'There is no WebSocket here.', status_code: 404 });
     try {
       const call = new HttpCall({
         headers: request.headers,
@@ -62,7 +70,12 @@ export class Sockets implements AsyncDisposable {
       const credential = findCredential({ headers: request.headers, queryKey: url.searchParams.get('api_key') });
       if (credential) call.principal = await this.#kit.authenticator.authenticate(credential);
       if (call.principal.kind === 'anonymous') return refuse(socket, 401, UNAUTHENTICATED);
-      this.#server.handleUpgrade(request, socket, head, (client) => void this.#run(client, handler, { call, query: url.searchParams }));
+      this.#server.handleUpgrade(
+        request,
+        socket,
+        head,
+        (client) => void this.#run(client, handler, { call, query: url.searchParams }),
+      );
     } catch (thrown) {
       const refusal = toAppError(thrown);
       const status = { unauthenticated: 401, invalid: 400, unavailable: 503 }[refusal.kind as string] ?? 400;

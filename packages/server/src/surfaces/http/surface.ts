@@ -19,7 +19,11 @@ export type SurfaceOptions = {
 
 type Infer<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
 /** A request as the route's schemas understood it. */
-export type Decoded<Of extends Route> = { params: Infer<Of['params']>; query: Infer<Of['query']>; body: Infer<Of['body']> };
+export type Decoded<Of extends Route> = {
+  params: Infer<Of['params']>;
+  query: Infer<Of['query']>;
+  body: Infer<Of['body']>;
+};
 
 export type Handler<Of extends Route> = (
   decoded: Decoded<Of>,
@@ -38,8 +42,10 @@ export class Surface {
     this.#scope = scope;
     this.#options = options;
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: string | Buffer) =>
-      parseJsonBody(body as Buffer),
+    scope.addContentTypeParser(
+      'application/json',
+      { parseAs: 'buffer' },
+      async (_request: FastifyRequest, body: string | Buffer) => parseJsonBody(body as Buffer),
     );
     scope.addHook('onRequest', async (request, reply) => {
       const call = callOf(request, reply);
@@ -47,7 +53,11 @@ export class Surface {
       reply.header('x-request-id', call.requestId);
     });
     scope.addHook('onResponse', async (request, reply) => {
-      options.kit.metrics.requests.inc({ surface: options.name, method: request.method, status: String(reply.statusCode) });
+      options.kit.metrics.requests.inc({
+        surface: options.name,
+        method: request.method,
+        status: String(reply.statusCode),
+      });
     });
     scope.setErrorHandler((error: FastifyError, request, reply) => this.#refuse(fromFastify(error), request, reply));
   }
@@ -75,7 +85,11 @@ export class Surface {
 
   /** Answers a path that nobody serves, in this surface's shape. */
   notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const refusal = new AppError('not_found', 'route.not_found', `There is nothing at ${request.method} ${pathOf(request)}.`);
+    const refusal = new AppError(
+      'not_found',
+      'route.not_found',
+      `There is nothing at ${request.method} ${pathOf(request)}.`,
+    );
     return this.#refuse(refusal, request, reply);
   }
 
@@ -83,9 +97,16 @@ export class Surface {
     const queryKey = (request.query as Record<string, unknown>)['api_key'];
     const mayUseQuery = route.streams === true && (request.headers.accept ?? '').includes('text/event-stream');
     if (queryKey !== undefined && !mayUseQuery) {
-      throw new AppError('unauthenticated', 'credential.misplaced', '`?api_key=` works on event streams only. Send the key as a header.');
+      throw new AppError(
+        'unauthenticated',
+        'credential.misplaced',
+        '`?api_key=` works on event streams only. Send the key as a header.',
+      );
     }
-    const credential = findCredential({ headers: request.headers, queryKey: typeof queryKey === 'string' ? queryKey : null });
+    const credential = findCredential({
+      headers: request.headers,
+      queryKey: typeof queryKey === 'string' ? queryKey : null,
+    });
     if (credential) call.principal = await this.#options.kit.authenticator.authenticate(credential);
     else if (!route.isPublic) throw missingCredential();
   }
@@ -93,10 +114,17 @@ export class Surface {
   #refuse(error: AppError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const call = this.#call(request);
     const { log, peekRate } = this.#options.kit;
-    if (error.kind === 'internal') log.error({ err: error.cause ?? error, request_id: call.requestId, path: pathOf(request) }, 'a request failed on our side');
+    if (error.kind === 'internal')
+      log.error(
+        { err: error.cause ?? error, request_id: call.requestId, path: pathOf(request) },
+        'a request failed on our side',
+      );
     const { status, body } = this.#options.renderError(error, call, pathOf(request));
     reply.header('x-request-id', call.requestId);
-    setHeaders(reply, { ...rateHeaders(call.notes.rate ?? peekRate(this.#options.rate, call)), ...refusalHeaders(error) });
+    setHeaders(reply, {
+      ...rateHeaders(call.notes.rate ?? peekRate(this.#options.rate, call)),
+      ...refusalHeaders(error),
+    });
     return reply.code(status).send(body);
   }
 
@@ -157,7 +185,11 @@ function fromFastify(error: FastifyError): AppError {
   if (error instanceof AppError) return error;
   switch (error.code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new AppError('unsupported_media', 'body.media_type', 'The body must be JSON: send `Content-Type: application/json`.');
+      return new AppError(
+        'unsupported_media',
+        'body.media_type',
+        'The body must be JSON: send `Content-Type: application/json`.',
+      );
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new AppError('too_large', 'body.too_large', 'The body is larger than the 2 MiB that are allowed here.');
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':

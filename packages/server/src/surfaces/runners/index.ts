@@ -1,7 +1,15 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { decodeOutput, type Hello, type PlaneMessage, RUNNER_PATH, RUNNER_PROTOCOL, RunnerMessage, type RunResult } from '@assay/contract/runner';
+import {
+  decodeOutput,
+  type Hello,
+  type PlaneMessage,
+  RUNNER_PATH,
+  RUNNER_PROTOCOL,
+  RunnerMessage,
+  type RunResult,
+} from '@assay/contract/runner';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { RunnerId } from '../../kernel/ids.ts';
 import type { Sensitive } from '../../kernel/sensitive.ts';
@@ -72,7 +80,12 @@ export class RunnerEndpoint implements AsyncDisposable {
     });
   }
 
-  async #take(client: WebSocket, session: RunnerSession | null, data: Buffer, isBinary: boolean): Promise<RunnerSession | null> {
+  async #take(
+    client: WebSocket,
+    session: RunnerSession | null,
+    data: Buffer,
+    isBinary: boolean,
+  ): Promise<RunnerSession | null> {
     if (isBinary) {
       const { leaseId, fence, stream, offset, bytes } = decodeOutput(data);
       session?.output({ leaseId, fence }, { stream, offset, bytes: Buffer.from(bytes) });
@@ -89,13 +102,20 @@ export class RunnerEndpoint implements AsyncDisposable {
 
   async #hello(client: WebSocket, hello: Hello): Promise<RunnerSession> {
     if (hello.protocol !== RUNNER_PROTOCOL) {
-      throw new Error(`Runner ${hello.name} speaks protocol ${hello.protocol}; this server speaks ${RUNNER_PROTOCOL}. Use the same release.`);
+      throw new Error(
+        `Runner ${hello.name} speaks protocol ${hello.protocol}; this server speaks ${RUNNER_PROTOCOL}. Use the same release.`,
+      );
     }
     const link = linkTo(client);
     say(client, { type: 'welcome', heartbeat_ms: HEARTBEAT_MS, lease_ms: this.#options.leaseMs });
     const held = hello.held.map(({ lease_id, fence }) => ({ leaseId: lease_id, fence }));
     const { name, version, slots, engines, refused, languages } = hello;
-    return this.#options.hub.attach(hello.runner_id as RunnerId, { name, version, slots, engines, refused, languages }, held, link);
+    return this.#options.hub.attach(
+      hello.runner_id as RunnerId,
+      { name, version, slots, engines, refused, languages },
+      held,
+      link,
+    );
   }
 }
 
@@ -103,7 +123,8 @@ function linkTo(client: WebSocket): RunnerLink {
   return {
     lease: ({ leaseId, fence }, spec) => say(client, { type: 'lease', lease_id: leaseId, fence, spec }),
     cancel: ({ leaseId, fence }, report) => say(client, { type: 'cancel', lease_id: leaseId, fence, report }),
-    ackOutput: ({ leaseId, fence }, { stdout, stderr }) => say(client, { type: 'output_ack', lease_id: leaseId, fence, stdout, stderr }),
+    ackOutput: ({ leaseId, fence }, { stdout, stderr }) =>
+      say(client, { type: 'output_ack', lease_id: leaseId, fence, stdout, stderr }),
     ackResult: ({ leaseId, fence }) => say(client, { type: 'result_ack', lease_id: leaseId, fence }),
     close: () => client.close(1000, 'replaced'),
   };

@@ -69,7 +69,8 @@ export function keyOperations({ grantsChanged }: KeyOperationsOptions) {
       const keys = await store.listKeys(context.tx, orgOf(context), after, input.limit + 1);
       const items = keys.slice(0, input.limit);
       const last = items[items.length - 1];
-      const nextCursor = keys.length > input.limit && last ? encodeCursor([last.createdAt.toISOString(), last.id]) : null;
+      const nextCursor =
+        keys.length > input.limit && last ? encodeCursor([last.createdAt.toISOString(), last.id]) : null;
       return { items, nextCursor };
     },
   });
@@ -117,9 +118,16 @@ function chooseScopes(input: NewKeyRequest, own: ReadonlySet<string>): string[] 
   const asked = [...new Set(input.scopes ?? KEY_TEMPLATES[input.template ?? 'submit_observe'])];
   const unknown = asked.filter((scope) => !Object.hasOwn(SCOPES, scope));
   if (unknown.length > 0) {
-    throw keyErrors.unknown_scope(`Unknown scopes: ${unknown.join(', ')}. Known are: ${Object.keys(SCOPES).join(', ')}.`, {
-      faults: unknown.map((scope) => ({ field: 'scopes', constraint: 'known_scope', message: `Unknown scope ${scope}.` })),
-    });
+    throw keyErrors.unknown_scope(
+      `Unknown scopes: ${unknown.join(', ')}. Known are: ${Object.keys(SCOPES).join(', ')}.`,
+      {
+        faults: unknown.map((scope) => ({
+          field: 'scopes',
+          constraint: 'known_scope',
+          message: `Unknown scope ${scope}.`,
+        })),
+      },
+    );
   }
   const beyond = asked.filter((scope) => !own.has(scope));
   if (beyond.length === 0) return asked;

@@ -16,7 +16,8 @@ type Row = {
   disabled_at: Date | null;
   revoked_at: Date | null;
 };
-const COLUMNS = 'id, org_id, name, prefix, last_four, scopes, created_by, created_at, expires_at, disabled_at, revoked_at';
+const COLUMNS =
+  'id, org_id, name, prefix, last_four, scopes, created_by, created_at, expires_at, disabled_at, revoked_at';
 
 const insert = statement<Row>(
   'keys.insert',
@@ -44,7 +45,10 @@ const grant = statement<GrantRow>(
    where k.hash = $1 and k.revoked_at is null and k.disabled_at is null and o.deleted_at is null
      and (k.expires_at is null or k.expires_at > now())`,
 );
-const unchecksummed = statement<{ hash: Buffer }>('keys.unchecksummed', 'select hash from api_keys where not is_checksummed limit 100');
+const unchecksummed = statement<{ hash: Buffer }>(
+  'keys.unchecksummed',
+  'select hash from api_keys where not is_checksummed limit 100',
+);
 
 export type GrantRow = {
   id: string;
@@ -57,7 +61,10 @@ export type GrantRow = {
   trial_ends_at: Date | null;
 };
 
-export type NewKey = Pick<ApiKey, 'id' | 'orgId' | 'name' | 'prefix' | 'lastFour' | 'scopes' | 'createdBy' | 'expiresAt'> & {
+export type NewKey = Pick<
+  ApiKey,
+  'id' | 'orgId' | 'name' | 'prefix' | 'lastFour' | 'scopes' | 'createdBy' | 'expiresAt'
+> & {
   hash: Buffer;
   isChecksummed: boolean;
 };
@@ -84,7 +91,12 @@ export async function findKey(tx: Tx, orgId: OrganizationId, id: string): Promis
 }
 
 /** Keys of an organization, newest first, after the given position. */
-export async function listKeys(tx: Tx, orgId: OrganizationId, after: { createdAt: string; id: string } | null, limit: number): Promise<ApiKey[]> {
+export async function listKeys(
+  tx: Tx,
+  orgId: OrganizationId,
+  after: { createdAt: string; id: string } | null,
+  limit: number,
+): Promise<ApiKey[]> {
   return (await tx.query(list, [orgId, after?.createdAt ?? null, after?.id ?? null, limit])).map(toKey);
 }
 

@@ -10,7 +10,13 @@ import * as store from './store.ts';
 const REFRESH_TOKEN_SECONDS = 30 * 24 * 3600;
 
 /** What a sign-in gives. `refreshToken` is `rt_` and 43 characters; it works once. */
-export type TokenPair = { accessToken: string; refreshToken: string; expiresInSeconds: number; userId: string; orgId: string };
+export type TokenPair = {
+  accessToken: string;
+  refreshToken: string;
+  expiresInSeconds: number;
+  userId: string;
+  orgId: string;
+};
 
 export type LoginOperationsOptions = {
   tokens: AccessTokens;
@@ -25,7 +31,8 @@ const hashToken = (token: string): Buffer => createHash('sha256').update(token).
 export function loginOperations({ tokens, grantsChanged, auditAs }: LoginOperationsOptions) {
   async function issue(context: Context, userId: string, familyId: string): Promise<TokenPair> {
     const [membership] = await findMemberships(context.tx, userId);
-    if (!membership) throw loginErrors.failed('This account belongs to no organization. Ask an owner for an invitation.');
+    if (!membership)
+      throw loginErrors.failed('This account belongs to no organization. Ask an owner for an invitation.');
     const orgId = membership.organization.id;
     const refreshToken = `rt_${randomBytes(32).toString('base64url')}`;
     store.insertRefreshToken(context.tx, {

@@ -21,5 +21,8 @@ let decoy: Promise<string> | undefined;
 export function newOneTimePassword(): string {
   const alphabet = 'abcdefghjkmnpqrstuvwxyz23456789';
   const bytes = randomBytes(20);
-  return [...bytes].map((byte) => alphabet[byte % alphabet.length]).join('').replace(/(.{5})(?=.)/g, '$1-');
+  return [...bytes]
+    .map((byte) => alphabet[byte % alphabet.length])
+    .join('')
+    .replace(/(.{5})(?=.)/g, '$1-');
 }

@@ -1,13 +1,27 @@
 import { statement, type Tx } from '../../../platform/db/index.ts';
 
-export type RefreshToken = { id: string; familyId: string; userId: string; isUsed: boolean; isRevoked: boolean; isExpired: boolean };
+export type RefreshToken = {
+  id: string;
+  familyId: string;
+  userId: string;
+  isUsed: boolean;
+  isRevoked: boolean;
+  isExpired: boolean;
+};
 
 const insert = statement(
   'login.insert_refresh',
   `insert into refresh_tokens (id, family_id, user_id, hash, expires_at) values ($1, $2, $3, $4, now() + make_interval(secs => $5))`,
 );
 // Locked, so that of two uses at once one is the second.
-const byHash = statement<{ id: string; family_id: string; user_id: string; used_at: Date | null; revoked_at: Date | null; is_expired: boolean }>(
+const byHash = statement<{
+  id: string;
+  family_id: string;
+  user_id: string;
+  used_at: Date | null;
+  revoked_at: Date | null;
+  is_expired: boolean;
+}>(
   'login.refresh_by_hash',
   `select id, family_id, user_id, used_at, revoked_at, expires_at <= now() as is_expired
    from refresh_tokens where hash = $1 for update`,

@@ -1,7 +1,7 @@
-import { generateKeyPairSync, type KeyObject, createPrivateKey, createPublicKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { errors as joseErrors, jwtVerify, SignJWT } from 'jose';
 import { newId } from '../../../kernel/ids.ts';
-import { type MasterKey } from '../../../platform/crypto/master-key.ts';
+import type { MasterKey } from '../../../platform/crypto/master-key.ts';
 import { open, seal } from '../../../platform/crypto/sealed.ts';
 import type { Tx } from '../../../platform/db/index.ts';
 import { credentialErrors } from '../errors.ts';

@@ -14,7 +14,9 @@ const insert = statement(
 
 export async function findActiveKey(tx: Tx, purpose: string): Promise<StoredKey | null> {
   const [row] = await tx.query(active, [purpose]);
-  return row ? { id: row.id, purpose: row.purpose, publicJwk: row.public_jwk, sealedPrivate: row.sealed_private } : null;
+  return row
+    ? { id: row.id, purpose: row.purpose, publicJwk: row.public_jwk, sealedPrivate: row.sealed_private }
+    : null;
 }
 
 export async function insertKeyUnlessActive(tx: Tx, key: StoredKey): Promise<void> {

@@ -1,0 +1,39 @@
+import { operation } from '../../../platform/operation.ts';
+import { evaluationErrors } from '../errors.ts';
+import { asTarget, type EvaluationServices, orgOf, whenEnded } from '../services.ts';
+import { markCancelled } from '../store.ts';
+
+export type KillRequest = { id: string; reason: 'killed' | 'cancelled' };
+export type KillOutcome = { id: string; wasKilled: boolean; state: string };
+
+/** A kill answers when the end is recorded; the janitor forces it well before this. */
+const KILL_WAIT_MS = 3_000;
+
+export const kill = (services: EvaluationServices) =>
+  operation({
+    name: 'evaluations.evaluation.kill',
+    summary: 'End an evaluation, queued or running, with everything it started.',
+    scope: 'evaluations:write',
+    effect: 'wind_down',
+    rate: 'evaluations',
+    audit: {
+      action: 'evaluation.killed',
+      target: (input: KillRequest, _output: KillOutcome) => asTarget(input.id),
+      detail: (input, output) => ({ how: input.reason, had_ended: !output.wasKilled }),
+    },
+    async run(context, { id, reason }) {
+      const marked = await markCancelled(context.tx, orgOf(context), id, reason);
+      if (!marked) throw evaluationErrors.not_found('There is no evaluation with this id.');
+      context.tx.onCommit(() => {
+        if (marked.state === 'cancelled') services.endings.announce(id);
+        else services.cancelled(id);
+      });
+      return { id, wasKilled: !marked.wasTerminal, state: marked.state };
+    },
+    async afterCommit(context, { id }, output) {
+      if (output.state !== 'running') return output;
+      const { signal } = context.call;
+      const { state } = await whenEnded(services, { orgId: orgOf(context), id, waitMs: KILL_WAIT_MS, signal });
+      return { id, wasKilled: state === 'cancelled', state };
+    },
+  });

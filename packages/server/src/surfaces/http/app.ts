@@ -1,0 +1,80 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { SECURITY_HEADERS } from './headers.ts';
+import type { Surface } from './surface.ts';
+
+/** Bodies of all routes but uploads. */
+const BODY_LIMIT = 2 << 20;
+/** Above the 60 s that a request may wait for an end. */
+const REQUEST_TIMEOUT_MS = 90_000;
+
+/** One HTTP server with a scope per surface. */
+export class HttpApp implements AsyncDisposable {
+  readonly #fastify: FastifyInstance;
+  readonly #surfaces: { prefix: string; surface: Surface }[] = [];
+
+  constructor(options: { trustedProxies: readonly string[] }) {
+    this.#fastify = fastify({
+      bodyLimit: BODY_LIMIT,
+      trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      forceCloseConnections: 'idle',
+      exposeHeadRoutes: false,
+      routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
+      frameworkErrors: (error, request, reply) => void malformed(error, request, reply),
+    });
+    this.#fastify.addHook('onSend', async (_request, reply) => {
+      for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+        if (!reply.hasHeader(name)) reply.header(name, value);
+      }
+    });
+  }
+
+  /** Registers a surface in a scope of its own. Unknown paths below `prefix` are answered in its shape. */
+  async surface(prefix: string, register: (scope: FastifyInstance) => Surface): Promise<void> {
+    await this.#fastify.register((scope, _options, done) => {
+      this.#surfaces.push({ prefix, surface: register(scope) });
+      done();
+    });
+  }
+
+  /** Registers pages and documents, which have no error shape of their own. */
+  async pages(register: (scope: FastifyInstance) => Promise<void> | void): Promise<void> {
+    await register(this.#fastify);
+  }
+
+  /** Ends the registration; what is left unknown belongs to the surface with the longest fitting prefix. */
+  async ready(): Promise<void> {
+    const byLength = [...this.#surfaces].sort((a, b) => b.prefix.length - a.prefix.length);
+    this.#fastify.setNotFoundHandler((request, reply) => {
+      const path = request.url.split('?', 1)[0] ?? '/';
+      const owner = byLength.find(({ prefix }) => path === prefix || path.startsWith(`${prefix}/`));
+      return owner?.surface.notFound(request, reply);
+    });
+    await this.#fastify.ready();
+  }
+
+  get server(): Server {
+    return this.#fastify.server;
+  }
+
+  /** Listens, and gives the port. */
+  async listen(host: string, port: number): Promise<number> {
+    await this.#fastify.listen({ host, port });
+    return (this.#fastify.server.address() as AddressInfo).port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#fastify.close();
+  }
+}
+
+/** A request line that could not even be routed. */
+function malformed(
+  error: Error,
+  _request: FastifyRequest<{ Body: unknown }, Server, IncomingMessage>,
+  reply: FastifyReply,
+): FastifyReply {
+  return reply.code(400).send({ error: 'Validation error', detail: error.message, status_code: 400 });
+}
