@@ -1,0 +1,167 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { OutputSink } from '../../engine.ts';
+import { OutputMeter } from '../../output/output-meter.ts';
+import type { Container, ContainerProcess } from './container.ts';
+import type { Reading } from './keeper.ts';
+import { demultiplex } from './multiplexed-stream.ts';
+
+/** What a step runs, and what it may use. */
+export type StepPlan = {
+  argv: readonly string[];
+  env: Readonly<Record<string, string>>;
+  stdin: string;
+  wallMs: number;
+  cpuMs: number;
+  outputBytes: number;
+  processes: number;
+};
+
+export type HaltReason = 'timeout' | 'cpu_limit' | 'output_limit' | 'process_limit' | 'cancelled';
+
+/** How a step ended: stopped by us for a reason, or by itself with a code. */
+export type StepEnd = {
+  halted: HaltReason | null;
+  /** Null when it was stopped, or its container ended under it. */
+  exitCode: number | null;
+  wallMs: number;
+  cpuMs: number | null;
+  outOfMemory: boolean;
+  memoryPeakMb: number | null;
+};
+
+/** How often a running step's CPU time is read, and its end looked for. */
+const PULSE_MS = 200;
+const LAST_READING_MS = 500;
+/** For output that is still on its way when the program has ended, or was killed. */
+const DRAIN_MS = 200;
+/** A cancelled run does not wait longer for a reader that may have stopped reading. */
+const CANCEL_GRACE_MS = 500;
+
+/** Runs one program in a container to its end, and watches over it. */
+export async function runStep(
+  container: Container,
+  plan: StepPlan,
+  sink: OutputSink,
+  signal: AbortSignal,
+): Promise<StepEnd> {
+  const before = await container.read(LAST_READING_MS);
+  const startedAt = performance.now();
+  const step = new Step(container, plan, await container.execute(plan.argv, plan.env), before);
+  await step.follow(sink, signal);
+  return step.end(performance.now() - startedAt);
+}
+
+class Step {
+  readonly #container: Container;
+  readonly #plan: StepPlan;
+  readonly #process: ContainerProcess;
+  readonly #before: Reading | undefined;
+  #last: Reading | undefined;
+  #roughBefore: number | null = null;
+  #halted: HaltReason | null = null;
+
+  constructor(container: Container, plan: StepPlan, process: ContainerProcess, before: Reading | undefined) {
+    this.#container = container;
+    this.#plan = plan;
+    this.#process = process;
+    this.#before = before;
+  }
+
+  /** Passes output on until there is no more, and stops the program when it goes past a limit. */
+  async follow(sink: OutputSink, signal: AbortSignal): Promise<void> {
+    const wall = setTimeout(() => void this.#halt('timeout'), this.#plan.wallMs);
+    const pulse = setInterval(() => void this.#beat(), PULSE_MS);
+    const cancelled = Promise.withResolvers<void>();
+    const cancel = async (): Promise<void> => {
+      await Promise.race([this.#halt('cancelled'), delay(CANCEL_GRACE_MS, undefined, { ref: false })]);
+      cancelled.resolve();
+    };
+    const onAbort = (): void => void cancel();
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      if (signal.aborted) onAbort();
+      this.#process.connection.end(this.#plan.stdin);
+      await Promise.race([this.#pump(sink), cancelled.promise]);
+    } finally {
+      clearTimeout(wall);
+      clearInterval(pulse);
+      signal.removeEventListener('abort', onAbort);
+      this.#process.connection.destroy();
+    }
+  }
+
+  async end(wallMs: number): Promise<StepEnd> {
+    const exitCode = this.#halted === null ? await this.#exitCode() : null;
+    const reading = this.#halted === null ? await this.#container.read(LAST_READING_MS) : this.#last;
+    const kills = difference(reading?.outOfMemoryKills, this.#before?.outOfMemoryKills);
+    const end = this.#halted === null && !reading ? await this.#container.ownEnd() : 'running';
+    return {
+      halted: this.#halted,
+      exitCode: end === 'running' ? exitCode : null,
+      wallMs,
+      cpuMs: difference(reading?.cpuMs, this.#before?.cpuMs),
+      outOfMemory: (kills ?? 0) > 0 || end === 'out_of_memory',
+      memoryPeakMb: reading?.memoryPeakMb ?? null,
+    };
+  }
+
+  async #pump(sink: OutputSink): Promise<void> {
+    let overflow: Promise<void> | undefined;
+    const onOverflow = (): void => {
+      overflow = this.#halt('output_limit');
+    };
+    const meter = new OutputMeter({ limit: this.#plan.outputBytes, sink, onOverflow });
+    try {
+      for await (const { stream, bytes } of demultiplex(this.#process.connection)) {
+        await meter.take(stream, bytes);
+        if (meter.truncated || meter.failure) break;
+      }
+    } catch (error) {
+      if (!this.#process.connection.destroyed) throw error;
+    }
+    await overflow;
+    if (meter.failure) throw meter.failure;
+  }
+
+  async #halt(reason: HaltReason): Promise<void> {
+    if (this.#halted !== null) return;
+    this.#halted = reason;
+    this.#last = (await this.#container.read(DRAIN_MS)) ?? this.#last;
+    await this.#container.kill();
+    await delay(DRAIN_MS, undefined, { ref: false });
+    this.#process.connection.destroy();
+  }
+
+  async #beat(): Promise<void> {
+    this.#last = (await this.#container.read(PULSE_MS)) ?? this.#last;
+    const excess = this.#excess();
+    if (excess !== null) await this.#halt(excess);
+    // What the program left running may hold its output open for ever.
+    if ((await this.#process.exitCode()) !== 'running') {
+      await delay(DRAIN_MS, undefined, { ref: false });
+      this.#process.connection.destroy();
+    }
+  }
+
+  #excess(): HaltReason | null {
+    const rough = this.#container.roughCpuMs();
+    this.#roughBefore ??= rough;
+    const cpuMs = difference(this.#last?.cpuMs, this.#before?.cpuMs) ?? difference(rough, this.#roughBefore);
+    if (cpuMs !== null && cpuMs > this.#plan.cpuMs) return 'cpu_limit';
+    return (this.#last?.tasks ?? 0) > this.#plan.processes ? 'process_limit' : null;
+  }
+
+  /** The connection ends a moment before the container engine has noted the code. */
+  async #exitCode(): Promise<number | null> {
+    for (let tries = 0; tries < 50; tries += 1) {
+      const code = await this.#process.exitCode();
+      if (code !== 'running') return code;
+      await delay(10);
+    }
+    return null;
+  }
+}
+
+function difference(after: number | null | undefined, before: number | null | undefined): number | null {
+  return typeof after === 'number' ? after - (before ?? 0) : null;
+}
