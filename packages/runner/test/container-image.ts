@@ -27,7 +27,7 @@ export async function makeRootFileSystem(): Promise<AsyncDisposable & { archive(
   );
   const programParts = compiler.filter((file) => /\/(?:cc1|collect2|liblto_plugin\.so)$/.test(file));
   const headers = words(
-    (await gcc('-E', '-M', '-include', 'stdio.h', '-include', 'stdlib.h', '-xc', '/dev/null')).join(' '),
+    (await gcc('-E', '-M', '-O2', '-include', 'stdio.h', '-include', 'stdlib.h', '-xc', '/dev/null')).join(' '),
   );
   const libraries = await sharedLibraries([...programs, ...modules, ...programParts, process.execPath]);
 
