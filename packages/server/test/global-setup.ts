@@ -14,18 +14,24 @@ declare module 'vitest' {
   }
 }
 
+let stop: () => Promise<void>;
+
 /** Starts one PostgreSQL for all database tests and migrates the template that each file's database is cloned from. */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+export async function setup(project: TestProject): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'assay-db-'));
   const server = await startEmbeddedPostgres({ dataDir, log: recordingLog() });
+  stop = async () => {
+    await server[Symbol.asyncDispose]();
+    await rm(dataDir, { recursive: true, force: true });
+  };
   const admin = newClient(server.connection, 'assay-test');
   await admin.connect();
   await admin.query('create database template_assay');
   await admin.end();
   await migrate({ ...server.connection, database: 'template_assay' }, await readMigrations(MIGRATIONS));
   project.provide('server', server.connection);
-  return async () => {
-    await server[Symbol.asyncDispose]();
-    await rm(dataDir, { recursive: true, force: true });
-  };
+}
+
+export async function teardown(): Promise<void> {
+  await stop();
 }

@@ -1,0 +1,169 @@
+import pino from 'pino';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { testDatabase } from '../../../test/database.ts';
+import { until } from '../../../test/until.ts';
+import { newClient } from '../../platform/db/index.ts';
+import { EventFeed, type Subscription } from './feed.ts';
+import type { EventFilter, StreamedEvent } from './model.ts';
+import { insertEvent } from './outbox.ts';
+
+const db = testDatabase();
+const ALL: EventFilter = { types: [], subjects: [] };
+const wakes = new Set<() => void>();
+const wake = (): void => {
+  for (const listener of wakes) listener();
+};
+const feed = new EventFeed({
+  systemRead: (work) => db.system.statements({ orgId: null }, work),
+  read: (scope, work) => db.app.statements(scope, work),
+  onWake(listener) {
+    wakes.add(listener);
+    return () => wakes.delete(listener);
+  },
+  log: pino({ level: 'silent' }),
+});
+beforeAll(() => feed.start());
+afterAll(() => feed[Symbol.asyncDispose]());
+
+const tell = async (orgId: string, subject: string, type = 'test.happened'): Promise<void> => {
+  await db.app.transaction({ orgId }, async (tx) => insertEvent(tx, orgId, { type, subject, data: {} }));
+  wake();
+};
+
+/** Collects a stream until the test ends it. */
+function collect(stream: Subscription, controller: AbortController) {
+  const events: StreamedEvent[] = [];
+  const done = (async () => {
+    for await (const event of stream) events.push(event);
+  })();
+  return {
+    events,
+    subjects: () => events.map(({ subject }) => subject),
+    async end() {
+      controller.abort();
+      await done;
+    },
+  };
+}
+
+function follow(orgId: string, { after = null, filter = ALL }: { after?: string | null; filter?: EventFilter } = {}) {
+  const controller = new AbortController();
+  return collect(feed.subscribe({ orgId, filter, after, signal: controller.signal }), controller);
+}
+
+test('a stream gives what is committed from now on, of its own organization only', async () => {
+  const [mine, theirs] = [await db.organization(), await db.organization()];
+  const stream = follow(mine);
+  await tell(theirs, 'not-mine');
+  await tell(mine, 'one');
+  await tell(mine, 'two');
+  await until('both arrive', () => stream.events.length === 2);
+  expect(stream.subjects()).toEqual(['one', 'two']);
+  await stream.end();
+});
+
+test('a stream that resumes after an event gives what came behind it, then goes on live', async () => {
+  const orgId = await db.organization();
+  const first = follow(orgId);
+  await tell(orgId, 'one');
+  await tell(orgId, 'two');
+  await until('both arrive', () => first.events.length === 2);
+  await first.end();
+  await tell(orgId, 'while-away');
+  const resumed = follow(orgId, { after: first.events[0]?.position ?? '' });
+  await tell(orgId, 'live');
+  await until('three arrive', () => resumed.events.length >= 3);
+  expect(resumed.subjects()).toEqual(['two', 'while-away', 'live']);
+  await resumed.end();
+});
+
+test('an event that commits after a younger one is neither skipped nor out of order', async () => {
+  const orgId = await db.organization();
+  const stream = follow(orgId);
+  const slow = newClient(db.address, 'slow');
+  await slow.connect();
+  await slow.query('set role assay_system');
+  await slow.query('begin');
+  // Takes its transaction id and its row id first, and commits last.
+  await slow.query(`insert into events (org_id, type, subject, data) values ($1, 'test.happened', 'slow', '{}')`, [
+    orgId,
+  ]);
+  await tell(orgId, 'fast');
+  await slow.query('commit');
+  wake();
+  await until('both arrive', () => stream.events.length === 2);
+  expect(stream.subjects()).toEqual(['slow', 'fast']);
+  await stream.end();
+  await slow.end();
+});
+
+test('many writers at once: every event arrives exactly once, also across reconnects', async () => {
+  const orgId = await db.organization();
+  const seen: string[] = [];
+  const writing = Promise.all(
+    Array.from({ length: 8 }, async (_, writer) => {
+      for (let index = 0; index < 25; index++) await tell(orgId, `${writer}-${index}`);
+    }),
+  );
+  let after = '0-0';
+  while (seen.length < 200) {
+    const stream = follow(orgId, { after });
+    const wanted = Math.min(200 - seen.length, 30);
+    await until('some arrive', () => stream.events.length >= wanted);
+    await stream.end();
+    seen.push(...stream.subjects());
+    after = stream.events[stream.events.length - 1]?.position ?? after;
+  }
+  await writing;
+  expect(seen).toHaveLength(200);
+  expect(new Set(seen).size).toBe(200);
+});
+
+test('a filter lets through exact types, families and subjects', async () => {
+  const orgId = await db.organization();
+  const stream = follow(orgId, { after: '0-0', filter: { types: ['job.*', 'run.ended'], subjects: ['a'] } });
+  for (const [subject, type] of [
+    ['a', 'job.started'],
+    ['b', 'job.started'],
+    ['a', 'jobless.x'],
+    ['a', 'run.ended'],
+    ['a', 'run.started'],
+  ] as const) {
+    await tell(orgId, subject, type);
+  }
+  await until('two arrive', () => stream.events.length === 2);
+  expect(stream.events.map(({ type }) => type)).toEqual(['job.started', 'run.ended']);
+  await stream.end();
+});
+
+test('a consumer that does not read is cut, and can resume without a loss', async () => {
+  const orgId = await db.organization();
+  const controller = new AbortController();
+  const slow = feed.subscribe({ orgId, filter: ALL, after: null, signal: controller.signal })[Symbol.asyncIterator]();
+  const fast = follow(orgId);
+  await tell(orgId, 'first');
+  const first = await slow.next();
+  await db.owner.query(
+    `insert into events (org_id, type, subject, data) select $1, 'test.happened', n::text, '{}' from generate_series(1, 6000) n`,
+    [orgId],
+  );
+  wake();
+  await until('all were delivered', () => fast.events.length === 6001);
+  const seen: StreamedEvent[] = [];
+  const read = async (): Promise<void> => {
+    for (let next = await slow.next(); !next.done; next = await slow.next()) seen.push(next.value);
+  };
+  await expect(read()).rejects.toMatchObject({ code: 'event.slow_consumer' });
+  expect(seen.length).toBeLessThan(6000);
+  const last = seen[seen.length - 1] ?? (first.value as StreamedEvent);
+  const resumed = follow(orgId, { after: last.position });
+  await until('the rest arrives', () => resumed.events.length + seen.length === 6000);
+  await resumed.end();
+  await fast.end();
+});
+
+test('a position that is not one of ours is refused', () => {
+  const subscribe = () =>
+    feed.subscribe({ orgId: 'x', filter: ALL, after: 'yesterday', signal: new AbortController().signal });
+  expect(subscribe).toThrow(/not an event id/);
+});
