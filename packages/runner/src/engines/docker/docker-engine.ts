@@ -1,15 +1,14 @@
-import type { IsolationLevel, IsolationReceipt, RunLimits, RunSpec } from '@assay/contract/runner';
+import type { IsolationLevel, IsolationReceipt, RunSpec } from '@assay/contract/runner';
 import type Docker from 'dockerode';
 import type { Engine, EngineRefusal, Outcome, OutputSink } from '../../engine.ts';
 import { refusePath } from '../../files/relative-path.ts';
 import { findLanguage } from '../../languages/catalogue.ts';
-import { reasonMessage } from '../reason-message.ts';
+import { COMPILE_LIMITS } from '../../languages/compile-limits.ts';
 import { Container, ContainerFault } from './container.ts';
 import type { ContainerKind } from './container-plan.ts';
 import { RUNNER_LABEL, WORK_DIRECTORY } from './container-plan.ts';
 import type { DaemonAddress, DaemonFacts } from './daemon.ts';
 import { connectDaemon, DaemonUnfit, inspectDaemon, removeOrphans } from './daemon.ts';
-import { endingOf } from './ending.ts';
 import type { ImageLanguage } from './images.ts';
 import { commandIn, imageLanguages } from './images.ts';
 import { collectOutputs } from './outputs.ts';
@@ -28,18 +27,6 @@ export type DockerOptions = DaemonAddress & {
 
 /** Below these a container, or the shell in it, cannot start. */
 const LEAST = { memory_mb: 16, open_files: 32 } as const;
-/** A compiler needs more than most programs do, and is held to limits of its own. */
-const COMPILE_LIMITS: RunLimits = {
-  wall_ms: 60_000,
-  cpu_ms: 60_000,
-  memory_mb: 1024,
-  processes: 128,
-  cpus: 2,
-  output_bytes: 64 << 10,
-  file_size_mb: 128,
-  disk_mb: 512,
-  open_files: 512,
-};
 
 /**
  * Programs in containers of a Docker-compatible engine. Level `container`; `kernel` when the configured runtime is seen
@@ -152,18 +139,14 @@ class DockerEngine implements Engine {
     const { limits } = spec;
     await using container = await Container.start(this.#docker, this.#kind, { image, limits, files: sources });
     const argv = [...language.run(place), ...spec.args];
-    const step = await runStep(container, { argv, env, stdin: spec.stdin, ...stepLimits(limits) }, sink, signal);
-    const ending = endingOf(step);
+    const step = await runStep(container, { argv, env, stdin: spec.stdin, limits }, sink, signal);
     const { files, skipped } = await collectOutputs(container, spec.outputs);
+    const { truncated, ...outcome } = step;
     return {
       ...this.#blank(),
-      ...ending,
-      message: reasonMessage(ending, limits),
-      outputTruncated: step.halted === 'output_limit',
-      runtimeMs: step.wallMs,
+      ...outcome,
+      outputTruncated: truncated,
       compileMs,
-      cpuMs: step.cpuMs,
-      memoryPeakMb: step.memoryPeakMb,
       files,
       filesSkipped: skipped,
     };
@@ -177,16 +160,14 @@ class DockerEngine implements Engine {
     const said: Buffer[] = [];
     const step = await runStep(
       container,
-      { argv, env, stdin: '', ...stepLimits(limits) },
+      { argv, env, stdin: '', limits },
       { write: (_stream, bytes) => void said.push(Buffer.from(bytes)) },
       signal,
     );
-    const compiled = { compileMs: step.wallMs, said: Buffer.concat(said), files: [] };
-    const ending = endingOf(step);
-    if (ending.reason === 'cancelled') return { ...compiled, failure: failure('cancelled', 'The run was cancelled.') };
-    if (ending.reason !== 'ok') {
-      const why = reasonMessage(ending, limits).replace('The program', 'The compiler');
-      return { ...compiled, failure: failure('compile_error', why) };
+    const compiled = { compileMs: step.runtimeMs, said: Buffer.concat(said), files: [] };
+    if (step.reason === 'cancelled') return { ...compiled, failure: failure('cancelled', step.message) };
+    if (step.reason !== 'ok') {
+      return { ...compiled, failure: failure('compile_error', step.message.replace('The program', 'The compiler')) };
     }
     const artefacts = await collectOutputs(container, plan.artefacts);
     return { ...compiled, files: artefacts.files.map((file) => tarFile(file.path, file.content)), failure: undefined };
@@ -229,13 +210,6 @@ class DockerEngine implements Engine {
     };
   }
 }
-
-const stepLimits = (limits: RunLimits) => ({
-  wallMs: limits.wall_ms,
-  cpuMs: limits.cpu_ms,
-  outputBytes: limits.output_bytes,
-  processes: limits.processes,
-});
 
 type CompilePlan = {
   image: string;

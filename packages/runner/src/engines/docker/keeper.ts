@@ -27,18 +27,20 @@ echo "ready $seccomp $kernel"
 cd /sys/fs/cgroup 2>/dev/null || cd /
 pick() { while read -r key value; do [ "$key" = "$1" ] && found=$value && return; done; }
 while read -r id count; do
-  cpu= peak= kills= tasks=
+  cpu= peak= kills= refusals= tasks=
   [ "$count" ] && set -- /proc/[0-9]*/task/[0-9]* && tasks=$#
   if [ -r cpu.stat ]; then
     found=; pick usage_usec < cpu.stat; cpu=\${found:+\${found}000}
     [ -r memory.peak ] && read -r peak < memory.peak
     found=; [ -r memory.events ] && pick oom_kill < memory.events; kills=$found
+    found=; [ -r pids.events ] && pick max < pids.events; refusals=$found
   elif [ -r cpuacct/cpuacct.usage ]; then
     read -r cpu < cpuacct/cpuacct.usage
     read -r peak < memory/memory.max_usage_in_bytes
     found=; pick oom_kill < memory/memory.oom_control; kills=$found
+    found=; pick max < pids/pids.events; refusals=$found
   fi
-  echo "$id \${cpu:--} \${peak:--} \${kills:--} \${tasks:--}"
+  echo "$id \${cpu:--} \${peak:--} \${kills:--} \${refusals:--} \${tasks:--}"
 done`,
 ];
 
@@ -49,7 +51,8 @@ export type Footing = { seccomp: boolean; kernel: string };
 export type Reading = {
   cpuMs: number | null;
   memoryPeakMb: number | null;
-  outOfMemoryKills: number | null;
+  memoryKills: number | null;
+  refusedForks: number | null;
   /** Processes and threads of the program; null unless they were to be counted. */
   tasks: number | null;
 };
@@ -125,12 +128,13 @@ export class Keeper {
   #hear(line: string): void {
     const footing = /^ready (\d+) (.*)$/.exec(line);
     if (footing) this.#ready.resolve({ seccomp: footing[1] === '2', kernel: footing[2] ?? '' });
-    const [id = '', cpu, peak, kills, tasks] = line.split(' ');
+    const [id = '', cpu, peak, kills, refusals, tasks] = line.split(' ');
     const all = scaled(tasks, 1);
     this.#waiting.get(id)?.({
       cpuMs: scaled(cpu, 1e6),
       memoryPeakMb: scaled(peak, 2 ** 20),
-      outOfMemoryKills: scaled(kills, 1),
+      memoryKills: scaled(kills, 1),
+      refusedForks: scaled(refusals, 1),
       tasks: all === null ? null : all - OWN_TASKS,
     });
   }

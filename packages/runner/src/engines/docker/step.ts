@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { RunLimits } from '@assay/contract/runner';
 import type { OutputSink } from '../../engine.ts';
 import { OutputMeter } from '../../output/output-meter.ts';
+import type { KillReason, Verdict } from '../../verdict/verdict.ts';
+import { judge } from '../../verdict/verdict.ts';
 import type { Container, ContainerProcess } from './container.ts';
 import type { Reading } from './keeper.ts';
 import { demultiplex } from './multiplexed-stream.ts';
@@ -10,22 +13,14 @@ export type StepPlan = {
   argv: readonly string[];
   env: Readonly<Record<string, string>>;
   stdin: string;
-  wallMs: number;
-  cpuMs: number;
-  outputBytes: number;
-  processes: number;
+  limits: RunLimits;
 };
 
-export type HaltReason = 'timeout' | 'cpu_limit' | 'output_limit' | 'process_limit' | 'cancelled';
-
-/** How a step ended: stopped by us for a reason, or by itself with a code. */
-export type StepEnd = {
-  halted: HaltReason | null;
-  /** Null when it was stopped, or its container ended under it. */
-  exitCode: number | null;
-  wallMs: number;
+/** How a step ended. */
+export type StepEnd = Verdict & {
+  truncated: boolean;
+  runtimeMs: number;
   cpuMs: number | null;
-  outOfMemory: boolean;
   memoryPeakMb: number | null;
 };
 
@@ -58,7 +53,7 @@ class Step {
   readonly #before: Reading | undefined;
   #last: Reading | undefined;
   #roughBefore: number | null = null;
-  #halted: HaltReason | null = null;
+  #halted: KillReason | null = null;
 
   constructor(container: Container, plan: StepPlan, process: ContainerProcess, before: Reading | undefined) {
     this.#container = container;
@@ -69,7 +64,7 @@ class Step {
 
   /** Passes output on until there is no more, and stops the program when it goes past a limit. */
   async follow(sink: OutputSink, signal: AbortSignal): Promise<void> {
-    const wall = setTimeout(() => void this.#halt('timeout'), this.#plan.wallMs);
+    const wall = setTimeout(() => void this.#halt('timeout'), this.#plan.limits.wall_ms);
     const pulse = setInterval(() => void this.#beat(), PULSE_MS);
     const cancelled = Promise.withResolvers<void>();
     const cancel = async (): Promise<void> => {
@@ -90,17 +85,23 @@ class Step {
     }
   }
 
-  async end(wallMs: number): Promise<StepEnd> {
+  async end(runtimeMs: number): Promise<StepEnd> {
     const exitCode = this.#halted === null ? await this.#exitCode() : null;
     const reading = this.#halted === null ? await this.#container.read(LAST_READING_MS) : this.#last;
-    const kills = difference(reading?.outOfMemoryKills, this.#before?.outOfMemoryKills);
     const end = this.#halted === null && !reading ? await this.#container.ownEnd() : 'running';
-    return {
-      halted: this.#halted,
+    const verdict = judge({
+      killed: this.#halted,
       exitCode: end === 'running' ? exitCode : null,
-      wallMs,
+      memoryKills: end === 'out_of_memory' ? 1 : (difference(reading?.memoryKills, this.#before?.memoryKills) ?? 0),
+      refusedForks: difference(reading?.refusedForks, this.#before?.refusedForks) ?? 0,
+      diskFull: false,
+      limits: this.#plan.limits,
+    });
+    return {
+      ...verdict,
+      truncated: this.#halted === 'output_limit',
+      runtimeMs,
       cpuMs: difference(reading?.cpuMs, this.#before?.cpuMs),
-      outOfMemory: (kills ?? 0) > 0 || end === 'out_of_memory',
       memoryPeakMb: reading?.memoryPeakMb ?? null,
     };
   }
@@ -110,7 +111,7 @@ class Step {
     const onOverflow = (): void => {
       overflow = this.#halt('output_limit');
     };
-    const meter = new OutputMeter({ limit: this.#plan.outputBytes, sink, onOverflow });
+    const meter = new OutputMeter({ limit: this.#plan.limits.output_bytes, sink, onOverflow });
     try {
       for await (const { stream, bytes } of demultiplex(this.#process.connection)) {
         await meter.take(stream, bytes);
@@ -123,7 +124,7 @@ class Step {
     if (meter.failure) throw meter.failure;
   }
 
-  async #halt(reason: HaltReason): Promise<void> {
+  async #halt(reason: KillReason): Promise<void> {
     if (this.#halted !== null) return;
     this.#halted = reason;
     this.#last = (await this.#container.read(DRAIN_MS)) ?? this.#last;
@@ -143,12 +144,12 @@ class Step {
     }
   }
 
-  #excess(): HaltReason | null {
+  #excess(): KillReason | null {
     const rough = this.#container.roughCpuMs();
     this.#roughBefore ??= rough;
     const cpuMs = difference(this.#last?.cpuMs, this.#before?.cpuMs) ?? difference(rough, this.#roughBefore);
-    if (cpuMs !== null && cpuMs > this.#plan.cpuMs) return 'cpu_limit';
-    return (this.#last?.tasks ?? 0) > this.#plan.processes ? 'process_limit' : null;
+    if (cpuMs !== null && cpuMs > this.#plan.limits.cpu_ms) return 'cpu_limit';
+    return (this.#last?.tasks ?? 0) > this.#plan.limits.processes ? 'process_limit' : null;
   }
 
   /** The connection ends a moment before the container engine has noted the code. */

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { IsolationReceipt, RunSpec } from '@assay/contract/runner';
 import type { Engine, EngineRefusal, Outcome, OutputSink } from '../../engine.ts';
-import { reasonMessage } from '../reason-message.ts';
+import { judge } from '../../verdict/verdict.ts';
 import type { InterpreterEnd } from './interpreter-thread.ts';
 import { InterpreterThread } from './interpreter-thread.ts';
 import type { Program } from './worker-messages.ts';
@@ -129,13 +129,11 @@ function programOf(spec: RunSpec): Program {
 }
 
 function conclusionOf(end: InterpreterEnd, spec: RunSpec): Partial<Outcome> {
-  const exitCode = end.reason === 'exit' ? end.exitCode : null;
-  const reason = end.reason !== 'exit' ? end.reason : exitCode === 0 ? 'ok' : 'nonzero_exit';
+  const killed = end.reason === 'exit' ? null : end.reason;
+  const nothing = { memoryKills: 0, refusedForks: 0, diskFull: false };
   return {
-    reason,
-    message: reasonMessage({ reason, exitCode, signal: null }, spec.limits),
-    exitCode,
-    outputTruncated: reason === 'output_limit',
+    ...judge({ ...nothing, killed, exitCode: end.exitCode, limits: spec.limits }),
+    outputTruncated: killed === 'output_limit',
     cpuMs: end.cpuMs,
     memoryPeakMb: end.memoryPeakMb,
   };
