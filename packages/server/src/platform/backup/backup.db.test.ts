@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readdir, readFile, readlink, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -363,4 +364,26 @@ test('an external database is refused, and its files are backed up when that is 
   expect(await restore({ from: file, dataDir: target.path })).toMatchObject({ postgres: null });
   expect(await readFile(join(target.path, 'master-key'), 'utf8')).toBe('k');
   await rm(file);
+});
+
+test('files that were backed up without the database leave the database alone that is where they are restored', async () => {
+  await using target = await scratchDirectory(original.path);
+  await using source = await scratchDirectory(original.path);
+  const { file } = await backUp({ dataDir: source.path, filesOnly: true });
+  await restore({ from: file, dataDir: target.path, force: true });
+  await using postgres = await startEmbeddedPostgres({ dataDir: target.path, log });
+  expect(await query(postgres.connection, 'select seven from kept')).toEqual([{ seven: 7 }]);
+});
+
+test('a server that outlived its Assay does not run on in a directory that is restored into', async () => {
+  await using target = await scratchDirectory(original.path);
+  const parent = await servePostgres(target.path, { way: 'orphaning' });
+  const { pid } = parent.answer as { pid: number };
+  const exited = once(parent.process, 'exit');
+  parent.process.kill('SIGKILL');
+  await exited;
+  await restore({ from: good, dataDir: target.path, force: true });
+  await expect(readlink(`/proc/${pid}/cwd`)).rejects.toThrow('ENOENT');
+  await using postgres = await startEmbeddedPostgres({ dataDir: target.path, log });
+  expect(await query(postgres.connection, 'select seven from kept')).toEqual([{ seven: 7 }]);
 });

@@ -7,7 +7,7 @@ import { constants, createZstdCompress } from 'node:zlib';
 import { AppError } from '../../kernel/errors.ts';
 import { borrowServer } from '../embedded-postgres/borrowed-server.ts';
 import type { Connection } from '../embedded-postgres/connection.ts';
-import { openDataDirectory } from '../embedded-postgres/data-directory.ts';
+import { type DataDirectory, openDataDirectory } from '../embedded-postgres/data-directory.ts';
 import { isDiskFull } from '../embedded-postgres/errors.ts';
 import type { ServerLog } from '../embedded-postgres/server-log.ts';
 import { ServerError } from '../embedded-postgres/wire.ts';
@@ -15,7 +15,7 @@ import { type NewEntry, writeArchive } from './archive-writer.ts';
 import { readBaseBackup } from './base-backup.ts';
 import { backupErrors } from './errors.ts';
 import { type About, DATA, NOTICE } from './manifest.ts';
-import { readStateFiles } from './state-files.ts';
+import { readPasswordFile, readStateFiles } from './state-files.ts';
 
 export type BackupOptions = {
   /** The data directory, in use or not. */
@@ -46,7 +46,8 @@ export async function backup(options: BackupOptions): Promise<BackupReceipt> {
         "pg_dump or your provider's snapshots, then ask for the files alone to save the rest of the data directory.",
     );
   }
-  const { root } = await openDataDirectory(options.dataDir);
+  const directory = await openDataDirectory(options.dataDir);
+  const { root } = directory;
   const out = await destination(options.out, root);
   await using server = options.filesOnly ? undefined : await borrowServer(root, options.log);
   if (!options.filesOnly && server === undefined) {
@@ -62,15 +63,16 @@ export async function backup(options: BackupOptions): Promise<BackupReceipt> {
     postgres: server ? { major: server.major } : null,
     notice: NOTICE,
   };
-  return await write(writeArchive(about, contents(root, server?.superuser)), out);
+  return await write(writeArchive(about, contents(directory, server?.superuser)), out);
 }
 
-async function* contents(root: string, superuser: Connection | undefined): AsyncGenerator<NewEntry> {
+async function* contents(directory: DataDirectory, superuser: Connection | undefined): AsyncGenerator<NewEntry> {
   if (superuser) {
     yield { path: `${DATA}/postgres`, kind: 'directory', mode: 0o700, size: 0, target: '', content: noContent() };
     for await (const entry of readBaseBackup(superuser)) yield { ...entry, path: join(DATA, 'postgres', entry.path) };
+    yield* readPasswordFile(directory);
   }
-  yield* readStateFiles(root);
+  yield* readStateFiles(directory.root);
 }
 
 async function* noContent(): AsyncGenerator<Buffer> {}

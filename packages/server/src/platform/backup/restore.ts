@@ -1,8 +1,10 @@
 import { mkdir, mkdtemp, open, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../kernel/errors.ts';
+import { endOrphans } from '../embedded-postgres/cluster-processes.ts';
 import {
   type DataDirectory,
+  isDatabase,
   isState,
   openDataDirectory,
   REPLACED,
@@ -68,7 +70,12 @@ export async function restore({ from, dataDir, force = false }: RestoreOptions):
       { cause: error },
     );
   });
-  const replaced = await moveAside(directory, present);
+  await endOrphans(directory.cluster);
+  // Files that came without a database leave the one that is there.
+  const replaced = await moveAside(
+    directory,
+    unpacked.postgres ? present : present.filter((name) => !isDatabase(name)),
+  );
   // From here to the end the staged directory tells the next start that the contents are incomplete.
   await moveAll(join(staged, DATA), directory.root, await namesIn(join(staged, DATA)));
   await rm(staged, { recursive: true });

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readdir, readlink } from 'node:fs/promises';
-import { join } from 'node:path';
-import { isState } from '../embedded-postgres/data-directory.ts';
+import { join, relative } from 'node:path';
+import { type DataDirectory, isDatabase, isState } from '../embedded-postgres/data-directory.ts';
 import type { NewEntry } from './archive-writer.ts';
 import { backupErrors } from './errors.ts';
 import { DATA } from './manifest.ts';
@@ -10,12 +10,17 @@ import { DATA } from './manifest.ts';
 const CHUNK = 256 * 1024;
 
 /**
- * The contents of a data directory beside the cluster: keys, assets and whatever else is kept there, but nothing that
+ * The contents of a data directory beside the database: keys, assets and whatever else is kept there, but nothing that
  * belongs to this machine or moment. Sockets and pipes are left out. Links are kept as links.
  */
 export async function* readStateFiles(root: string): AsyncGenerator<NewEntry> {
-  const names = (await readdir(root)).filter((name) => name !== 'postgres' && isState(name));
+  const names = (await readdir(root)).filter((name) => isState(name) && !isDatabase(name));
   for (const name of names.sort()) yield* readPath(join(root, name), `${DATA}/${name}`);
+}
+
+/** The passwords of the database's roles. */
+export async function* readPasswordFile({ root, passwords }: DataDirectory): AsyncGenerator<NewEntry> {
+  yield* readPath(passwords, `${DATA}/${relative(root, passwords)}`);
 }
 
 async function* readPath(source: string, path: string): AsyncGenerator<NewEntry> {

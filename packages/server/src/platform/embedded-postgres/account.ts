@@ -33,6 +33,8 @@ const NOBODY = 65_534;
  * Ends the server with its parent, by a fast shutdown, so that a killed Assay leaves no database behind. It must come
  * after the change of user, which resets it. What is lost in the instant before it takes hold, or where there is no
  * setpriv, is found at the next start.
+ *
+ * NOTE: the parent is the thread that started it, so a server started by a worker thread ends with that thread.
  */
 const WITH_PARENT = ['--no-new-privs', '--pdeathsig', 'INT'];
 

@@ -50,7 +50,7 @@ async function untilAnswers(connection: Connection): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     try {
-      await using _session = await Session.open(connection);
+      await using _session = await Session.open(connection, { signal: AbortSignal.timeout(5_000) });
       return;
     } catch (error) {
       if (performance.now() < deadline) await delay(50);

@@ -53,6 +53,11 @@ export function isState(name: string): boolean {
   return !OF_THIS_MACHINE.includes(name) && !IN_THE_MAKING.some((prefix) => name.startsWith(prefix));
 }
 
+/** Says whether a top-level entry is the database itself, which a backup of the files alone leaves out. */
+export function isDatabase(name: string): boolean {
+  return name === 'postgres' || name === 'postgres.pgpass';
+}
+
 /**
  * Opens a data directory, making it when it is missing. Its mode is left alone when it exists: everything private
  * inside has a mode of its own, and a directory named by mistake (`/`, `/tmp`) must not be altered.
@@ -66,12 +71,13 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
   if (found.uid !== uid) {
     throw postgresErrors.data_dir_unusable(
       `The data directory ${root} belongs to user ${found.uid}, and this is user ${uid}. ` +
-        `Start Assay as its owner, or hand it over: chown -R ${uid} '${root}'`,
+        `Start Assay as its owner, hand it over with chown -R ${uid} '${root}', or name a new directory below it.`,
     );
   }
   if (found.mode & 0o022) {
     throw postgresErrors.data_dir_unusable(
-      `Other users can write to the data directory ${root}. Close it, chmod go-w '${root}', or choose another one.`,
+      `Other users can write to the data directory ${root}. Close it with chmod go-w '${root}', or name a new directory ` +
+        'below it.',
     );
   }
   return {

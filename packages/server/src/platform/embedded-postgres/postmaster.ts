@@ -28,6 +28,8 @@ const IMMEDIATE_SHUTDOWN_MS = 5_000;
 /** A server answers within milliseconds, if only "starting up", even while it recovers from a crash. */
 const SILENCE_MS = 30_000;
 const PROBE_EVERY_MS = 10;
+/** One log-in; a server that accepts and then hangs would be waited for without end. */
+const PROBE_PATIENCE_MS = 5_000;
 
 const CANNOT_CONNECT_NOW = '57P03';
 const TOO_MANY_CONNECTIONS = '53300';
@@ -123,7 +125,7 @@ async function untilReady({ connection, log }: ServerPlan, signal: AbortSignal):
   let answered = began;
   let told = began;
   for (;;) {
-    const state = await probe(connection);
+    const state = await probe(connection, signal);
     if (state === 'ready') return;
     const now = performance.now();
     if (state === 'starting') answered = now;
@@ -145,9 +147,10 @@ async function untilReady({ connection, log }: ServerPlan, signal: AbortSignal):
 }
 
 /** Asks by a whole log-in: a socket that accepts says nothing yet. */
-async function probe(connection: Connection): Promise<'ready' | 'starting' | 'silent'> {
+async function probe(connection: Connection, signal: AbortSignal): Promise<'ready' | 'starting' | 'silent'> {
   try {
-    await using _session = await Session.open(connection);
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(PROBE_PATIENCE_MS)]);
+    await using _session = await Session.open(connection, { signal: patience });
     return 'ready';
   } catch (error) {
     if (!(error instanceof ServerError)) return 'silent';

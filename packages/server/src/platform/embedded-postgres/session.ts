@@ -5,6 +5,9 @@ import { socketPath } from './connection.ts';
 import { scramExchange } from './scram.ts';
 import { int32, type Message, message, readMessages, ServerError, startupPacket } from './wire.ts';
 
+/** `signal` ends the connection when it is aborted, at whatever point. */
+export type SessionOptions = { replication?: boolean; signal?: AbortSignal };
+
 /**
  * One connection without the driver, for what the driver can't do: to tell the moment the server takes connections
  * (the driver's pool belongs to `platform/db`), and to stream a base backup, which needs the replication protocol.
@@ -24,8 +27,9 @@ export class Session implements AsyncDisposable {
    * Connects and waits until the server says it is ready for a query.
    * @throws ServerError with the server's SQLSTATE, or the socket's error
    */
-  static async open(connection: Connection, options: { replication?: boolean } = {}): Promise<Session> {
-    const socket = createConnection(socketPath(connection.host, connection.port));
+  static async open(connection: Connection, options: SessionOptions = {}): Promise<Session> {
+    const { signal } = options;
+    const socket = createConnection({ path: socketPath(connection.host, connection.port), ...(signal && { signal }) });
     const session = new Session(socket);
     try {
       await once(socket, 'connect');
