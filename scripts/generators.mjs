@@ -1,7 +1,17 @@
+import { renderConfiguration } from './render-configuration.ts';
+import { renderOpenApi } from './render-openapi.ts';
+import { renderPermissions } from './render-permissions.ts';
+import { renderSchema } from './render-schema.ts';
+
 /**
  * Every checked-in file that a program writes. `render` returns the whole content, the same on every machine.
  *
  * @typedef {{ path: string, render: () => Promise<string> }} Generator
  * @type {readonly Generator[]}
  */
-export const generators = [];
+export const generators = [
+  { path: 'packages/contract/openapi.json', render: renderOpenApi },
+  { path: 'packages/server/db/schema.sql', render: renderSchema },
+  { path: 'docs/reference/configuration.md', render: renderConfiguration },
+  { path: 'docs/reference/permissions.md', render: renderPermissions },
+];

@@ -53,7 +53,7 @@ export function createGovernance(parts: GovernanceParts): Governance {
       if (call.principal.orgId === null || !AUDITED.has(refusal.kind)) return;
       await refusals.record({
         ...leafOf(call),
-        action: operation.audit?.action ?? operation.name,
+        action: operation.audit === null || operation.audit === 'own' ? operation.name : operation.audit.action,
         target: null,
         detail: { operation: operation.name, reason: refusal.code },
         outcome: 'refused',

@@ -59,8 +59,11 @@ export type OperationDefinition<Input, Output> = {
   effect: Effect;
   /** Name of the rate limit that the call counts against; `included` when it is a step of one that was counted. */
   rate: string;
-  /** How the act is audited; `null` says that this read leaves no leaf. */
-  audit: AuditRule<Input, Output> | null;
+  /**
+   * How the act is audited. `null` says that this read leaves no leaf, `own` that the operation writes it itself, for
+   * want of an organization to write it in before it has run.
+   */
+  audit: AuditRule<Input, Output> | 'own' | null;
   /**
    * `tenant`: one transaction in the caller's organization (default). `read`: statements one by one in it (default for reads).
    * `system`: one transaction over all organizations, for what comes before an organization is known.
@@ -163,7 +166,7 @@ export class Operator {
       }
     }
     const output = await operation.run(this.#context(call, tx), input);
-    if (operation.audit !== null) {
+    if (operation.audit !== null && operation.audit !== 'own') {
       const { action, target, detail } = operation.audit;
       this.#governance.audit(tx, call, {
         action,

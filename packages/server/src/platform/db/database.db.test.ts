@@ -5,8 +5,14 @@ import { statement } from './statement.ts';
 
 const db = testDatabase();
 
-const insertEvent = statement('test.insert_event', `insert into events (org_id, type, subject, data) values ($1, 'test', $2, '{}')`);
-const countEvents = statement<{ count: number }>('test.count_events', 'select count(*) as count from events where subject = $1');
+const insertEvent = statement(
+  'test.insert_event',
+  `insert into events (org_id, type, subject, data) values ($1, 'test', $2, '{}')`,
+);
+const countEvents = statement<{ count: number }>(
+  'test.count_events',
+  'select count(*) as count from events where subject = $1',
+);
 const seenOrganizations = statement<{ org_id: string }>('test.seen', 'select distinct org_id from events');
 
 describe('a transaction', () => {
@@ -55,7 +61,9 @@ describe('a transaction', () => {
 
   test('refuses two statements at once', async () => {
     const orgId = await db.organization();
-    const act = db.app.transaction({ orgId }, (tx) => Promise.all([tx.query(countEvents, ['a']), tx.query(countEvents, ['b'])]));
+    const act = db.app.transaction({ orgId }, (tx) =>
+      Promise.all([tx.query(countEvents, ['a']), tx.query(countEvents, ['b'])]),
+    );
     await expect(act).rejects.toThrow(/one statement at a time/);
   });
 
@@ -77,7 +85,10 @@ describe('a transaction', () => {
 
   test('maps a violated constraint by its name', async () => {
     const orgId = await db.organization();
-    const duplicate = statement('test.duplicate', `insert into organizations (id, name, slug) select $1, name, slug from organizations where id = $2`);
+    const duplicate = statement(
+      'test.duplicate',
+      `insert into organizations (id, name, slug) select $1, name, slug from organizations where id = $2`,
+    );
     const act = db.system.transaction({ orgId: null }, async (tx) => tx.query(duplicate, [newId(), orgId]));
     await expect(act).rejects.toMatchObject({ kind: 'conflict', code: 'organization.slug_taken' });
   });

@@ -1,3 +1,4 @@
+/// <reference path="./pg-internals.d.ts" />
 import type pg from 'pg';
 import pgUtils from 'pg/lib/utils.js';
 import { columnTypes } from './column-types.ts';

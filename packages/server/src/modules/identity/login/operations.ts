@@ -52,7 +52,7 @@ export function loginOperations({ tokens, grantsChanged, auditAs }: LoginOperati
     scope: 'public',
     effect: 'read',
     rate: 'login',
-    audit: null,
+    audit: 'own',
     transaction: 'system',
     async run(context, input: { email: string; password: string }): Promise<TokenPair> {
       const user = await findUserByEmail(context.tx, input.email);
@@ -71,7 +71,7 @@ export function loginOperations({ tokens, grantsChanged, auditAs }: LoginOperati
     scope: 'public',
     effect: 'read',
     rate: 'login',
-    audit: null,
+    audit: 'own',
     transaction: 'system',
     async run(context, input: { refreshToken: string }): Promise<TokenPair | null> {
       const token = await store.lockRefreshToken(context.tx, hashToken(input.refreshToken));
@@ -93,7 +93,7 @@ export function loginOperations({ tokens, grantsChanged, auditAs }: LoginOperati
     scope: 'public',
     effect: 'wind_down',
     rate: 'login',
-    audit: null,
+    audit: 'own',
     transaction: 'system',
     async run(context, input: { refreshToken: string }): Promise<void> {
       const token = await store.lockRefreshToken(context.tx, hashToken(input.refreshToken));

@@ -1,0 +1,51 @@
+import { allRoutes } from '@assay/contract';
+import type { Core } from '../packages/server/src/compose/core.ts';
+import { composeOperations, listOperations } from '../packages/server/src/compose/operations.ts';
+import { MEMBER_ROLES } from '../packages/server/src/kernel/principal.ts';
+import { KEY_TEMPLATES, ROLE_SCOPES, SCOPES } from '../packages/server/src/modules/access/index.ts';
+
+/** Every operation, made over nothing: to be listed, not run. */
+export const declaredOperations = () =>
+  listOperations(composeOperations({ config: { role: new Set(), dataDir: '.', queueSeconds: 1 } } as unknown as Core));
+
+const mark = (holds: boolean): string => (holds ? '●' : '');
+
+/** The reference of scopes, roles and the operations that need them. */
+export async function renderPermissions(): Promise<string> {
+  const scopes = Object.entries(SCOPES).map(([scope, sentence]) => {
+    const roles = MEMBER_ROLES.map((role) => mark(ROLE_SCOPES[role].has(scope)));
+    const templates = Object.values(KEY_TEMPLATES).map((held) => mark(new Set<string>(held).has(scope)));
+    return `| \`${scope}\` | ${sentence} | ${[...roles, ...templates].join(' | ')} |`;
+  });
+  const operations = declaredOperations()
+    .sort((a, b) => a.name.localeCompare(b.name))
+    .map(({ name, scope, effect, rate, audit, summary }) => {
+      const routes = allRoutes
+        .filter(({ operation }) => operation === name)
+        .map(({ method, path }) => `\`${method} ${path}\``);
+      const action = audit === null ? '–' : audit === 'own' ? 'by itself' : `\`${audit.action}\``;
+      return `| \`${name}\` | ${summary} | \`${scope}\` | ${effect} | ${rate} | ${action} | ${routes.join('<br>')} |`;
+    });
+  const columns = [...MEMBER_ROLES, ...Object.keys(KEY_TEMPLATES)];
+  return [
+    '# Permissions',
+    '',
+    '## Scopes, and who holds them',
+    '',
+    'Member roles form one ladder; key templates are sets to choose from, always cut to what the creator holds.',
+    '',
+    `| Scope | Allows to | ${columns.join(' | ')} |`,
+    `| --- | --- | ${columns.map(() => ':-:').join(' | ')} |`,
+    ...scopes,
+    '',
+    '## Operations',
+    '',
+    'Everything that can be done, whichever way it is called. *Effect* decides what billing posture allows: `create`',
+    'needs an active organization, `read` and `wind_down` never do.',
+    '',
+    '| Operation | What it does | Scope | Effect | Rate limit | Audited as | Routes |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
+    ...operations,
+    '',
+  ].join('\n');
+}
