@@ -44,7 +44,10 @@ export class Session implements AsyncDisposable {
   /** Takes nothing new, and waits until what runs has ended and the plane has the results. */
   async drain(): Promise<void> {
     this.#isDraining = true;
-    if (this.#runs.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    if (this.#runs.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
   }
 
   /** Ends everything at once. */
@@ -62,19 +65,23 @@ export class Session implements AsyncDisposable {
   #take(message: PlaneMessage): void {
     switch (message.type) {
       case 'welcome':
-        return this.#welcome(message.lease_ms);
+        this.#welcome(message.lease_ms);
+        break;
       case 'lease':
-        return this.#lease(message);
+        this.#lease(message);
+        break;
       case 'drain':
         this.#isDraining = true;
-        return;
+        break;
       case 'cancel':
-        return this.#cancel(message.lease_id, message.fence, message.report);
+        this.#cancel(message.lease_id, message.fence, message.report);
+        break;
       case 'output_ack':
-        return this.#find(message.lease_id, message.fence)?.acknowledge(message);
+        this.#find(message.lease_id, message.fence)?.acknowledge(message);
+        break;
       case 'result_ack':
         if (this.#find(message.lease_id, message.fence)) this.#forget(message.lease_id);
-        return;
+        break;
     }
   }
 
