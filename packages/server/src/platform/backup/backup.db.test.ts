@@ -211,20 +211,21 @@ test('verifying reads it all and changes nothing', async () => {
 });
 
 test('a backup that was altered is refused, naming what, and changes nothing', async () => {
-  const content = await altered((tar) => Buffer.from(tar.toString('latin1').replace('a secret', 'b secret'), 'latin1'));
-  const digest = await altered((tar) =>
-    Buffer.from(tar.toString('latin1').replace(/"sha256": "./, '"sha256": "-'), 'latin1'),
-  );
+  const content = await altered((tar) => tar.fill('b', tar.indexOf('a secret'), tar.indexOf('a secret') + 1));
+  const digest = await altered((tar) => {
+    const at = tar.lastIndexOf('"sha256": "') + '"sha256": "'.length;
+    return tar.fill('-', at, at + 1);
+  });
   await using target = await scratchDirectory();
-  for (const [from, reason] of [
-    [content, 'data/keys/master is not what was backed up'],
-    [digest, 'is not what was backed up'],
-  ] as const) {
-    await expect(verifyBackup(from)).rejects.toMatchObject({
+  await expect(verifyBackup(content)).rejects.toMatchObject({
+    code: 'backup.damaged',
+    message: expect.stringContaining('data/keys/master is not what was backed up'),
+  });
+  for (const from of [content, digest]) {
+    await expect(restore({ from, dataDir: target.path })).rejects.toMatchObject({
       code: 'backup.damaged',
-      message: expect.stringContaining(reason),
+      message: expect.stringContaining('is not what was backed up'),
     });
-    await expect(restore({ from, dataDir: target.path })).rejects.toMatchObject({ code: 'backup.damaged' });
     expect((await readdir(target.path)).filter((name) => !name.startsWith('postgres.'))).toEqual([]);
   }
 });
