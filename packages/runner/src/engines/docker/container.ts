@@ -2,13 +2,13 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunLimits } from '@assay/contract/runner';
 import type Docker from 'dockerode';
+import type { TarFile } from '../../files/tar.ts';
 import type { ContainerKind } from './container-plan.ts';
 import { containerPlan, PROGRAM_USER, WORK_DIRECTORY } from './container-plan.ts';
 import { removeContainer } from './daemon.ts';
 import type { Footing, Reading } from './keeper.ts';
 import { Keeper } from './keeper.ts';
 import { OutsideFigures } from './outside-figures.ts';
-import type { TarFile } from './tar.ts';
 
 /** The container engine did not do what it was asked; never the program's doing. */
 export class ContainerFault extends Error {}

@@ -1,9 +1,9 @@
 import type { IsolationLevel, IsolationReceipt, RunSpec } from '@assay/contract/runner';
 import type Docker from 'dockerode';
 import type { Engine, EngineRefusal, Outcome, OutputSink } from '../../engine.ts';
-import { refusePath } from '../../files/relative-path.ts';
 import { findLanguage } from '../../languages/catalogue.ts';
-import { COMPILE_LIMITS } from '../../languages/compile-limits.ts';
+import type { Stage, StageResult } from '../staged-run.ts';
+import { notRun, outcomeOf, refuseRun, runStages } from '../staged-run.ts';
 import { Container, ContainerFault } from './container.ts';
 import type { ContainerKind } from './container-plan.ts';
 import { RUNNER_LABEL, WORK_DIRECTORY } from './container-plan.ts';
@@ -14,7 +14,6 @@ import { commandIn, imageLanguages } from './images.ts';
 import { collectOutputs } from './outputs.ts';
 import { probeImages } from './probe.ts';
 import { runStep } from './step.ts';
-import type { TarFile } from './tar.ts';
 
 export type DockerOptions = DaemonAddress & {
   /** Names this runner's containers; stable, so that those left by a crash are found. */
@@ -27,6 +26,7 @@ export type DockerOptions = DaemonAddress & {
 
 /** Below these a container, or the shell in it, cannot start. */
 const LEAST = { memory_mb: 16, open_files: 32 } as const;
+const ENVIRONMENT = { HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8' } as const;
 
 /**
  * Programs in containers of a Docker-compatible engine. Level `container`; `kernel` when the configured runtime is seen
@@ -90,17 +90,18 @@ class DockerEngine implements Engine {
   }
 
   async run(spec: RunSpec, sink: OutputSink, signal: AbortSignal): Promise<Outcome> {
-    const image = this.#images.get(findLanguage(spec.language)?.name ?? '');
-    const refusal = image ? refusalOf(spec) : `No image of the docker engine has ${spec.language}.`;
-    if (!image || refusal) return { ...this.#blank(), ...failure('setup_failed', refusal ?? '') };
+    const found = this.#images.get(findLanguage(spec.language)?.name ?? '');
+    const refusal = found ? refuseRun(this.name, spec, LEAST) : `No image of the docker engine has ${spec.language}.`;
+    const receipt = this.#receipt();
+    if (!found || refusal !== undefined) return { ...outcomeOf(notRun('setup_failed', refusal ?? ''), null), receipt };
+    const { language, image } = found;
+    const plan = { spec, language, program: commandIn(language), work: WORK_DIRECTORY, env: ENVIRONMENT };
     const closing = new AbortController();
     this.#running.add(closing);
     try {
-      return await this.#runIn(image, spec, sink, AbortSignal.any([signal, closing.signal]));
-    } catch (error) {
-      if (!(error instanceof ContainerFault)) throw error;
-      if (signal.aborted) return { ...this.#blank(), ...failure('cancelled', 'The run was cancelled.') };
-      return { ...this.#blank(), ...failure('setup_failed', error.message) };
+      const ending = AbortSignal.any([signal, closing.signal]);
+      const runStage = (stage: Stage, over: AbortSignal) => this.#runStage(image, stage, over);
+      return { ...(await runStages(plan, runStage, sink, ending)), receipt };
     } finally {
       this.#running.delete(closing);
     }
@@ -111,83 +112,16 @@ class DockerEngine implements Engine {
     await removeOrphans(this.#docker, `${RUNNER_LABEL}=${this.#kind.runnerId}`);
   }
 
-  async #runIn(
-    { language, image }: ImageLanguage,
-    spec: RunSpec,
-    sink: OutputSink,
-    signal: AbortSignal,
-  ): Promise<Outcome> {
-    const env = { HOME: '/tmp', TMPDIR: '/tmp', LANG: 'C.UTF-8', ...language.environment, ...spec.env };
-    const place = { work: WORK_DIRECTORY, program: commandIn(language), memoryMb: spec.limits.memory_mb };
-    const given = spec.files.map((file) => tarFile(file.path, Buffer.from(file.content, 'base64')));
-    const sources = [...given, tarFile(language.source, Buffer.from(spec.code, 'utf8'))];
-    let compileMs: number | null = null;
-    if (language.compile) {
-      const argv = language.compile.argv({ ...place, memoryMb: COMPILE_LIMITS.memory_mb });
-      const compiled = await this.#compile(
-        { image, argv, env, files: sources, artefacts: language.compile.artefacts },
-        signal,
-      );
-      compileMs = compiled.compileMs;
-      if (compiled.failure) {
-        const shown = compiled.said.subarray(0, spec.limits.output_bytes);
-        if (shown.length > 0) await sink.write('stderr', shown);
-        return { ...this.#blank(), ...compiled.failure, compileMs };
-      }
-      sources.push(...compiled.files);
+  async #runStage(image: string, stage: Stage, signal: AbortSignal): Promise<StageResult> {
+    const files = stage.files.map(({ path, content }) => ({ path, content: Buffer.from(content), mode: 0o777 }));
+    try {
+      await using container = await Container.start(this.#docker, this.#kind, { image, limits: stage.limits, files });
+      const end = await runStep(container, stage, signal);
+      return { ...end, ...(await collectOutputs(container, stage.outputs)) };
+    } catch (error) {
+      if (!(error instanceof ContainerFault)) throw error;
+      return signal.aborted ? notRun('cancelled', 'The run was cancelled.') : notRun('setup_failed', error.message);
     }
-    const { limits } = spec;
-    await using container = await Container.start(this.#docker, this.#kind, { image, limits, files: sources });
-    const argv = [...language.run(place), ...spec.args];
-    const step = await runStep(container, { argv, env, stdin: spec.stdin, limits }, sink, signal);
-    const { files, skipped } = await collectOutputs(container, spec.outputs);
-    const { truncated, ...outcome } = step;
-    return {
-      ...this.#blank(),
-      ...outcome,
-      outputTruncated: truncated,
-      compileMs,
-      files,
-      filesSkipped: skipped,
-    };
-  }
-
-  /** Builds in a container with a compiler's limits; what the program needs of it is carried over to its own. */
-  async #compile(plan: CompilePlan, signal: AbortSignal): Promise<Compiled> {
-    const { image, argv, env, files } = plan;
-    const limits = COMPILE_LIMITS;
-    await using container = await Container.start(this.#docker, this.#kind, { image, limits, files });
-    const said: Buffer[] = [];
-    const step = await runStep(
-      container,
-      { argv, env, stdin: '', limits },
-      { write: (_stream, bytes) => void said.push(Buffer.from(bytes)) },
-      signal,
-    );
-    const compiled = { compileMs: step.runtimeMs, said: Buffer.concat(said), files: [] };
-    if (step.reason === 'cancelled') return { ...compiled, failure: failure('cancelled', step.message) };
-    if (step.reason !== 'ok') {
-      return { ...compiled, failure: failure('compile_error', step.message.replace('The program', 'The compiler')) };
-    }
-    const artefacts = await collectOutputs(container, plan.artefacts);
-    return { ...compiled, files: artefacts.files.map((file) => tarFile(file.path, file.content)), failure: undefined };
-  }
-
-  #blank(): Outcome {
-    return {
-      reason: 'ok',
-      message: '',
-      exitCode: null,
-      signal: null,
-      outputTruncated: false,
-      runtimeMs: 0,
-      compileMs: null,
-      cpuMs: null,
-      memoryPeakMb: null,
-      files: [],
-      filesSkipped: [],
-      receipt: this.#receipt(),
-    };
   }
 
   #receipt(): IsolationReceipt {
@@ -209,40 +143,4 @@ class DockerEngine implements Engine {
       self_test: '',
     };
   }
-}
-
-type CompilePlan = {
-  image: string;
-  argv: readonly string[];
-  env: Readonly<Record<string, string>>;
-  files: readonly TarFile[];
-  artefacts: readonly string[];
-};
-
-type Compiled = {
-  compileMs: number;
-  /** What the compiler wrote, for a caller whose program did not compile. */
-  said: Buffer;
-  files: TarFile[];
-  failure: Pick<Outcome, 'reason' | 'message'> | undefined;
-};
-
-const failure = (reason: Outcome['reason'], message: string): Pick<Outcome, 'reason' | 'message'> => ({
-  reason,
-  message,
-});
-
-/** Files are executable, so that a program can bring scripts and start them. */
-const tarFile = (path: string, content: Uint8Array): TarFile => ({ path, content, mode: 0o777 });
-
-/** What this engine can not hold or place, by the field's name. */
-function refusalOf(spec: RunSpec): string | undefined {
-  for (const [name, least] of Object.entries(LEAST) as [keyof typeof LEAST, number][]) {
-    if (spec.limits[name] < least) return `The docker engine can not hold limits.${name} below ${least}: ask for more.`;
-  }
-  for (const { path } of spec.files) {
-    const refusal = refusePath(path);
-    if (refusal !== undefined) return `The file ${path} is refused: ${refusal}.`;
-  }
-  return undefined;
 }

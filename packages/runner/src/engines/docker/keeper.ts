@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
-import { demultiplex } from './multiplexed-stream.ts';
-import type { TarFile } from './tar.ts';
-import { packTar } from './tar.ts';
+import type { TarFile } from '../../files/tar.ts';
+import { packTar } from '../../files/tar.ts';
+import { demultiplex } from '../../output/multiplexed-stream.ts';
 
 /** The keeper's user: not the program's, which could otherwise write the keeper's memory. */
 export const KEEPER_USER = '65533:65533';
@@ -59,6 +59,7 @@ export type Reading = {
 
 /** The keeper itself. */
 const OWN_TASKS = 1;
+const STDERR = 2;
 const MAX_COMPLAINT = 400;
 
 /** The line to a container's keeper. */
@@ -109,8 +110,8 @@ export class Keeper {
   async #listen(): Promise<void> {
     let text = '';
     try {
-      for await (const { stream, bytes } of demultiplex(this.#line)) {
-        if (stream === 'stderr') {
+      for await (const { channel, bytes } of demultiplex(this.#line)) {
+        if (channel === STDERR) {
           this.#complaint = (this.#complaint + bytes.toString()).slice(0, MAX_COMPLAINT);
           continue;
         }

@@ -1,11 +1,11 @@
 import type { RunLimits } from '@assay/contract/runner';
 import type Docker from 'dockerode';
+import { demultiplex } from '../../output/multiplexed-stream.ts';
 import { Container } from './container.ts';
 import type { ContainerKind } from './container-plan.ts';
 import type { ImageLanguage } from './images.ts';
 import { commandIn } from './images.ts';
 import type { Footing } from './keeper.ts';
-import { demultiplex } from './multiplexed-stream.ts';
 
 /** What starting every image once has shown. */
 export type ProbeResult = {
@@ -71,6 +71,6 @@ async function commandsOf(container: Container, commands: readonly string[]): Pr
   const { connection } = await container.execute(['/bin/sh', '-c', script, 'sh', ...commands], {});
   connection.end();
   let text = '';
-  for await (const { stream, bytes } of demultiplex(connection)) if (stream === 'stdout') text += bytes.toString();
+  for await (const { channel, bytes } of demultiplex(connection)) if (channel === 1) text += bytes.toString();
   return new Set(text.split('\n'));
 }

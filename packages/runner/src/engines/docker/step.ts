@@ -1,29 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RunLimits } from '@assay/contract/runner';
-import type { OutputSink } from '../../engine.ts';
+import { demultiplex } from '../../output/multiplexed-stream.ts';
 import { OutputMeter } from '../../output/output-meter.ts';
-import type { KillReason, Verdict } from '../../verdict/verdict.ts';
+import type { KillReason } from '../../verdict/verdict.ts';
 import { judge } from '../../verdict/verdict.ts';
+import type { Stage, StageResult } from '../staged-run.ts';
 import type { Container, ContainerProcess } from './container.ts';
 import type { Reading } from './keeper.ts';
-import { demultiplex } from './multiplexed-stream.ts';
 
-/** What a step runs, and what it may use. */
-export type StepPlan = {
-  argv: readonly string[];
-  env: Readonly<Record<string, string>>;
-  stdin: string;
-  limits: RunLimits;
-};
+/** How a stage ended, its files apart. */
+export type StepEnd = Omit<StageResult, 'files' | 'skipped'>;
 
-/** How a step ended. */
-export type StepEnd = Verdict & {
-  truncated: boolean;
-  runtimeMs: number;
-  cpuMs: number | null;
-  memoryPeakMb: number | null;
-};
-
+const STDERR = 2;
 /** How often a running step's CPU time is read, and its end looked for. */
 const PULSE_MS = 200;
 const LAST_READING_MS = 500;
@@ -33,38 +20,33 @@ const DRAIN_MS = 200;
 const CANCEL_GRACE_MS = 500;
 
 /** Runs one program in a container to its end, and watches over it. */
-export async function runStep(
-  container: Container,
-  plan: StepPlan,
-  sink: OutputSink,
-  signal: AbortSignal,
-): Promise<StepEnd> {
+export async function runStep(container: Container, stage: Stage, signal: AbortSignal): Promise<StepEnd> {
   const before = await container.read(LAST_READING_MS);
   const startedAt = performance.now();
-  const step = new Step(container, plan, await container.execute(plan.argv, plan.env), before);
-  await step.follow(sink, signal);
+  const step = new Step(container, stage, await container.execute(stage.argv, stage.env), before);
+  await step.follow(signal);
   return step.end(performance.now() - startedAt);
 }
 
 class Step {
   readonly #container: Container;
-  readonly #plan: StepPlan;
+  readonly #stage: Stage;
   readonly #process: ContainerProcess;
   readonly #before: Reading | undefined;
   #last: Reading | undefined;
   #roughBefore: number | null = null;
   #halted: KillReason | null = null;
 
-  constructor(container: Container, plan: StepPlan, process: ContainerProcess, before: Reading | undefined) {
+  constructor(container: Container, stage: Stage, process: ContainerProcess, before: Reading | undefined) {
     this.#container = container;
-    this.#plan = plan;
+    this.#stage = stage;
     this.#process = process;
     this.#before = before;
   }
 
   /** Passes output on until there is no more, and stops the program when it goes past a limit. */
-  async follow(sink: OutputSink, signal: AbortSignal): Promise<void> {
-    const wall = setTimeout(() => void this.#halt('timeout'), this.#plan.limits.wall_ms);
+  async follow(signal: AbortSignal): Promise<void> {
+    const wall = setTimeout(() => void this.#halt('timeout'), this.#stage.limits.wall_ms);
     const pulse = setInterval(() => void this.#beat(), PULSE_MS);
     const cancelled = Promise.withResolvers<void>();
     const cancel = async (): Promise<void> => {
@@ -75,8 +57,8 @@ class Step {
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       if (signal.aborted) onAbort();
-      this.#process.connection.end(this.#plan.stdin);
-      await Promise.race([this.#pump(sink), cancelled.promise]);
+      this.#process.connection.end(this.#stage.stdin);
+      await Promise.race([this.#pump(), cancelled.promise]);
     } finally {
       clearTimeout(wall);
       clearInterval(pulse);
@@ -95,7 +77,7 @@ class Step {
       memoryKills: end === 'out_of_memory' ? 1 : (difference(reading?.memoryKills, this.#before?.memoryKills) ?? 0),
       refusedForks: difference(reading?.refusedForks, this.#before?.refusedForks) ?? 0,
       diskFull: false,
-      limits: this.#plan.limits,
+      limits: this.#stage.limits,
     });
     return {
       ...verdict,
@@ -106,15 +88,15 @@ class Step {
     };
   }
 
-  async #pump(sink: OutputSink): Promise<void> {
+  async #pump(): Promise<void> {
     let overflow: Promise<void> | undefined;
     const onOverflow = (): void => {
       overflow = this.#halt('output_limit');
     };
-    const meter = new OutputMeter({ limit: this.#plan.limits.output_bytes, sink, onOverflow });
+    const meter = new OutputMeter({ limit: this.#stage.limits.output_bytes, sink: this.#stage.sink, onOverflow });
     try {
-      for await (const { stream, bytes } of demultiplex(this.#process.connection)) {
-        await meter.take(stream, bytes);
+      for await (const { channel, bytes } of demultiplex(this.#process.connection)) {
+        await meter.take(channel === STDERR ? 'stderr' : 'stdout', bytes);
         if (meter.truncated || meter.failure) break;
       }
     } catch (error) {
@@ -148,8 +130,8 @@ class Step {
     const rough = this.#container.roughCpuMs();
     this.#roughBefore ??= rough;
     const cpuMs = difference(this.#last?.cpuMs, this.#before?.cpuMs) ?? difference(rough, this.#roughBefore);
-    if (cpuMs !== null && cpuMs > this.#plan.limits.cpu_ms) return 'cpu_limit';
-    return (this.#last?.tasks ?? 0) > this.#plan.limits.processes ? 'process_limit' : null;
+    if (cpuMs !== null && cpuMs > this.#stage.limits.cpu_ms) return 'cpu_limit';
+    return (this.#last?.tasks ?? 0) > this.#stage.limits.processes ? 'process_limit' : null;
   }
 
   /** The connection ends a moment before the container engine has noted the code. */

@@ -12,16 +12,16 @@ async function split(whole: Buffer, size: number) {
   async function* pieces() {
     for (let at = 0; at < whole.length; at += size) yield whole.subarray(at, at + size);
   }
-  const texts = { stdout: '', stderr: '' };
-  for await (const { stream, bytes } of demultiplex(pieces())) texts[stream] += bytes.toString('latin1');
+  const texts = ['', '', ''];
+  for await (const { channel, bytes } of demultiplex(pieces())) texts[channel] += bytes.toString('latin1');
   return texts;
 }
 
-test.each([1, 3, 8, 9, 1000])('both outputs are told apart, arriving %d bytes at a time', async (size) => {
+test.each([1, 3, 8, 9, 1000])('channels are told apart, arriving %d bytes at a time', async (size) => {
   const whole = Buffer.concat([frame(1, 'one '), frame(2, 'err'), frame(1, ''), frame(1, 'two')]);
-  expect(await split(whole, size)).toEqual({ stdout: 'one two', stderr: 'err' });
+  expect(await split(whole, size)).toEqual(['', 'one two', 'err']);
 });
 
 test('a frame that is cut short gives what there is of it', async () => {
-  expect(await split(frame(1, 'complete').subarray(0, 12), 5)).toEqual({ stdout: 'comp', stderr: '' });
+  expect(await split(frame(1, 'complete').subarray(0, 12), 5)).toEqual(['', 'comp', '']);
 });
