@@ -20,6 +20,12 @@ export const isTerminal = (state: EvaluationState): boolean => state !== 'queued
 /** Tries before an evaluation whose runners keep vanishing is given up: one for bad luck, one for a crash loop. */
 export const MAX_ATTEMPTS = 3;
 
+/**
+ * What a run may take beyond its own wall time, for setting up, compiling (a minute at most) and reporting. A runner
+ * that is connected and still has not reported by then counts as lost: nothing stays in `running` for ever.
+ */
+export const OVERRUN_SECONDS = 120;
+
 /** Output kept in the row, per stream; what is longer goes to an asset whole. */
 export const INLINE_OUTPUT_BYTES = 1 << 20;
 

@@ -1,7 +1,7 @@
 import type { RunnerId } from '../../kernel/ids.ts';
 import { statement, type Tx } from '../../platform/db/index.ts';
 import type { LeaseName, RunSpec } from '../runners/index.ts';
-import type { EvaluationState, ResultFile } from './model.ts';
+import { type EvaluationState, OVERRUN_SECONDS, type ResultFile } from './model.ts';
 
 /* Statements of dispatch: over all organizations, on the system handle, each a transaction of its own. */
 
@@ -52,7 +52,9 @@ const renew = statement<{ id: string }>(
   'dispatch.renew',
   `update evaluations e set lease_expires_at = now() + make_interval(secs => $3)
    from unnest($1::text[], $2::bigint[]) as held (id, fence)
-   where e.id = held.id and e.fence = held.fence and e.state = 'running' returning e.id`,
+   where e.id = held.id and e.fence = held.fence and e.state = 'running'
+     and e.started_at > now() - make_interval(secs => $4 + (e.limits->>'wall_ms')::double precision / 1000)
+   returning e.id`,
 );
 
 const adopt = statement<{ org_id: string; id: string; fence: number; cancelled: boolean }>(
@@ -160,9 +162,14 @@ export async function claimEvaluations(
   );
 }
 
-/** Extends leases; gives the ids of those that still hold. */
+/** Extends leases, but not past the time that the run may take; gives the ids of those that still hold. */
 export async function renewLeases(tx: Tx, held: readonly LeaseName[], seconds: number): Promise<Set<string>> {
-  const rows = await tx.query(renew, [held.map(({ leaseId }) => leaseId), held.map(({ fence }) => fence), seconds]);
+  const rows = await tx.query(renew, [
+    held.map(({ leaseId }) => leaseId),
+    held.map(({ fence }) => fence),
+    seconds,
+    OVERRUN_SECONDS,
+  ]);
   return new Set(rows.map(({ id }) => id));
 }
 
