@@ -23,6 +23,8 @@ export type ControlGroup = {
   limit(limits: GroupLimits): void;
   cpuMs(): number;
   usage(): GroupUsage;
+  /** Kills every process in the group. */
+  killAll(): void;
   /** Removes the group once its last process has gone; rejects when one stays. */
   remove(): Promise<void>;
 };

@@ -53,11 +53,16 @@ export function sweepStaleGroups(parent: string): void {
   }
 }
 
-function removeTree(directory: string): void {
-  for (const name of directoriesIn(directory)) removeTree(`${directory}/${name}`);
+/** Kills every process in a group, but not in the groups below it. */
+export function killMembers(directory: string): void {
   for (const pid of readFileSync(`${directory}/cgroup.procs`, 'utf8').trim().split('\n')) {
     if (pid !== '') signal(Number.parseInt(pid, 10));
   }
+}
+
+function removeTree(directory: string): void {
+  for (const name of directoriesIn(directory)) removeTree(`${directory}/${name}`);
+  killMembers(directory);
   try {
     rmdirSync(directory);
   } catch {

@@ -1,7 +1,14 @@
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import type { ControlGroup, ControlGroups, GroupLimits, GroupUsage } from './control-group.ts';
-import { readCounter, readNumber, removeGroup, sweepStaleGroups, writeIfPresent } from './group-directory.ts';
+import {
+  killMembers,
+  readCounter,
+  readNumber,
+  removeGroup,
+  sweepStaleGroups,
+  writeIfPresent,
+} from './group-directory.ts';
 import type { Controller } from './hierarchy.ts';
 
 const CPU_PERIOD_US = 100_000;
@@ -91,6 +98,10 @@ class GroupVersion1 implements ControlGroup {
       memoryKills: readCounter(`${this.#at.memory}/memory.oom_control`, 'oom_kill'),
       refusedForks: readCounter(`${this.#at.pids}/pids.events`, 'max'),
     };
+  }
+
+  killAll(): void {
+    killMembers(this.#at.pids);
   }
 
   async remove(): Promise<void> {

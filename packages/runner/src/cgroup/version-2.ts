@@ -1,7 +1,14 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import type { ControlGroup, ControlGroups, GroupLimits, GroupUsage } from './control-group.ts';
-import { readCounter, readNumber, removeGroup, sweepStaleGroups, writeIfPresent } from './group-directory.ts';
+import {
+  killMembers,
+  readCounter,
+  readNumber,
+  removeGroup,
+  sweepStaleGroups,
+  writeIfPresent,
+} from './group-directory.ts';
 
 const CPU_PERIOD_US = 100_000;
 const LEAST_QUOTA_US = 1000;
@@ -93,6 +100,10 @@ class GroupVersion2 implements ControlGroup {
       memoryKills: readCounter(`${this.#at}/memory.events`, 'oom_kill'),
       refusedForks: readCounter(`${this.#at}/pids.events`, 'max'),
     };
+  }
+
+  killAll(): void {
+    killMembers(this.#at);
   }
 
   remove(): Promise<void> {

@@ -4,7 +4,8 @@ import type { Language, Place } from './language.ts';
 const JVM_HEAP_SHARE = 0.6;
 
 const NODE_VERSION = { args: ['--version'], pattern: /v([\d.]+)/ };
-const NODE_TYPESCRIPT = ['--experimental-transform-types', '--disable-warning=ExperimentalWarning'];
+/** Node's options for TypeScript that has more than types to erase: enums, namespaces, parameter properties. */
+export const NODE_TYPESCRIPT = ['--experimental-transform-types', '--disable-warning=ExperimentalWarning'];
 
 const interpreted =
   (source: string) =>

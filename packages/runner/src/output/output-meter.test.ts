@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import type { OutputSink } from '../engine.ts';
-import { OutputMeter } from './output-meter.ts';
+import { drain, OutputMeter } from './output-meter.ts';
 
 function collecting(): OutputSink & { text: string } {
   return {
@@ -44,7 +44,7 @@ test('a pipe is not read on while the sink is busy', async () => {
   };
   const meter = new OutputMeter({ limit: 100, sink, onOverflow: () => undefined });
   const pipe = new PassThrough();
-  const drained = meter.drain('stdout', pipe as never);
+  const drained = drain(pipe, (bytes) => meter.take('stdout', bytes));
   pipe.write('one');
   await expect.poll(() => seen).toEqual(['one']);
   pipe.end('two');

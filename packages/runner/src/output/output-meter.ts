@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import type { OutputSink } from '../engine.ts';
 
 type Stream = 'stdout' | 'stderr';
@@ -53,20 +54,23 @@ export class OutputMeter {
       this.#failure ??= error;
     }
   }
+}
 
-  /** Reads the pipe to its end, that is until no process holds its other side. */
-  drain(stream: Stream, pipe: Socket): Promise<void> {
-    return new Promise((resolve) => {
-      let last = Promise.resolve();
-      pipe.on('data', (bytes: Buffer) => {
-        pipe.pause();
-        last = this.take(stream, bytes).then(() => void pipe.resume());
-      });
-      pipe.on('error', () => pipe.destroy());
-      pipe.on('close', () => void last.then(resolve));
-      pipe.resume();
+/**
+ * Reads a pipe to its end, that is until no process holds its other side. The next piece is read when `take` is done
+ * with the last one.
+ */
+export function drain(pipe: Readable, take: (bytes: Buffer) => Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    let last = Promise.resolve();
+    pipe.on('data', (bytes: Buffer) => {
+      pipe.pause();
+      last = take(bytes).then(() => void pipe.resume());
     });
-  }
+    pipe.on('error', () => pipe.destroy());
+    pipe.on('close', () => void last.then(resolve));
+    pipe.resume();
+  });
 }
 
 /** A pipe of which this process holds the reading side. */

@@ -1,0 +1,136 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import type { ControlGroup, ControlGroups, GroupLimits } from '../../cgroup/control-group.ts';
+import { Box } from './box.ts';
+import type { BoxKind, BoxMachine, BoxShape } from './box-plan.ts';
+import { bwrapArguments, loaderCommand, shellLimits } from './box-plan.ts';
+import { Porter, shellQuote } from './porter.ts';
+import { waitUntilGone } from './process-tree.ts';
+
+const PIPES = ['out', 'err', 'parcel'];
+
+/** Porter, bubblewrap and the box's first process live in the group beside the program. */
+export const OWN_PROCESSES = 3;
+
+/** What a box may use while it starts; its run's own limits come with the run. */
+const START_LIMITS: GroupLimits = { memoryMb: 512, processes: 64 + OWN_PROCESSES, cpus: 2 };
+
+/** Descriptors as the box's first programs find them; 5 and 7 are gone before the loader starts, 3 and 6 after. */
+const DESCRIPTORS = '<in >out 2>err 3<>parcel 5<args 7<../filter';
+
+export type BerthOptions = {
+  /** Unique among the berths of this process. */
+  name: string;
+  directory: string;
+  /** The host user of this berth's boxes; undefined: the one this process runs as. */
+  uid: number | undefined;
+  groups: ControlGroups | null;
+  machine: BoxMachine;
+};
+
+/** A place for one box at a time: a host user, a porter, pipes, and for each box a fresh cgroup made ahead. */
+export class Berth {
+  readonly uid: number | undefined;
+  readonly #options: BerthOptions;
+  #porter: Porter;
+  #group: ControlGroup | null = null;
+  #used: ControlGroup[] = [];
+  #generation = 0;
+  #lastArguments = '';
+  #box: Box | undefined;
+
+  private constructor(options: BerthOptions) {
+    this.uid = options.uid;
+    this.#options = options;
+    this.#porter = new Porter(options);
+  }
+
+  /** Opens berths together: one call of mkfifo serves them all. */
+  static async openAll(all: readonly BerthOptions[]): Promise<Berth[]> {
+    for (const { directory } of all) {
+      mkdirSync(directory, { recursive: true });
+      chmodSync(directory, 0o711);
+      writeFileSync(`${directory}/in`, '', { mode: 0o644 });
+    }
+    const pipes = all.flatMap(({ directory }) => PIPES.map((name) => `${directory}/${name}`));
+    await promisify(execFile)('mkfifo', ['-m', '600', ...pipes]);
+    for (const { directory, uid } of all) {
+      if (uid !== undefined) for (const name of PIPES) chownSync(`${directory}/${name}`, uid, uid);
+    }
+    const berths = all.map((options) => new Berth(options));
+    await Promise.all(berths.map((berth) => berth.renew()));
+    return berths;
+  }
+
+  /** The group of the current box; null when this machine lets us make none. */
+  get group(): ControlGroup | null {
+    return this.#group;
+  }
+
+  /** Starts a box. The last one must be gone, see `renew`. */
+  launch(kind: BoxKind, shape: BoxShape): Box {
+    const { directory, machine } = this.#options;
+    this.#writeArguments(bwrapArguments(machine, kind, shape));
+    const box = new Box({ kind, shape, directory, abandon: () => this.#abandon() });
+    const bwrap = [machine.bwrap, '--args', '5', '--json-status-fd', '4', '--seccomp', '7', '--'];
+    const command = [...bwrap, ...loaderCommand(machine, kind)].map(shellQuote).join(' ');
+    const start = [...shellLimits(shape), `exec ${command} 4>&1 6>&1 ${DESCRIPTORS}`].join(' && ');
+    this.#porter.command(`{ ${start} || echo refused; } &`, (line) => box.report(line));
+    this.#box = box;
+    return box;
+  }
+
+  /** Makes the berth ready for its next box, once the last one has no process left. May be tried again when it fails. */
+  async renew(): Promise<void> {
+    if (this.#box) await this.#clearAway(this.#box);
+    this.#box = undefined;
+    const { groups, name } = this.#options;
+    if (!this.#porter.alive) this.#porter = new Porter(this.#options);
+    if (!groups) return;
+    if (this.#group) this.#used.push(this.#group);
+    this.#group = groups.create(`${name}-${this.#generation++}`);
+    this.#group.limit(START_LIMITS);
+    if (this.#porter.pid !== undefined) await this.#group.attach(this.#porter.pid);
+    await this.#removeUsed();
+  }
+
+  async close(): Promise<void> {
+    this.#box?.kill();
+    await this.#porter.close();
+    await this.#box?.ended;
+    if (this.#group) this.#used.push(this.#group);
+    this.#group = null;
+    await this.#removeUsed();
+    await rm(this.#options.directory, { recursive: true, force: true });
+  }
+
+  async #clearAway(box: Box): Promise<void> {
+    box.kill();
+    await box.ended;
+    if (!this.#options.groups) await waitUntilGone(box);
+    truncateSync(`${this.#options.directory}/in`);
+  }
+
+  /** A group can be removed when it is empty, which is the proof that no process of the last run is left. */
+  async #removeUsed(): Promise<void> {
+    for (const group of [...this.#used]) {
+      await group.remove();
+      this.#used.splice(this.#used.indexOf(group), 1);
+    }
+  }
+
+  /** Ends a box that did not come up far enough to be killed by its first process. */
+  #abandon(): void {
+    this.#group?.killAll();
+    void this.#porter.close();
+  }
+
+  #writeArguments(args: readonly string[]): void {
+    const text = `${args.join('\0')}\0`;
+    if (text === this.#lastArguments) return;
+    writeFileSync(`${this.#options.directory}/args`, text, { mode: 0o644 });
+    this.#lastArguments = text;
+  }
+}

@@ -1,0 +1,134 @@
+import { WarmPool } from '../../pool/warm-pool.ts';
+import type { Berth } from './berth.ts';
+import { Berths } from './berths.ts';
+import type { Box } from './box.ts';
+import { BoxFault } from './box.ts';
+import type { BoxKind, BoxShape } from './box-plan.ts';
+import type { Step, StepResult } from './run-step.ts';
+import { notRun, runStep } from './run-step.ts';
+
+type Plan = { kind: BoxKind; shape: BoxShape };
+type Lodging = { berth: Berth; box: Box };
+
+export type BoxHouseOptions = {
+  berths: readonly Berth[];
+  /** Kinds to keep started at rest, in the shape that runs are expected to have. */
+  kinds: readonly BoxKind[];
+  shape: BoxShape;
+  /** How many runs there may be at once. */
+  slots: number;
+  /** How many boxes to keep started in all; 0 starts each when it is needed. */
+  warm: number;
+  onTrouble: (error: unknown) => void;
+};
+
+const REST_AFTER_MS = 60_000;
+
+/** Berths, the boxes kept started in them, and the way of a run through one. */
+export class BoxHouse implements AsyncDisposable {
+  readonly #berths: Berths;
+  readonly #pool: WarmPool<Plan, Lodging>;
+  readonly #shape: BoxShape;
+
+  constructor({ berths, kinds, shape, slots, warm, onTrouble }: BoxHouseOptions) {
+    this.#berths = new Berths(berths, () => this.#pool.refill(), onTrouble);
+    this.#pool = new WarmPool(
+      {
+        start: (plan) => this.#startAhead(plan),
+        isAlive: ({ box }) => !box.exited,
+        discard: (lodging) => this.#leave(lodging),
+        nameOf: ({ kind, shape: { perProcess, ...fixed } }) => JSON.stringify([kind, fixed, perProcess]),
+        familyOf: ({ kind }) => kind,
+        atRest: (family) => (kinds.some((kind) => kind === family) ? 1 : 0),
+        mostOfKind: slots,
+        capacity: warm,
+        restAfterMs: REST_AFTER_MS,
+      },
+      kinds.map((kind) => ({ kind, shape })),
+    );
+    this.#shape = shape;
+  }
+
+  /** Starts one box and lets it go. Tells why it did not come up, or undefined when it did. */
+  async tryOut(kind: BoxKind): Promise<string | undefined> {
+    const lodging = await this.#start({ kind, shape: this.#shape });
+    try {
+      await lodging.box.ready;
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    } finally {
+      this.#leave(lodging);
+    }
+  }
+
+  /** Begins to keep boxes started. */
+  warmUp(): void {
+    this.#pool.start();
+  }
+
+  /** Runs a step in a box of this kind, and says whether the box had been started before the step was known. */
+  async run(
+    kind: BoxKind,
+    shape: BoxShape,
+    step: Step,
+    signal: AbortSignal,
+  ): Promise<{ result: StepResult; startedAhead: boolean }> {
+    const ahead = this.#pool.take({ kind, shape });
+    if (ahead) {
+      const result = await this.#lodge(ahead, step, signal);
+      if (!(result instanceof BoxFault)) return { result, startedAhead: true };
+      // What was started ahead and failed before the step began says nothing about a new one.
+    }
+    const result = await this.#lodge(await this.#start({ kind, shape }), step, signal);
+    if (!(result instanceof BoxFault)) return { result, startedAhead: false };
+    const message = `The sandbox could not be set up: ${result.message}`;
+    return { result: notRun('setup_failed', message), startedAhead: false };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#pool.close();
+    await this.#berths.close();
+  }
+
+  async #lodge(lodging: Lodging, step: Step, signal: AbortSignal): Promise<StepResult | BoxFault> {
+    try {
+      await untilReady(lodging.box, signal);
+      if (signal.aborted) return notRun('cancelled', 'The run was cancelled.');
+      return await runStep(lodging.berth, lodging.box, step, signal);
+    } catch (error) {
+      if (error instanceof BoxFault) return error;
+      throw error;
+    } finally {
+      this.#leave(lodging);
+    }
+  }
+
+  async #start({ kind, shape }: Plan): Promise<Lodging> {
+    const berth = await this.#berths.acquire();
+    return { berth, box: berth.launch(kind, shape) };
+  }
+
+  #startAhead({ kind, shape }: Plan): Lodging | undefined {
+    const berth = this.#berths.poll();
+    return berth && { berth, box: berth.launch(kind, shape) };
+  }
+
+  #leave({ berth }: Lodging): void {
+    this.#berths.release(berth);
+  }
+}
+
+/** Waits for the box, and ends it when the run is cancelled before it is there. */
+async function untilReady(box: Box, signal: AbortSignal): Promise<void> {
+  const cancel = () => box.kill();
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    if (signal.aborted) cancel();
+    await box.ready;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    signal.removeEventListener('abort', cancel);
+  }
+}

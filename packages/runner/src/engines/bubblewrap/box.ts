@@ -1,0 +1,155 @@
+import { closeSync, constants, openSync, writeFileSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { drain, readingPipe } from '../../output/output-meter.ts';
+import type { BoxKind, BoxShape } from './box-plan.ts';
+
+const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_DIRECTORY } = constants;
+
+/** A box starts in about 20 ms; on a machine so busy that it takes this long, nothing else would work either. */
+const START_WITHIN_MS = 10_000;
+/** The report of the exit code and the closing of the pipes reach us by different ways, microseconds apart. */
+const EXIT_REPORT_WITHIN_MS = 500;
+const DIAGNOSTICS_BYTES = 2000;
+
+/** Receives one piece of a program's output; resolves when it can take more. */
+export type OutputTaker = (stream: 'stdout' | 'stderr', bytes: Buffer) => Promise<void>;
+
+/** A box that did not come up, or was gone before its run began. */
+export class BoxFault extends Error {}
+
+/** One sandbox from its start to its end. It runs one program, once. */
+export class Box {
+  readonly kind: BoxKind;
+  readonly shape: BoxShape;
+  /** Resolves when the loader waits for its parcel; rejects with the reason when the box did not come up. */
+  readonly ready: Promise<void>;
+  /** Resolves when the program and all it started have let go of their output. Null: it did not exit by itself. */
+  readonly ended: Promise<number | null>;
+  readonly #directory: string;
+  readonly #abandon: () => void;
+  readonly #started = Promise.withResolvers<void>();
+  readonly #exitReport = Promise.withResolvers<number | null>();
+  #diagnostics = '';
+  #take: OutputTaker = (_, bytes) => this.#diagnose(bytes);
+  #init: number | undefined;
+  #exited = false;
+
+  /** `directory` is the berth's; `abandon` ends a box that has not yet told the id of its first process. */
+  constructor(options: { kind: BoxKind; shape: BoxShape; directory: string; abandon: () => void }) {
+    this.kind = options.kind;
+    this.shape = options.shape;
+    this.#directory = options.directory;
+    this.#abandon = options.abandon;
+    this.ready = this.#started.promise;
+    // Whoever waits sees the rejection; a box that fails while nobody waits yet is found when it is taken.
+    this.ready.catch(() => undefined);
+    const output = ['out', 'err'].map((name) =>
+      readingPipe(openSync(`${this.#directory}/${name}`, O_RDONLY | O_NONBLOCK)),
+    );
+    this.ended = this.#follow(output);
+    const late = setTimeout(() => this.#fail('It did not start in time.'), START_WITHIN_MS);
+    late.unref();
+    void this.ready.catch(() => undefined).then(() => clearTimeout(late));
+  }
+
+  get exited(): boolean {
+    return this.#exited;
+  }
+
+  /** Host id of the box's first process, once the box is ready. */
+  get initPid(): number {
+    if (this.#init === undefined) throw new BoxFault('It has not started.');
+    return this.#init;
+  }
+
+  /** Takes what the porter, bubblewrap and the loader report, line by line. */
+  report(line: string): void {
+    if (line === 'ready') this.#started.resolve();
+    if (line === 'refused') this.#fail('The limits of this process do not allow those of the run.');
+    if (line === 'porter gone') this.#fail('The shell that starts boxes has ended.');
+    const child = /"child-pid": (\d+)/.exec(line)?.[1];
+    if (child !== undefined) this.#init = Number.parseInt(child, 10);
+    const code = /"exit-code": (\d+)/.exec(line)?.[1];
+    if (code === undefined) return;
+    this.#exited = true;
+    this.#exitReport.resolve(Number.parseInt(code, 10));
+  }
+
+  /** Opens the working directory as the box sees it. It can be read through this even when the box is gone. */
+  openWork(): number {
+    return openInBox(`/proc/${this.initPid}/root/work`, O_RDONLY | O_DIRECTORY);
+  }
+
+  /** Hands over the run. From here on what comes out is the program's. */
+  handOver(parcel: Buffer, stdin: string, take: OutputTaker): void {
+    this.#take = take;
+    if (stdin !== '') writeFileSync(`${this.#directory}/in`, stdin);
+    const pipe = openInBox(`${this.#directory}/parcel`, O_WRONLY | O_NONBLOCK);
+    const written = writeSome(pipe, parcel);
+    if (written === parcel.length) closeSync(pipe);
+    else sendRest(pipe, parcel.subarray(written));
+  }
+
+  /** Ends every process in the box: the kernel kills a process namespace with its first process. */
+  kill(): void {
+    if (this.#exited) return;
+    if (this.#init === undefined) this.#abandon();
+    else killQuietly(this.#init);
+  }
+
+  async #follow([out, err]: Socket[]): Promise<number | null> {
+    if (!out || !err) throw new TypeError('A box has two output pipes.');
+    await Promise.all([
+      drain(out, (bytes) => this.#take('stdout', bytes)),
+      drain(err, (bytes) => this.#take('stderr', bytes)),
+    ]);
+    const code = await Promise.race([this.#exitReport.promise, delay(EXIT_REPORT_WITHIN_MS, null, { ref: false })]);
+    this.#exited = true;
+    this.#started.reject(new BoxFault(this.#diagnostics.trim() || 'It ended before it was ready.'));
+    return code;
+  }
+
+  async #diagnose(bytes: Buffer): Promise<void> {
+    if (this.#diagnostics.length < DIAGNOSTICS_BYTES) this.#diagnostics += bytes.toString('utf8');
+  }
+
+  #fail(reason: string): void {
+    this.#started.reject(new BoxFault(reason));
+    this.#abandon();
+  }
+}
+
+/** Fails when the box's processes are gone: then there is no such process, or nobody reads the pipe. */
+function openInBox(path: string, flags: number): number {
+  try {
+    return openSync(path, flags);
+  } catch (error) {
+    throw new BoxFault('It ended before its run began.', { cause: error });
+  }
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself in this moment.
+  }
+}
+
+/** A parcel fits the pipe's 64 KiB most of the time; then nothing has to wait. */
+function writeSome(pipe: number, bytes: Buffer): number {
+  try {
+    return writeSync(pipe, bytes);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
+    throw error;
+  }
+}
+
+function sendRest(pipe: number, bytes: Buffer): void {
+  const socket = new Socket({ fd: pipe, readable: false, writable: true });
+  // The box died while it unpacked; its end is reported elsewhere.
+  socket.on('error', () => undefined);
+  socket.end(bytes);
+}

@@ -1,0 +1,142 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import type { RunLimits } from '@assay/contract/runner';
+import type { ControlGroups } from '../../cgroup/control-group.ts';
+import type { Engine, EngineRefusal } from '../../engine.ts';
+import type { Toolchain } from '../../languages/language.ts';
+import type { FilterArchitecture } from '../../seccomp/filter.ts';
+import { buildFilter, FILTER_ARCHITECTURES } from '../../seccomp/filter.ts';
+import { Berth } from './berth.ts';
+import { BoxHouse } from './box-house.ts';
+import type { BoxKind, BoxMachine } from './box-plan.ts';
+import { boxShape } from './box-plan.ts';
+import { BubblewrapEngine } from './bubblewrap-engine.ts';
+import { explainFailure } from './refusals.ts';
+import { buildRootTree } from './root-tree.ts';
+import type { UserRange } from './user-range.ts';
+import { claimUsers } from './user-range.ts';
+
+export type BubblewrapOptions = {
+  /** A directory of its own for this process; made, and removed at the end. */
+  directory: string;
+  toolchains: readonly Toolchain[];
+  /** Null: bubblewrap without cgroups, with the reason in `groupsReason`. */
+  groups: ControlGroups | null;
+  groupsReason: string;
+  slots: number;
+  /** How many boxes to keep started ahead. */
+  warm: number;
+  /** Told of what is wrong and mends itself. */
+  onTrouble: (error: unknown) => void;
+};
+
+/** Where Debian and its like put it; never looked for on a path that others may set. */
+const PROGRAMS = ['/usr/bin/bwrap', '/usr/local/bin/bwrap'];
+/** Options that boxes need and that bubblewrap has had since 0.8. */
+const NEEDED_OPTIONS = ['--disable-userns', '--size', '--json-status-fd'];
+/** Where boxes find their root when the state directory lies under a private one. */
+const PUBLIC_PLACE = '/var/lib/assay-runner';
+
+/** Limits of most runs: what the control plane asks for when its caller says nothing. Boxes are started for these. */
+const USUAL_LIMITS: RunLimits = {
+  wall_ms: 30_000,
+  cpu_ms: 30_000,
+  memory_mb: 512,
+  processes: 128,
+  cpus: 1,
+  output_bytes: 8 << 20,
+  file_size_mb: 64,
+  disk_mb: 64,
+  open_files: 256,
+};
+
+/** Finds bubblewrap and makes one box with it. The engine has then to pass the self-attack before it is offered. */
+export async function createBubblewrapEngine(options: BubblewrapOptions): Promise<Engine | EngineRefusal> {
+  const refuse = (reason: string, fix: string): EngineRefusal => ({ engine: 'bubblewrap', reason, fix });
+  const bwrap = PROGRAMS.find((path) => statSync(path, { throwIfNoEntry: false }));
+  if (bwrap === undefined)
+    return refuse('bubblewrap is not installed', 'Debian and Ubuntu: apt-get install bubblewrap');
+  const arch = FILTER_ARCHITECTURES.find((name) => name === process.arch);
+  if (!arch) return refuse(`there is no system-call filter for ${process.arch}`, 'Run it on x86-64 or arm64.');
+  const version = await findVersion(bwrap);
+  if (version === undefined) return refuse(`${bwrap} is older than 0.8`, 'Install bubblewrap 0.8 or newer.');
+  const users = process.getuid?.() === 0 ? await claimUsers() : undefined;
+  return open(options, { bwrap, arch, version, users });
+}
+
+type Found = { bwrap: string; arch: FilterArchitecture; version: string; users: UserRange | undefined };
+
+async function open(options: BubblewrapOptions, found: Found): Promise<Engine | EngineRefusal> {
+  const { groups, toolchains } = options;
+  const directory = placeFor(options.directory, found.users !== undefined);
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(() => found.users?.release());
+  cleanup.defer(() => rm(directory, { recursive: true, force: true }));
+  mkdirSync(directory, { recursive: true });
+  chmodSync(directory, 0o711);
+  const filter = buildFilter({ arch: found.arch, variant: groups ? 'default' : 'no-cgroup' });
+  writeFileSync(`${directory}/filter`, filter, { mode: 0o644 });
+  const machine: BoxMachine = {
+    bwrap: found.bwrap,
+    root: await buildRootTree(`${directory}/root`, toolchains),
+    perl: statSync('/usr/bin/perl', { throwIfNoEntry: false }) ? '/usr/bin/perl' : undefined,
+    python: toolchains.find(({ language }) => language.name === 'python'),
+  };
+  const house = cleanup.use(await openHouse(options, { machine, directory, base: found.users?.base }));
+  const failure = await house.tryOut('any');
+  if (failure !== undefined) return explainFailure(failure);
+  if (options.warm > 0) house.warmUp();
+  const facts = { version: found.version, perRunUser: found.users !== undefined, groups, missing: missing(options) };
+  return new BubblewrapEngine(facts, toolchains, house, cleanup.move());
+}
+
+async function openHouse(
+  options: BubblewrapOptions,
+  { machine, directory, base }: { machine: BoxMachine; directory: string; base: number | undefined },
+): Promise<BoxHouse> {
+  const { groups, slots, warm, toolchains, onTrouble } = options;
+  // For each slot one box that runs and one that is being cleared away, and those kept started.
+  const names = Array.from({ length: 2 * slots + warm }, (_, index) => String(index + 1));
+  const berths = await Berth.openAll(
+    names.map((name, index) => ({
+      name,
+      directory: `${directory}/${name}`,
+      uid: base === undefined ? undefined : base + 1 + index,
+      groups,
+      machine,
+    })),
+  );
+  const known = new Set<string>(toolchains.map(({ language }) => language.name));
+  const kinds: BoxKind[] = ['any', ...(['python', 'javascript'] as const).filter((kind) => known.has(kind))];
+  return new BoxHouse({ berths, kinds, shape: boxShape(USUAL_LIMITS, groups), slots, warm, onTrouble });
+}
+
+function missing({ groups, groupsReason }: BubblewrapOptions): string[] {
+  const shared = process.getuid?.() === 0 ? [] : ['All runs share the host user of the runner.'];
+  if (groups) return shared;
+  return [
+    `Memory and CPU totals are approximate, and cores are not limited: cgroups cannot be used here (${groupsReason}).`,
+    ...shared,
+  ];
+}
+
+async function findVersion(bwrap: string): Promise<string | undefined> {
+  const ask = async (option: string) => (await promisify(execFile)(bwrap, [option], { env: {}, cwd: '/' })).stdout;
+  const [version, help] = await Promise.all([ask('--version'), ask('--help')]);
+  return NEEDED_OPTIONS.every((option) => help.includes(option)) ? /[\d.]+/.exec(version)?.[0] : undefined;
+}
+
+/** Box users must be able to walk down to the root of their boxes. */
+function placeFor(directory: string, hasOwnUsers: boolean): string {
+  if (!hasOwnUsers || isSearchable(dirname(directory))) return directory;
+  return `${PUBLIC_PLACE}/${process.pid}`;
+}
+
+function isSearchable(directory: string): boolean {
+  const status = statSync(directory, { throwIfNoEntry: false });
+  if (status && (status.mode & 0o001) === 0) return false;
+  return directory === '/' || isSearchable(dirname(directory));
+}
