@@ -137,7 +137,9 @@ export class Transport {
   }
 
   #urlOf({ path, params, query }: WireRequest): string {
-    const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params?.[name] ?? ''));
+    const filled = path.replace(/\{(\w+)\}/g, (whole, name: string) =>
+      params?.[name] === undefined ? whole : encodeURIComponent(params[name]),
+    );
     const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
     const search = new URLSearchParams(
       given.map(([name, value]): [string, string] => [name, String(value)]),

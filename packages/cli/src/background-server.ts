@@ -1,0 +1,151 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { EXIT_CODES } from '@assay/contract/exit-codes';
+import { CliError } from './cli-error.ts';
+import { identifyProcess } from './process-identity.ts';
+import { serverProgram } from './server-program.ts';
+
+/**
+ * What the pid file holds: the server, or the `assay up` that is about to start it. A pid alone does not do: after a
+ * restart it may be anybody's.
+ */
+type Holder = { is: 'server' | 'starter'; pid: number; identity: string | null; url: string | null };
+
+/** A server that runs. `url` is null until it has been seen ready. */
+export type RunningServer = { pid: number; url: string | null };
+
+/** A log longer than this is set aside at the next start. Bytes. */
+const LOG_LIMIT = 16 * 1024 * 1024;
+
+/** The server that `assay up` keeps running in the background of a data directory. */
+export class BackgroundServer {
+  readonly #folder: string;
+
+  constructor(dataDir: string) {
+    this.#folder = join(dataDir, 'background');
+  }
+
+  get logFile(): string {
+    return join(this.#folder, 'server.log');
+  }
+
+  get #pidFile(): string {
+    return join(this.#folder, 'server.pid');
+  }
+
+  /** Standard output of the server, kept apart from its log: the first start writes its secrets there. */
+  get #wordsFile(): string {
+    return join(this.#folder, 'server.out');
+  }
+
+  /** The server if it runs. One that has died, or a pid that is another program's by now, is none. */
+  async running(): Promise<RunningServer | null> {
+    const holder = await this.#holder();
+    return holder?.is === 'server' ? { pid: holder.pid, url: holder.url } : null;
+  }
+
+  /** Remembers where the server answers. */
+  async isReadyAt(url: string): Promise<void> {
+    const holder = await this.#holder();
+    if (holder?.is === 'server') await this.#hold({ ...holder, url });
+  }
+
+  /**
+   * Starts a server that outlives this process. It does not wait until the server is ready.
+   * @throws CliError when a server runs, or is being started, in this data directory
+   */
+  async start(args: readonly string[], options: { env: NodeJS.ProcessEnv; cwd: string }): Promise<ChildProcess> {
+    const program = serverProgram();
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await this.#claim();
+    await this.#setLogAside();
+    await using log = await open(this.logFile, 'a', 0o600);
+    await using words = await open(this.#wordsFile, 'w', 0o600);
+    const child = spawn(execPath, [program, 'serve', ...args], {
+      ...options,
+      detached: true,
+      stdio: ['ignore', words.fd, log.fd],
+    });
+    const pid = await startedPid(child);
+    await this.#hold({ is: 'server', pid, identity: await identifyProcess(pid), url: null });
+    return child;
+  }
+
+  /** What the server has said on standard output since its start. */
+  async words(): Promise<string> {
+    return readFile(this.#wordsFile, 'utf8').catch(() => '');
+  }
+
+  /** Forgets what the server said: it may be secrets, which are shown once. */
+  async forgetWords(): Promise<void> {
+    await rm(this.#wordsFile, { force: true });
+  }
+
+  /** Forgets a server that has ended. */
+  async forget(): Promise<void> {
+    await this.forgetWords();
+    await rm(this.#pidFile, { force: true });
+  }
+
+  /** The last lines of the log. */
+  async lastLines(count: number): Promise<string> {
+    const log = await readFile(this.logFile, 'utf8').catch(() => '');
+    return log.trimEnd().split('\n').slice(-count).join('\n');
+  }
+
+  /** Takes the pid file for this process: of two starts at the same time, one gives way. */
+  async #claim(): Promise<void> {
+    if ((await this.#holder()) === null) await rm(this.#pidFile, { force: true });
+    const { pid } = process;
+    const self: Holder = { is: 'starter', pid, identity: await identifyProcess(pid), url: null };
+    try {
+      await writeFile(this.#pidFile, JSON.stringify(self), { flag: 'wx', mode: 0o600 });
+    } catch (cause) {
+      throw new CliError('A server runs, or is being started, in this data directory.', {
+        code: 'conflict',
+        exit: EXIT_CODES.conflict,
+        hint: 'See how it goes with `assay status`.',
+        cause,
+      });
+    }
+  }
+
+  /** Whole or not at all: a reader never sees half of it. */
+  async #hold(holder: Holder): Promise<void> {
+    const draft = `${this.#pidFile}.new`;
+    await writeFile(draft, JSON.stringify(holder), { mode: 0o600 });
+    await rename(draft, this.#pidFile);
+  }
+
+  async #holder(): Promise<Holder | null> {
+    const content = await readFile(this.#pidFile, 'utf8').catch(() => '');
+    const holder = parse(content);
+    if (holder === null || holder.identity === null) return null;
+    return (await identifyProcess(holder.pid)) === holder.identity ? holder : null;
+  }
+
+  async #setLogAside(): Promise<void> {
+    const size = await stat(this.logFile).then(
+      (found) => found.size,
+      () => 0,
+    );
+    if (size > LOG_LIMIT) await rename(this.logFile, `${this.logFile}.1`);
+  }
+}
+
+function startedPid(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('spawn', () => resolve(child.pid ?? 0));
+  });
+}
+
+function parse(content: string): Holder | null {
+  try {
+    return JSON.parse(content) as Holder;
+  } catch {
+    return null;
+  }
+}

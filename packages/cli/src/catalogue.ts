@@ -1,0 +1,64 @@
+import type { Command } from 'commander';
+import type { Cli } from './cli.ts';
+
+/** The module of a command: declares arguments and options, and what it does with them. */
+export type CommandModule = { define(command: Command, cli: Cli): void };
+
+/** One command. Its module is loaded when it is asked for, so that the others cost nothing. */
+export type CatalogueEntry = {
+  words: readonly [string] | readonly [group: string, verb: string];
+  summary: string;
+  /** Absent for what the server's own program does. */
+  load?: () => Promise<CommandModule>;
+};
+
+/** Groups of commands, by their first word. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  eval: 'Run untrusted code in a sandbox',
+  keys: 'API keys of your organization',
+};
+
+/** Every command, in the order of the help. */
+export const CATALOGUE: readonly CatalogueEntry[] = [
+  { words: ['up'], summary: 'Start a server in the background', load: () => import('./commands/up.ts') },
+  { words: ['down'], summary: 'Stop the server in the background', load: () => import('./commands/down.ts') },
+  { words: ['status'], summary: 'Show how the server is', load: () => import('./commands/status.ts') },
+  { words: ['serve'], summary: 'Run a server in the foreground' },
+  { words: ['doctor'], summary: 'Check everything that a start needs' },
+  { words: ['config'], summary: 'Show every setting with where it came from' },
+  { words: ['backup'], summary: 'Write database and files into one file' },
+  { words: ['restore'], summary: 'Fill the data directory from a backup' },
+  { words: ['eval', 'run'], summary: 'Run a program', load: () => import('./commands/eval-run.ts') },
+  { words: ['eval', 'get'], summary: 'Show all that is kept of a run', load: () => import('./commands/eval-get.ts') },
+  { words: ['eval', 'logs'], summary: 'Show what a run has written', load: () => import('./commands/eval-logs.ts') },
+  { words: ['eval', 'kill'], summary: 'End a run', load: () => import('./commands/eval-kill.ts') },
+  { words: ['eval', 'list'], summary: 'List runs, newest first', load: () => import('./commands/eval-list.ts') },
+  {
+    words: ['eval', 'languages'],
+    summary: 'List the languages that can be run',
+    load: () => import('./commands/eval-languages.ts'),
+  },
+  {
+    words: ['eval', 'engines'],
+    summary: 'List the isolation that can be had, and what the rest lacks',
+    load: () => import('./commands/eval-engines.ts'),
+  },
+  { words: ['keys', 'create'], summary: 'Make a key', load: () => import('./commands/keys-create.ts') },
+  { words: ['keys', 'list'], summary: 'List keys, newest first', load: () => import('./commands/keys-list.ts') },
+  { words: ['keys', 'revoke'], summary: 'End a key at once', load: () => import('./commands/keys-revoke.ts') },
+  {
+    words: ['whoami'],
+    summary: 'Show whose key this is and what it may do',
+    load: () => import('./commands/whoami.ts'),
+  },
+  { words: ['api'], summary: 'Send any request', load: () => import('./commands/api.ts') },
+  {
+    words: ['help'],
+    summary: 'Explain a command, or one of: exit-codes, environment',
+    load: () => import('./commands/help.ts'),
+  },
+];
+
+/** The command that the words on the command line name; undefined when they name none. */
+export const findCommand = (argv: readonly string[]): CatalogueEntry | undefined =>
+  CATALOGUE.find(({ words }) => words.every((word, index) => argv[index] === word));
