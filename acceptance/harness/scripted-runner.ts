@@ -64,15 +64,13 @@ export class ScriptedRunner implements Disposable {
 
   /** Waits for the lease of an evaluation; of an attempt after `fence`, when one is named. */
   lease(evalId: string, { after = 0, withinMs = 15_000 } = {}): Promise<Lease> {
-    return until(
-      `a lease of ${evalId}`,
-      () =>
-        this.heard.find(
-          (message): message is Lease =>
-            message.type === 'lease' && message.lease_id === evalId && message.fence > after,
-        ),
-      withinMs,
-    );
+    const isIt = ({ lease_id, fence }: Lease): boolean => lease_id === evalId && fence > after;
+    return until(`a lease of ${evalId}`, () => this.leases.find(isIt), withinMs);
+  }
+
+  /** The leases that it was given, in order. */
+  get leases(): Lease[] {
+    return this.heard.filter((message) => message.type === 'lease');
   }
 
   hears(type: PlaneMessage['type'], { lease_id, fence }: LeaseName, withinMs = 15_000): Promise<PlaneMessage> {
