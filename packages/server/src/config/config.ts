@@ -37,7 +37,7 @@ export function loadConfig(input: ConfigInput): Config {
 export function listConfig(input: ConfigInput): ConfigLine[] {
   return [...collectFrom(input)].map(([name, { text, origin }]) => {
     const { flag, env, help } = SETTINGS[name];
-    const isHidden = 'isSecret' in SETTINGS[name] && text !== '';
+    const isHidden = isSecret(name) && text !== '';
     return { name: SETTINGS[name].toml, value: isHidden ? '[secret]' : text, origin, env, flag: `--${flag}`, help };
   });
 }
@@ -45,14 +45,15 @@ export function listConfig(input: ConfigInput): ConfigLine[] {
 const collectFrom = ({ args, env, cwd }: ConfigInput): Map<SettingName, Said> =>
   collect({ args, env, file: join(cwd, 'assay.toml') });
 
+const isSecret = (name: SettingName): boolean => 'isSecret' in SETTINGS[name];
+
 function readOne(name: SettingName, text: string, origin: Origin): unknown {
   try {
     return SETTINGS[name].read(text);
   } catch (error) {
     const { toml, env, flag } = SETTINGS[name];
     const place = { flag: `--${flag}`, environment: env, file: `${toml} in assay.toml`, default: toml }[origin];
-    throw new Error(`${place} ${error instanceof Error ? error.message : String(error)}; it is "${text}".`, {
-      cause: error,
-    });
+    const shown = isSecret(name) ? '' : `; it is "${text}"`;
+    throw new Error(`${place} ${error instanceof Error ? error.message : String(error)}${shown}.`, { cause: error });
   }
 }

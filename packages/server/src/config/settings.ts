@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { Sensitive } from '../kernel/sensitive.ts';
 
 /** One setting: where it can be said, what it defaults to, how it is read. */
@@ -14,9 +15,32 @@ export type Setting<Value> = {
   read(text: string): Value;
 };
 
-const text = (value: string): string => value;
-const optional = (value: string): string | null => (value === '' ? null : value);
-const secret = (value: string): Sensitive<string> | null => (value === '' ? null : new Sensitive(value));
+const matching =
+  (form: RegExp, sentence: string) =>
+  (value: string): string => {
+    if (!form.test(value)) throw new Error(sentence);
+    return value;
+  };
+
+const text = matching(/^\S(.*\S)?$/, 'must not be blank, nor begin or end with a space');
+const optional =
+  (read: (value: string) => string) =>
+  (value: string): string | null =>
+    value === '' ? null : read(value);
+const secret =
+  (read: (value: string) => string) =>
+  (value: string): Sensitive<string> | null =>
+    value === '' ? null : new Sensitive(read(value));
+
+const postgresUrl = matching(
+  /^(postgres(ql)?|socket):\S+$/,
+  'must be an address of the form postgres://user:password@host/database',
+);
+
+const httpUrl = (value: string): string => {
+  if (!/^https?:$/.test(URL.parse(value)?.protocol ?? '')) throw new Error('must be an http or https address');
+  return value;
+};
 
 const integer =
   (min: number, max: number) =>
@@ -56,6 +80,23 @@ const list = (value: string): string[] =>
     .map((item) => item.trim())
     .filter((item) => item !== '');
 
+/** Names of networks that Fastify knows. */
+const NAMED_NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
+
+function isNetwork(item: string): boolean {
+  const [address = '', bits, ...rest] = item.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return NAMED_NETWORKS.includes(item);
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+const networks = (value: string): string[] => {
+  const items = list(value);
+  const wrong = items.find((item) => !isNetwork(item));
+  if (wrong !== undefined) throw new Error(`must be addresses or networks (10.0.0.0/8), and "${wrong}" is neither`);
+  return items;
+};
+
 const setting = <Value>(declared: Setting<Value>): Setting<Value> => declared;
 
 /** Every setting there is. The reference in the docs is made from this. */
@@ -90,7 +131,7 @@ export const SETTINGS = {
     env: 'ASSAY_TRUSTED_PROXIES',
     fallback: '',
     help: 'Addresses or networks whose X-Forwarded-For is believed, separated by commas.',
-    read: list,
+    read: networks,
   }),
   dataDir: setting({
     flag: 'data-dir',
@@ -107,7 +148,7 @@ export const SETTINGS = {
     fallback: '',
     help: 'PostgreSQL to use; without it Assay starts its own in the data directory.',
     isSecret: true,
-    read: secret,
+    read: secret(postgresUrl),
   }),
   databaseConnections: setting({
     flag: 'database-connections',
@@ -131,7 +172,7 @@ export const SETTINGS = {
     env: 'ASSAY_MASTER_KEY_FILE',
     fallback: '',
     help: 'File of the master key; master.key in the data directory when left out.',
-    read: optional,
+    read: optional(text),
   }),
   bootstrapApiKey: setting({
     flag: 'bootstrap-api-key',
@@ -140,7 +181,7 @@ export const SETTINGS = {
     fallback: '',
     help: 'On first start, the first full-access key, instead of a made-up one.',
     isSecret: true,
-    read: secret,
+    read: secret(text),
   }),
   bootstrapOwnerEmail: setting({
     flag: 'bootstrap-owner-email',
@@ -148,7 +189,7 @@ export const SETTINGS = {
     env: 'ASSAY_BOOTSTRAP_OWNER_EMAIL',
     fallback: 'owner@localhost',
     help: 'On first start, the e-mail address of the owner.',
-    read: text,
+    read: matching(/^[^\s@]+@[^\s@]+$/, 'must be an e-mail address'),
   }),
   bootstrapOwnerPassword: setting({
     flag: 'bootstrap-owner-password',
@@ -157,7 +198,7 @@ export const SETTINGS = {
     fallback: '',
     help: "On first start, the owner's password, instead of a made-up one.",
     isSecret: true,
-    read: secret,
+    read: secret(text),
   }),
   rateLimits: setting({
     flag: 'rate-limits',
@@ -174,7 +215,7 @@ export const SETTINGS = {
     fallback: '',
     help: 'Secret that runners on other machines present; made up and kept in the data directory when left out.',
     isSecret: true,
-    read: secret,
+    read: secret(text),
   }),
   runnerSlots: setting({
     flag: 'runner-slots',
@@ -246,7 +287,7 @@ export const SETTINGS = {
     env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
     fallback: '',
     help: 'OpenTelemetry collector (OTLP over HTTP) that traces go to; none when left out.',
-    read: optional,
+    read: optional(httpUrl),
   }),
 } as const;
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { parse } from 'smol-toml';
+import { parse, TomlError } from 'smol-toml';
 import { SETTINGS, type SettingName } from './settings.ts';
 
 /** Where a value came from. */
@@ -44,16 +44,31 @@ function readFlags(args: readonly string[]): Record<string, unknown> {
 function readToml(file: string): Map<string, string> {
   if (!existsSync(file)) return new Map();
   const flat = new Map<string, string>();
-  flatten(parse(readFileSync(file, 'utf8')), '', flat);
+  flatten(parseToml(file), '', flat);
   const known = new Set<string>(NAMES.map((name) => SETTINGS[name].toml));
   const unknown = [...flat.keys()].find((key) => !known.has(key));
   if (unknown !== undefined) throw new Error(`${file}: there is no setting "${unknown}". \`assay config\` lists all.`);
   return flat;
 }
 
-function flatten(value: unknown, path: string, into: Map<string, string>): void {
-  if (Array.isArray(value)) into.set(path, value.map(String).join(','));
-  else if (typeof value === 'object' && value !== null) {
-    for (const [key, item] of Object.entries(value)) flatten(item, path === '' ? key : `${path}.${key}`, into);
-  } else into.set(path, String(value));
+/** The parser's own message quotes the lines around the fault, and one of them may be a secret. */
+function parseToml(file: string): unknown {
+  try {
+    return parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const reason = error.message.split('\n', 1)[0] ?? '';
+    throw new Error(`${file} is not TOML: line ${error.line}, column ${error.column}: ${reason}`, { cause: error });
+  }
 }
+
+function flatten(value: unknown, path: string, into: Map<string, string>): void {
+  if (Array.isArray(value)) into.set(path, value.map(textOf).join(','));
+  else if (typeof value === 'object' && value !== null && !(value instanceof Date)) {
+    for (const [key, item] of Object.entries(value)) flatten(item, path === '' ? key : `${path}.${key}`, into);
+  } else into.set(path, textOf(value));
+}
+
+/** A table in a list is no value of any setting; as JSON it is refused by whichever it was meant for. */
+const textOf = (value: unknown): string =>
+  typeof value === 'object' && !(value instanceof Date) ? JSON.stringify(value) : String(value);
