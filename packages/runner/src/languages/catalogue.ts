@@ -7,6 +7,9 @@ const NODE_VERSION = { args: ['--version'], pattern: /v([\d.]+)/ };
 /** Node's options for TypeScript that has more than types to erase: enums, namespaces, parameter properties. */
 export const NODE_TYPESCRIPT = ['--experimental-transform-types', '--disable-warning=ExperimentalWarning'];
 
+/** V8 maps 512 MB for machine code at once. */
+const NODE_RESERVED_MB = 576;
+
 const interpreted =
   (source: string) =>
   ({ work, program }: Place): readonly string[] => [program, `${work}/${source}`];
@@ -31,6 +34,7 @@ export const LANGUAGES: readonly Language[] = [
     source: 'main.js',
     commands: [],
     version: NODE_VERSION,
+    reservedMb: NODE_RESERVED_MB,
     run: interpreted('main.js'),
   },
   {
@@ -39,6 +43,7 @@ export const LANGUAGES: readonly Language[] = [
     source: 'main.ts',
     commands: [],
     version: NODE_VERSION,
+    reservedMb: NODE_RESERVED_MB,
     run: ({ work, program }) => [program, ...NODE_TYPESCRIPT, `${work}/main.ts`],
   },
   {

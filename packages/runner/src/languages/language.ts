@@ -30,6 +30,11 @@ export type Language = {
   settings?: readonly string[];
   /** Variables that both steps need. What the caller sets wins. */
   environment?: Readonly<Record<string, string>>;
+  /**
+   * Megabytes that its runtime maps when it starts and hardly touches. A limit on a process's data counts them, so it
+   * must be that much higher; a limit on what is really used need not.
+   */
+  reservedMb?: number;
   compile?: CompileStep;
   /** The program and its arguments for the run step; the caller's own arguments follow. */
   run(place: Place): readonly string[];

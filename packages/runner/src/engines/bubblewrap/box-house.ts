@@ -7,14 +7,14 @@ import type { BoxKind, BoxShape } from './box-plan.ts';
 import type { Step, StepResult } from './run-step.ts';
 import { notRun, runStep } from './run-step.ts';
 
-type Plan = { kind: BoxKind; shape: BoxShape };
+/** How a box is to be started. */
+export type BoxPlan = { kind: BoxKind; shape: BoxShape };
 type Lodging = { berth: Berth; box: Box };
 
 export type BoxHouseOptions = {
   berths: readonly Berth[];
-  /** Kinds to keep started at rest, in the shape that runs are expected to have. */
-  kinds: readonly BoxKind[];
-  shape: BoxShape;
+  /** Boxes to keep started at rest, one of each, in the shape that runs are expected to have. */
+  atRest: readonly BoxPlan[];
   /** How many runs there may be at once. */
   slots: number;
   /** How many boxes to keep started in all; 0 starts each when it is needed. */
@@ -27,10 +27,9 @@ const REST_AFTER_MS = 60_000;
 /** Berths, the boxes kept started in them, and the way of a run through one. */
 export class BoxHouse implements AsyncDisposable {
   readonly #berths: Berths;
-  readonly #pool: WarmPool<Plan, Lodging>;
-  readonly #shape: BoxShape;
+  readonly #pool: WarmPool<BoxPlan, Lodging>;
 
-  constructor({ berths, kinds, shape, slots, warm, onTrouble }: BoxHouseOptions) {
+  constructor({ berths, atRest, slots, warm, onTrouble }: BoxHouseOptions) {
     this.#berths = new Berths(berths, () => this.#pool.refill(), onTrouble);
     this.#pool = new WarmPool(
       {
@@ -39,19 +38,18 @@ export class BoxHouse implements AsyncDisposable {
         discard: (lodging) => this.#leave(lodging),
         nameOf: ({ kind, shape: { perProcess, ...fixed } }) => JSON.stringify([kind, fixed, perProcess]),
         familyOf: ({ kind }) => kind,
-        atRest: (family) => (kinds.some((kind) => kind === family) ? 1 : 0),
+        atRest: (family) => (atRest.some(({ kind }) => kind === family) ? 1 : 0),
         mostOfKind: slots,
         capacity: warm,
         restAfterMs: REST_AFTER_MS,
       },
-      kinds.map((kind) => ({ kind, shape })),
+      atRest,
     );
-    this.#shape = shape;
   }
 
   /** Starts one box and lets it go. Tells why it did not come up, or undefined when it did. */
-  async tryOut(kind: BoxKind): Promise<string | undefined> {
-    const lodging = await this.#start({ kind, shape: this.#shape });
+  async tryOut(plan: BoxPlan): Promise<string | undefined> {
+    const lodging = await this.#start(plan);
     try {
       await lodging.box.ready;
       return undefined;
@@ -104,12 +102,12 @@ export class BoxHouse implements AsyncDisposable {
     }
   }
 
-  async #start({ kind, shape }: Plan): Promise<Lodging> {
+  async #start({ kind, shape }: BoxPlan): Promise<Lodging> {
     const berth = await this.#berths.acquire();
     return { berth, box: berth.launch(kind, shape) };
   }
 
-  #startAhead({ kind, shape }: Plan): Lodging | undefined {
+  #startAhead({ kind, shape }: BoxPlan): Lodging | undefined {
     const berth = this.#berths.poll();
     return berth && { berth, box: berth.launch(kind, shape) };
   }

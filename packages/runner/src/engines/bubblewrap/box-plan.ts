@@ -110,12 +110,12 @@ function knowsItsLibrary(version: string): boolean {
 }
 
 /** The fixed limits of a box for a run with these limits. */
-export function boxShape(limits: RunLimits, groups: ControlGroups | null): BoxShape {
+export function boxShape(limits: RunLimits, groups: ControlGroups | null, reservedMb = 0): BoxShape {
   const { disk_mb: diskMb, file_size_mb: fileSizeMb, open_files: openFiles } = limits;
   if (groups) return { diskMb, fileSizeMb, openFiles, perProcess: null };
   // Bubblewrap's own process counts as well. Whole seconds are all there is; the exact limit is looked after elsewhere.
   const perProcess = {
-    memoryMb: limits.memory_mb,
+    memoryMb: limits.memory_mb + reservedMb,
     processes: limits.processes + 1,
     cpuSeconds: Math.ceil(limits.cpu_ms / 1000) + 1,
   };

@@ -80,7 +80,7 @@ export class BubblewrapEngine implements Engine {
     const step = { parcel, stdin: spec.stdin, limits: spec.limits, outputs: spec.outputs, sink };
     const { result, startedAhead } = await this.#house.run(
       kind,
-      boxShape(spec.limits, this.#facts.groups),
+      boxShape(spec.limits, this.#facts.groups, language.reservedMb),
       step,
       signal,
     );

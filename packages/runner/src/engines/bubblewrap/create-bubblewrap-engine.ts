@@ -10,9 +10,10 @@ import type { Toolchain } from '../../languages/language.ts';
 import type { FilterArchitecture } from '../../seccomp/filter.ts';
 import { buildFilter, FILTER_ARCHITECTURES } from '../../seccomp/filter.ts';
 import { Berth } from './berth.ts';
+import type { BoxPlan } from './box-house.ts';
 import { BoxHouse } from './box-house.ts';
-import type { BoxKind, BoxMachine } from './box-plan.ts';
-import { boxShape } from './box-plan.ts';
+import type { BoxMachine } from './box-plan.ts';
+import { boxKindFor, boxShape } from './box-plan.ts';
 import { BubblewrapEngine } from './bubblewrap-engine.ts';
 import { explainFailure } from './refusals.ts';
 import { buildRootTree } from './root-tree.ts';
@@ -86,7 +87,7 @@ async function open(options: BubblewrapOptions, found: Found): Promise<Engine | 
     python: toolchains.find(({ language }) => language.name === 'python'),
   };
   const house = cleanup.use(await openHouse(options, { machine, directory, base: found.users?.base }));
-  const failure = await house.tryOut('any');
+  const failure = await house.tryOut(anyPlan(groups));
   if (failure !== undefined) return explainFailure(failure);
   if (options.warm > 0) house.warmUp();
   const facts = { version: found.version, perRunUser: found.users !== undefined, groups, missing: missing(options) };
@@ -109,10 +110,19 @@ async function openHouse(
       machine,
     })),
   );
-  const known = new Set<string>(toolchains.map(({ language }) => language.name));
-  const kinds: BoxKind[] = ['any', ...(['python', 'javascript'] as const).filter((kind) => known.has(kind))];
-  return new BoxHouse({ berths, kinds, shape: boxShape(USUAL_LIMITS, groups), slots, warm, onTrouble });
+  return new BoxHouse({ berths, atRest: plansAtRest(toolchains, groups), slots, warm, onTrouble });
 }
+
+function plansAtRest(toolchains: readonly Toolchain[], groups: ControlGroups | null): BoxPlan[] {
+  const interpreters = toolchains.flatMap((toolchain) => {
+    const kind = boxKindFor(toolchain, {});
+    if (kind !== 'python' && kind !== 'javascript') return [];
+    return [{ kind, shape: boxShape(USUAL_LIMITS, groups, toolchain.language.reservedMb) }];
+  });
+  return [anyPlan(groups), ...interpreters];
+}
+
+const anyPlan = (groups: ControlGroups | null): BoxPlan => ({ kind: 'any', shape: boxShape(USUAL_LIMITS, groups) });
 
 function missing({ groups, groupsReason }: BubblewrapOptions): string[] {
   const shared = process.getuid?.() === 0 ? [] : ['All runs share the host user of the runner.'];
