@@ -1,4 +1,4 @@
-/** One answer as it came. `body` is the parsed JSON; undefined when the answer is not JSON. */
+/** One answer as it came. `body` is the parsed JSON; undefined when the answer is not JSON. Of a stream only the head is read. */
 export type Answer = { status: number; headers: Headers; text: string; body: unknown };
 
 export type Sent = {
@@ -31,15 +31,21 @@ export class Client {
 
   async send(method: string, path: string, { headers = {}, body }: Sent = {}): Promise<Answer> {
     const isRaw = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
+    const gone = new AbortController();
     const response = await fetch(this.#base() + path, {
       method,
       headers: { ...(isRaw && body === undefined ? {} : JSON_CONTENT), ...this.#headers, ...headers },
       ...(body === undefined ? {} : { body: isRaw ? (body as string) : JSON.stringify(body) }),
       redirect: 'manual',
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.any([gone.signal, AbortSignal.timeout(PATIENCE_MS)]),
     });
+    const { status, headers: answered } = response;
+    if (answered.get('content-type')?.startsWith('text/event-stream')) {
+      gone.abort();
+      return { status, headers: answered, text: '', body: undefined };
+    }
     const text = await response.text();
-    return { status: response.status, headers: response.headers, text, body: parsed(response, text) };
+    return { status, headers: answered, text, body: parsed(response, text) };
   }
 }
 
