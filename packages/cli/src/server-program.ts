@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { resolve } from 'node:path';
+import { getCompileCacheDir } from 'node:module';
+import { dirname, resolve } from 'node:path';
 import { execPath, execve } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -29,7 +30,11 @@ export function serverProgram(): string {
 
 /** Replaces this process by the server's program, so that none of ours stays behind to wait for it. */
 export function becomeServerProgram(argv: readonly string[], { all }: Environment): never {
-  const env = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const kept = getCompileCacheDir();
+  // The server and its runner keep their stripped sources where this program keeps its own: they start in a third of
+  // the time, and without the stripper in memory.
+  const cache = kept === undefined ? {} : { NODE_COMPILE_CACHE: dirname(kept) };
+  const env = Object.entries({ ...cache, ...all }).filter((entry): entry is [string, string] => entry[1] !== undefined);
   if (!execve) throw new Error('This Node cannot replace a process.');
   return execve(execPath, [execPath, serverProgram(), ...argv], Object.fromEntries(env));
 }

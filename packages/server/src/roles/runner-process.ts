@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../platform/log.ts';
@@ -76,7 +78,7 @@ export class RunnerProcess implements AsyncDisposable {
     // The pipe on its standard input closes when this process ends: that is how it learns of it, even of a kill -9.
     const child = spawn(process.execPath, [program, ...args], {
       stdio: ['pipe', 'ignore', 'pipe'],
-      env: { PATH: path },
+      env: { PATH: path, ...compileCache() },
     });
     this.#child = child;
     child.stdin?.on('error', () => {});
@@ -90,6 +92,12 @@ export class RunnerProcess implements AsyncDisposable {
       this.#waitMs = Math.min(this.#waitMs * 2, SLOWEST_RESTART_MS);
     });
   }
+}
+
+/** Where this process keeps its stripped sources, if it does: the runner keeps its own there too. */
+function compileCache(): Record<string, string> {
+  const kept = getCompileCacheDir();
+  return kept === undefined ? {} : { NODE_COMPILE_CACHE: dirname(kept) };
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
