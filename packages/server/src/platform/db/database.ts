@@ -44,7 +44,9 @@ export class Database implements AsyncDisposable {
       idleTimeoutMillis: 30_000,
       ...(options.role === null ? {} : { options: `-c role=${options.role}` }),
     });
-    this.#pool.on('error', options.onConnectionError);
+    // A connection in use has no listener but this one, and an error that nobody hears ends the process.
+    this.#pool.on('connect', (client) => client.on('error', options.onConnectionError));
+    this.#pool.on('error', () => {});
   }
 
   /**

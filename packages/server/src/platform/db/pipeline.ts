@@ -18,7 +18,7 @@ type FieldDescription = { name: string; dataTypeID: number };
 type Connection = {
   stream: { cork(): void; uncork(): void };
   parse(query: { name: string; text: string }): void;
-  bind(config: { statement: string; values: unknown[]; valueMapper: (value: unknown) => unknown }): void;
+  bind(config: { statement: string; values: readonly (string | Buffer | null)[] }): void;
   describe(target: { type: 'P'; name: string }): void;
   execute(portal: { portal: string }): void;
   close(target: { type: 'S'; name: string }): void;
@@ -37,9 +37,12 @@ const NO_COLUMNS: Column[] = [];
 
 export type PipelineRows = Record<string, unknown>[][];
 
+/** A statement with its values in the form that travels. */
+type Sendable = { statement: Bound['statement']; values: readonly (string | Buffer | null)[] };
+
 /** A batch of statements as node-postgres runs a query: it calls these methods as the answer arrives. */
 export class Pipeline {
-  readonly #batch: readonly Bound[];
+  readonly #batch: readonly Sendable[];
   readonly #settle: (error: unknown, rows: PipelineRows) => void;
   readonly #rows: PipelineRows = [];
   readonly #parsed: string[] = [];
@@ -49,7 +52,7 @@ export class Pipeline {
   /** node-postgres wraps this to time a query out. */
   callback: ((error: unknown) => void) | undefined;
 
-  constructor(batch: readonly Bound[], settle: (error: unknown, rows: PipelineRows) => void) {
+  constructor(batch: readonly Sendable[], settle: (error: unknown, rows: PipelineRows) => void) {
     this.#batch = batch;
     this.#settle = settle;
   }
@@ -64,17 +67,13 @@ export class Pipeline {
     try {
       for (const bound of this.#batch) this.#send(connection, prepared, bound);
       connection.sync();
-    } catch (error) {
-      // A value that cannot be bound. What was sent so far is rolled back by the Sync.
-      this.#failure = error;
-      connection.sync();
     } finally {
       connection.stream.uncork();
     }
     return null;
   }
 
-  #send(connection: Connection, prepared: Prepared, { statement, values }: Bound): void {
+  #send(connection: Connection, prepared: Prepared, { statement, values }: Sendable): void {
     const { name, text } = statement;
     if (!prepared.ready.has(name)) {
       if (prepared.doubtful.has(name)) connection.close({ type: 'S', name });
@@ -82,7 +81,7 @@ export class Pipeline {
       prepared.ready.add(name);
       this.#parsed.push(name);
     }
-    connection.bind({ statement: name, values: [...values], valueMapper: pgUtils.prepareValue });
+    connection.bind({ statement: name, values });
     if (!columnsOf.has(name)) connection.describe({ type: 'P', name: '' });
     connection.execute({ portal: '' });
   }
@@ -171,7 +170,12 @@ export class Pipeline {
  */
 export function runPipeline(client: pg.ClientBase, batch: readonly Bound[]): Promise<PipelineRows> {
   return new Promise((resolve, reject) => {
-    const pipeline = new Pipeline(batch, (error, rows) => (error ? reject(error) : resolve(rows)));
+    // Before anything is sent: the Sync behind half a batch would commit that half.
+    const sendable = batch.map(({ statement, values }) => ({
+      statement,
+      values: values.map((value) => pgUtils.prepareValue(value)),
+    }));
+    const pipeline = new Pipeline(sendable, (error, rows) => (error ? reject(error) : resolve(rows)));
     client.query(pipeline as unknown as pg.Submittable);
   });
 }

@@ -1,14 +1,23 @@
 import { AppError } from '../../kernel/errors.ts';
 
-type DatabaseFault = { code: string; constraint?: string; message: string };
+type DatabaseFault = { code: string; severity?: string; constraint?: string; message: string };
 
 const isDatabaseFault = (thrown: unknown): thrown is DatabaseFault =>
   thrown instanceof Error && typeof (thrown as { code?: unknown }).code === 'string';
 
+/** What the operating system says when there is no way to the server. */
+const UNREACHABLE = /^(ECONN|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/;
 /** SQLSTATE classes and codes that mean "the server can't serve now, the statement was fine" (PostgreSQL, appendix A). */
-const UNAVAILABLE = /^(08|53|57P0[1-4]|40001|40P01|55P03|25006|ECONN|EPIPE|ENOENT|ETIMEDOUT)/;
+const UNAVAILABLE = /^(08|53|57P0[1-4]|40001|40P01|55P03|25006)/;
 const CONNECTION_LOST =
   /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|Query read timeout)/;
+
+/** Whether a fault took the connection with it: whoever is given that connection next fails too. */
+export function isConnectionLost(thrown: unknown): boolean {
+  if (thrown instanceof Error && CONNECTION_LOST.test(thrown.message)) return true;
+  if (!isDatabaseFault(thrown)) return false;
+  return thrown.severity === 'FATAL' || thrown.severity === 'PANIC' || UNREACHABLE.test(thrown.code);
+}
 
 /** Refusals by constraint name: a store registers what a violation of its own constraint means. */
 export type ConstraintErrors = Readonly<Record<string, () => AppError>>;
@@ -22,7 +31,7 @@ export function fromSqlError(thrown: unknown, constraints: ConstraintErrors): un
   if (!isDatabaseFault(thrown)) return thrown;
   const known = thrown.constraint === undefined ? undefined : constraints[thrown.constraint];
   if (known) return known();
-  if (UNAVAILABLE.test(thrown.code)) return databaseUnavailable(thrown);
+  if (UNAVAILABLE.test(thrown.code) || UNREACHABLE.test(thrown.code)) return databaseUnavailable(thrown);
   if (thrown.code === '57014') {
     return new AppError(
       'deadline',

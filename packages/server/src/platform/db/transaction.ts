@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { runPipeline } from './pipeline.ts';
+import { isConnectionLost } from './sql-errors.ts';
 import { type Bound, bind, type SqlValue, type Statement, statement } from './statement.ts';
 
 /** What stores write against: it runs statements in the caller's scope, and is dead once that has ended. */
@@ -113,11 +114,15 @@ export class StatementHandle implements Tx {
   async query<Row>(of: Statement<Row>, values: readonly SqlValue[]): Promise<Row[]> {
     if (this.#ended) throw new Error('This handle has ended: it must not outlive its work.');
     const client = await this.#acquire();
+    let isLost = false;
     try {
       const rows = await runPipeline(client, [...this.#opening, bind(of, values)]);
       return (rows[rows.length - 1] ?? []) as Row[];
+    } catch (thrown) {
+      isLost = isConnectionLost(thrown);
+      throw thrown;
     } finally {
-      client.release();
+      client.release(isLost);
     }
   }
 
