@@ -2,19 +2,30 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, inject } from 'vitest';
 import { newId } from '../src/kernel/ids.ts';
 import { tenancyConstraints } from '../src/modules/tenancy/index.ts';
-import { type Client, Database, type DatabaseAddress, newClient } from '../src/platform/db/index.ts';
+import { type Client, Database, newClient } from '../src/platform/db/index.ts';
+import type { ServerAddress } from './test-server.ts';
 
 /** A migrated database of one test file's own, with both handles and the owner's connection. */
 export type TestDatabase = {
-  readonly address: DatabaseAddress;
+  readonly address: ServerAddress;
+  readonly name: string;
   /** In the role of requests: sees one organization at a time. */
   readonly app: Database;
   /** In the role of background work: sees all. */
   readonly system: Database;
   /** As the owner of the tables, outside row security's two roles: for looking at what is really there as `system` would. */
   readonly owner: Client;
+  /** Another pool on it, for tests that need one of their own. The test disposes it. */
+  open(options: OpenOptions): Database;
   /** Makes an organization, and gives its id. */
   organization(): Promise<string>;
+};
+
+export type OpenOptions = {
+  role: string | null;
+  statementTimeoutMs?: number;
+  /** What is other than in the address of the database. */
+  at?: Partial<ServerAddress>;
 };
 
 /** Gives each test file a database cloned from the template; each test makes an organization of its own in it. */
@@ -22,18 +33,18 @@ export function testDatabase(): TestDatabase {
   const server = inject('server');
   const database = `test_${randomBytes(6).toString('hex')}`;
   const address = { ...server, database };
-  const open = (role: string | null): Database =>
+  const open = ({ role, statementTimeoutMs = 10_000, at = {} }: OpenOptions): Database =>
     new Database({
-      address,
+      address: { ...address, ...at },
       role,
       maxConnections: 8,
       applicationName: 'assay-test',
       constraints: tenancyConstraints,
-      statementTimeoutMs: 10_000,
+      statementTimeoutMs,
       onConnectionError: () => {},
     });
-  const app = open('assay_app');
-  const system = open('assay_system');
+  const app = open({ role: 'assay_app' });
+  const system = open({ role: 'assay_system' });
   const owner = newClient(address, 'assay-test-owner');
   beforeAll(async () => {
     const admin = newClient(server, 'assay-test-admin');
@@ -49,6 +60,8 @@ export function testDatabase(): TestDatabase {
   });
   return {
     address,
+    name: database,
+    open,
     app,
     system,
     owner,
