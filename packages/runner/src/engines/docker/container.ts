@@ -113,6 +113,7 @@ export class Container implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#keeper.hangUp();
     this.#outside?.stop();
-    await removeContainer(this.#docker);
+    // An engine that does not answer keeps a container that has ended; it is removed at the next start.
+    await removeContainer(this.#docker).catch(() => undefined);
   }
 }

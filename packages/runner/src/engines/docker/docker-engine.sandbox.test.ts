@@ -1,27 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
-import type { RunLimits, RunSpec } from '@assay/contract/runner';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { TestDaemon } from '../../../test/docker-daemon.ts';
 import { startDockerDaemon } from '../../../test/docker-daemon.ts';
-import type { Engine, Outcome } from '../../engine.ts';
+import type { Ran, Wish } from '../../../test/program-run.ts';
+import { file, hostile, LIMITS, runProgram } from '../../../test/program-run.ts';
+import type { Engine } from '../../engine.ts';
 import { createDockerEngine } from './docker-engine.ts';
-
-const LIMITS: RunLimits = {
-  wall_ms: 10_000,
-  cpu_ms: 10_000,
-  memory_mb: 128,
-  processes: 32,
-  cpus: 1,
-  output_bytes: 1 << 20,
-  file_size_mb: 16,
-  disk_mb: 64,
-  open_files: 128,
-};
-
-type Wish = Partial<Omit<RunSpec, 'limits'>> & { limits?: Partial<RunLimits> };
-type Ran = Outcome & { stdout: string; stderr: string };
 
 let daemon: TestDaemon;
 let engine: Engine;
@@ -48,22 +33,8 @@ async function made(options: { runtime?: string; runnerId?: string }): Promise<E
   return engine;
 }
 
-function spec(code: string, { limits, ...wish }: Wish): RunSpec {
-  const nothing = { stdin: '', args: [], env: {}, files: [], outputs: [] };
-  return { language: 'python', engine: 'docker', code, ...nothing, ...wish, limits: { ...LIMITS, ...limits } };
-}
-
-async function run(code: string, wish: Wish = {}, using = engine, signal = new AbortController().signal): Promise<Ran> {
-  const written = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
-  const write = (stream: 'stdout' | 'stderr', bytes: Buffer) => void written[stream].push(bytes);
-  const outcome = await using.run(spec(code, wish), { write }, signal);
-  const [stdout, stderr] = [Buffer.concat(written.stdout).toString(), Buffer.concat(written.stderr).toString()];
-  return { ...outcome, stdout, stderr };
-}
-
-const hostile = (name: string): Promise<string> =>
-  readFile(new URL(`../../../test/hostile/${name}`, import.meta.url), 'utf8');
-const file = (path: string, text: string) => ({ path, content: Buffer.from(text).toString('base64') });
+const run = (code: string, wish: Wish = {}, using = engine, options = {}): Promise<Ran> =>
+  runProgram(using, code, wish, options);
 
 describe('a program', () => {
   test('gets its input, arguments, environment and files, and its exit code is told', async () => {
@@ -208,7 +179,7 @@ for p in ('/proc/1/mem', '/proc/1/environ'):
 
 test('a cancelled run ends at once, and its container with it', async () => {
   const started = performance.now();
-  expect((await run('while True: pass', {}, engine, AbortSignal.timeout(600))).reason).toBe('cancelled');
+  expect((await run('while True: pass', {}, engine, { signal: AbortSignal.timeout(600) })).reason).toBe('cancelled');
   expect(performance.now() - started).toBeLessThan(4000);
 });
 

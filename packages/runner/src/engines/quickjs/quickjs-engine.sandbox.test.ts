@@ -1,22 +1,8 @@
-import type { RunLimits, RunSpec } from '@assay/contract/runner';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Engine, Outcome } from '../../engine.ts';
+import type { Ran, Wish } from '../../../test/program-run.ts';
+import { file, runProgram } from '../../../test/program-run.ts';
+import type { Engine } from '../../engine.ts';
 import { createQuickJsEngine } from './quickjs-engine.ts';
-
-const LIMITS: RunLimits = {
-  wall_ms: 5000,
-  cpu_ms: 5000,
-  memory_mb: 64,
-  processes: 16,
-  cpus: 1,
-  output_bytes: 1 << 20,
-  file_size_mb: 16,
-  disk_mb: 64,
-  open_files: 64,
-};
-
-type Wish = Partial<Omit<RunSpec, 'limits'>> & { limits?: Partial<RunLimits> };
-type Ran = Outcome & { stdout: string; stderr: string };
 
 let engine: Engine;
 
@@ -28,35 +14,8 @@ beforeAll(async () => {
 
 afterAll(() => engine[Symbol.asyncDispose]());
 
-async function run(
-  code: string,
-  wish: Wish = {},
-  signal = new AbortController().signal,
-  read: (bytes: Buffer) => void | Promise<void> = () => undefined,
-): Promise<Ran> {
-  const written = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
-  const spec: RunSpec = {
-    language: 'javascript',
-    engine: 'quickjs',
-    code,
-    stdin: '',
-    args: [],
-    env: {},
-    files: [],
-    outputs: [],
-    ...wish,
-    limits: { ...LIMITS, ...wish.limits },
-  };
-  const write = (stream: 'stdout' | 'stderr', bytes: Buffer) => {
-    written[stream].push(bytes);
-    return read(bytes);
-  };
-  const outcome = await engine.run(spec, { write }, signal);
-  const [stdout, stderr] = [Buffer.concat(written.stdout).toString(), Buffer.concat(written.stderr).toString()];
-  return { ...outcome, stdout, stderr };
-}
-
-const file = (path: string, text: string) => ({ path, content: Buffer.from(text).toString('base64') });
+const run = (code: string, wish: Wish = {}, options = {}): Promise<Ran> =>
+  runProgram(engine, code, { language: 'javascript', ...wish, limits: { memory_mb: 64, ...wish.limits } }, options);
 
 describe('a program', () => {
   test('prints to standard output and standard error', async () => {
@@ -208,19 +167,20 @@ test('a slow reader holds the program back', async () => {
   const code = `for (let n = 0; n < 1500; n++) console.log(String(Date.now()).padEnd(999))`;
   const elsewhere = run('await new Promise((go) => setTimeout(go, 400))');
   const times: number[] = [];
-  await run(code, { limits: { output_bytes: 1 << 22 } }, undefined, async (bytes) => {
+  const read = async (bytes: Buffer) => {
     times.push(...bytes.toString().split('\n').filter(Boolean).map(Number));
     await elsewhere;
-  });
+  };
+  await run(code, { limits: { output_bytes: 1 << 22 } }, { read });
   const pauses = times.map((time, at) => time - (times[at - 1] ?? time));
   expect(times).toHaveLength(1500);
   expect(Math.max(...pauses)).toBeGreaterThan(200);
 });
 
 test('a cancelled run ends at once, before and after its start', async () => {
-  expect((await run('for (;;);', {}, AbortSignal.abort())).reason).toBe('cancelled');
+  expect((await run('for (;;);', {}, { signal: AbortSignal.abort() })).reason).toBe('cancelled');
   const started = performance.now();
-  expect((await run('for (;;);', {}, AbortSignal.timeout(100))).reason).toBe('cancelled');
+  expect((await run('for (;;);', {}, { signal: AbortSignal.timeout(100) })).reason).toBe('cancelled');
   expect(performance.now() - started).toBeLessThan(1500);
 });
 

@@ -1,0 +1,159 @@
+import { selectFromArchive } from '../../files/archive-selection.ts';
+import type { Collected } from '../../files/collector.ts';
+import type { ChannelPiece } from '../../output/multiplexed-stream.ts';
+import { demultiplex } from '../../output/multiplexed-stream.ts';
+import { OutputMeter } from '../../output/output-meter.ts';
+import type { KillReason } from '../../verdict/verdict.ts';
+import { judge } from '../../verdict/verdict.ts';
+import { Watchdog } from '../../verdict/watchdog.ts';
+import type { Stage, StageResult } from '../staged-run.ts';
+import { notRun } from '../staged-run.ts';
+import type { Sandbox } from './sandbox.ts';
+
+/** Channels of the warden, see warden.pl. */
+const CHANNEL = { stdout: 1, stderr: 2, report: 3, archive: 4 } as const;
+const START_WITHIN_MS = 30_000;
+
+/** Follows the program in a sandbox from its start to its end. Kills it at its limits, or when the signal comes. */
+export async function followStage(sandbox: Sandbox, stage: Stage, signal: AbortSignal): Promise<StageResult> {
+  const run = new Following(sandbox, stage);
+  const cancel = (): void => run.kill('cancelled');
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    if (signal.aborted) cancel();
+    return await run.finish();
+  } finally {
+    signal.removeEventListener('abort', cancel);
+  }
+}
+
+class Following {
+  readonly #sandbox: Sandbox;
+  readonly #stage: Stage;
+  readonly #frames: AsyncGenerator<ChannelPiece>;
+  readonly #meter: OutputMeter;
+  #killed: KillReason | null = null;
+  #exitCode: number | null = null;
+  #failure = '';
+  #startedAt = 0;
+  #runtimeMs = 0;
+  #cpuAtStart = 0;
+
+  constructor(sandbox: Sandbox, stage: Stage) {
+    this.#sandbox = sandbox;
+    this.#stage = stage;
+    this.#frames = demultiplex(sandbox.output);
+    this.#meter = new OutputMeter({
+      limit: stage.limits.output_bytes,
+      sink: stage.sink,
+      onOverflow: () => this.kill('output_limit'),
+    });
+  }
+
+  /** The first reason stands; what follows from the kill is not news. */
+  kill(reason: KillReason): void {
+    this.#killed ??= reason;
+    this.#sandbox.kill();
+  }
+
+  async finish(): Promise<StageResult> {
+    const late = setTimeout(() => this.kill('setup_failed'), START_WITHIN_MS);
+    const started = await this.#until((report) => report === 'started');
+    clearTimeout(late);
+    if (started) await this.#followProgram();
+    if (this.#meter.failure !== undefined) throw this.#meter.failure;
+    const usage = this.#sandbox.group.usage();
+    const lost = this.#exitCode === null && this.#killed === null;
+    if (lost && usage.refusedForks > 0) this.#killed = 'process_limit';
+    else if (lost && usage.memoryKills === 0) return this.#fault();
+    return {
+      ...judge({
+        killed: this.#killed,
+        exitCode: this.#exitCode,
+        memoryKills: usage.memoryKills,
+        refusedForks: 0,
+        diskFull: false,
+        limits: this.#stage.limits,
+      }),
+      ...(await this.#collect()),
+      truncated: this.#meter.truncated,
+      runtimeMs: this.#runtimeMs,
+      cpuMs: usage.cpuMs - this.#cpuAtStart,
+      memoryPeakMb: usage.memoryPeakMb,
+    };
+  }
+
+  async #followProgram(): Promise<void> {
+    const { group } = this.#sandbox;
+    this.#startedAt = performance.now();
+    this.#cpuAtStart = group.cpuMs();
+    using _ = new Watchdog({
+      limits: this.#stage.limits,
+      cpuMs: () => group.cpuMs() - this.#cpuAtStart,
+      kill: (reason) => this.kill(reason),
+    });
+    await this.#until((report) => {
+      if (report === 'crowded') this.#killed ??= 'process_limit';
+      const code = /^exit (\d+)$/.exec(report)?.[1];
+      if (code === undefined) return false;
+      this.#exitCode = Number.parseInt(code, 10);
+      return true;
+    });
+    this.#runtimeMs = performance.now() - this.#startedAt;
+  }
+
+  /** Passes output on up to the report that is looked for. False when the sandbox ended before it. */
+  async #until(isIt: (report: string) => boolean): Promise<boolean> {
+    while (this.#meter.failure === undefined) {
+      const next = await this.#next();
+      if (next === undefined) return false;
+      const report = await this.#take(next);
+      if (report !== undefined && isIt(report)) return true;
+    }
+    return false;
+  }
+
+  /** Passes output on; answers what was reported instead. */
+  async #take({ channel, bytes }: ChannelPiece): Promise<string | undefined> {
+    if (channel === CHANNEL.stdout) await this.#meter.take('stdout', bytes);
+    if (channel === CHANNEL.stderr) await this.#meter.take('stderr', bytes);
+    if (channel !== CHANNEL.report) return undefined;
+    const report = bytes.toString().trim();
+    if (report.startsWith('failed ')) this.#failure = report.slice('failed '.length);
+    return report;
+  }
+
+  /** A sandbox that was killed may end in the middle of a frame. */
+  async #next(): Promise<ChannelPiece | undefined> {
+    try {
+      const next = await this.#frames.next();
+      return next.done ? undefined : next.value;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #collect(): Promise<Collected> {
+    const { outputs } = this.#stage;
+    if (outputs.length === 0) return { files: [], skipped: [] };
+    try {
+      return await selectFromArchive(this.#archive(), outputs);
+    } catch (error) {
+      const reason = `the files could not be read: ${error instanceof Error ? error.message : error}`;
+      return { files: [], skipped: outputs.map((path) => ({ path, reason })) };
+    }
+  }
+
+  async *#archive(): AsyncGenerator<Buffer> {
+    for (;;) {
+      const next = await this.#next();
+      if (next === undefined || next.channel === CHANNEL.report) return;
+      yield next.bytes;
+    }
+  }
+
+  #fault(): StageResult {
+    const said = this.#failure || this.#sandbox.diagnostics || 'it ended without a word';
+    return notRun('setup_failed', `The sandbox failed: ${said}.`);
+  }
+}
