@@ -1,5 +1,7 @@
 /** The environment of this process. The only place that touches it. */
-export const env: NodeJS.ProcessEnv = process.env;
+export function readEnvironment(): NodeJS.ProcessEnv {
+  return process.env;
+}
 
 /** Sets a variable that every process would get that is started with our environment, as none should be. */
 export function plantVariable(name: string, value: string): Disposable {
