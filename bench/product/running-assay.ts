@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -47,6 +48,7 @@ export async function startAssay({
   environment,
   withoutRunner,
 }: AssayOptions): Promise<RunningAssay> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const began = performance.now();
   const child = spawn(process.execPath, [ENTRIES[through ?? 'server'], 'serve'], {
     cwd: dataDir,
