@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { EXIT_CODES } from '@assay/contract/exit-codes';
 import { CliError } from './cli-error.ts';
 import { identifyProcess } from './process-identity.ts';
-import { serverProgram } from './server-program.ts';
 
 /**
  * What the pid file holds: the server, or the `assay up` that is about to start it. A pid alone does not do: after a
@@ -15,6 +14,9 @@ type Holder = { is: 'server' | 'starter'; pid: number; identity: string | null; 
 
 /** A server that runs. `url` is null until it has been seen ready. */
 export type RunningServer = { pid: number; url: string | null };
+
+/** What to run, and with what. */
+export type ServerStart = { program: string; args: readonly string[]; env: NodeJS.ProcessEnv; cwd: string };
 
 /** A log longer than this is set aside at the next start. Bytes. */
 const LOG_LIMIT = 16 * 1024 * 1024;
@@ -40,6 +42,11 @@ export class BackgroundServer {
     return join(this.#folder, 'server.out');
   }
 
+  /** What a server said that nobody has been shown yet. */
+  get #unreadFile(): string {
+    return join(this.#folder, 'unread.out');
+  }
+
   /** The server if it runs. One that has died, or a pid that is another program's by now, is none. */
   async running(): Promise<RunningServer | null> {
     const holder = await this.#holder();
@@ -56,11 +63,11 @@ export class BackgroundServer {
    * Starts a server that outlives this process. It does not wait until the server is ready.
    * @throws CliError when a server runs, or is being started, in this data directory
    */
-  async start(args: readonly string[], options: { env: NodeJS.ProcessEnv; cwd: string }): Promise<ChildProcess> {
-    const program = serverProgram();
+  async start({ program, args, ...options }: ServerStart): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     await this.#claim();
     await this.#setLogAside();
+    await this.#keepUnread();
     await using log = await open(this.logFile, 'a', 0o600);
     await using words = await open(this.#wordsFile, 'w', 0o600);
     const child = spawn(execPath, [program, 'serve', ...args], {
@@ -69,23 +76,28 @@ export class BackgroundServer {
       stdio: ['ignore', words.fd, log.fd],
     });
     const pid = await startedPid(child);
+    child.unref();
     await this.#hold({ is: 'server', pid, identity: await identifyProcess(pid), url: null });
-    return child;
   }
 
   /** What the server has said on standard output since its start. */
-  async words(): Promise<string> {
+  words(): Promise<string> {
     return readFile(this.#wordsFile, 'utf8').catch(() => '');
   }
 
-  /** Forgets what the server said: it may be secrets, which are shown once. */
+  /** All that was said and not yet shown: secrets of a first start that failed are good for the next one. */
+  async unread(): Promise<string> {
+    const before = await readFile(this.#unreadFile, 'utf8').catch(() => '');
+    return before + (await this.words());
+  }
+
+  /** Forgets what was said, once it has been shown: it may be secrets. */
   async forgetWords(): Promise<void> {
-    await rm(this.#wordsFile, { force: true });
+    await Promise.all([rm(this.#wordsFile, { force: true }), rm(this.#unreadFile, { force: true })]);
   }
 
   /** Forgets a server that has ended. */
   async forget(): Promise<void> {
-    await this.forgetWords();
     await rm(this.#pidFile, { force: true });
   }
 
@@ -103,6 +115,7 @@ export class BackgroundServer {
     try {
       await writeFile(this.#pidFile, JSON.stringify(self), { flag: 'wx', mode: 0o600 });
     } catch (cause) {
+      if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause;
       throw new CliError('A server runs, or is being started, in this data directory.', {
         code: 'conflict',
         exit: EXIT_CODES.conflict,
@@ -124,6 +137,11 @@ export class BackgroundServer {
     const holder = parse(content);
     if (holder === null || holder.identity === null) return null;
     return (await identifyProcess(holder.pid)) === holder.identity ? holder : null;
+  }
+
+  async #keepUnread(): Promise<void> {
+    const words = await this.words();
+    if (words !== '') await appendFile(this.#unreadFile, words, { mode: 0o600 });
   }
 
   async #setLogAside(): Promise<void> {

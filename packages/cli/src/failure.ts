@@ -29,13 +29,11 @@ const EXIT_OF_STATUS: Record<number, ExitCode> = {
   504: EXIT_CODES.unreachable,
 };
 
-const HINT_OF_EXIT: Partial<Record<ExitCode, string>> = {
-  [EXIT_CODES.unreachable]:
-    'Start a server with `assay up`, or set ASSAY_URL to where one is. `assay status` shows how it is.',
-};
+const START_ONE = 'Start a server with `assay up`, or set ASSAY_URL to where one is.';
 const HINT_OF_STATUS: Record<number, string> = {
   401: 'Set ASSAY_API_KEY to a key of this server. The first start prints one; `assay keys create` makes more.',
   403: '`assay whoami` shows what this key may do.',
+  503: '`assay status` shows what the server lacks.',
 };
 
 /** Reads whatever was thrown. What nobody foresaw is a bug, and says so. */
@@ -46,11 +44,13 @@ export function describeFailure(thrown: unknown): Failure {
   }
   if (isApiError(thrown)) return ofApi(thrown);
   if (isNamed(thrown, 'ConnectionError') || isNamed(thrown, 'TimeoutError')) {
-    return plain('unreachable', thrown.message, EXIT_CODES.unreachable);
+    return { ...plain('unreachable', thrown.message, EXIT_CODES.unreachable), hint: START_ONE };
   }
   if (isNamed(thrown, 'AssayError') || isNamed(thrown, 'MalformedAnswerError')) {
     return plain('failed', thrown.message, EXIT_CODES.failed);
   }
+  // The system's own refusals, of a file for example, speak for themselves.
+  if (thrown instanceof Error && 'syscall' in thrown) return plain('failed', thrown.message, EXIT_CODES.failed);
   return plain(
     'internal',
     thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
@@ -73,18 +73,18 @@ export const failureDocument = ({ code, message, hint, requestId, status, detail
 function ofApi(error: ApiError): Failure {
   const { code, message, requestId, status, details } = error;
   const exit = EXIT_OF_STATUS[status] ?? EXIT_CODES.failed;
-  return { code, message, requestId, status, details, exit, hint: hintFor(error, exit) };
+  return { code, message, requestId, status, details, exit, hint: hintFor(error) };
 }
 
-function hintFor({ status, retryAfter }: ApiError, exit: ExitCode): string | null {
+function hintFor({ status, retryAfter }: ApiError): string | null {
   if (status === 429 && retryAfter !== null) return `Try again in ${Math.ceil(retryAfter / 1000)} s.`;
-  return HINT_OF_STATUS[status] ?? HINT_OF_EXIT[exit] ?? null;
+  return HINT_OF_STATUS[status] ?? null;
 }
 
 const plain = (code: string, message: string, exit: ExitCode): Failure => ({
   code,
   message,
-  hint: HINT_OF_EXIT[exit] ?? null,
+  hint: null,
   requestId: null,
   status: null,
   details: null,

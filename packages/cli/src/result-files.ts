@@ -3,8 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { EXIT_CODES } from '@assay/contract/exit-codes';
 import type { Assay, EvaluationRecord } from '@assay/sdk';
 import type { Cli } from './cli.ts';
+import { CliError } from './cli-error.ts';
 
 /** Brings the files that a run produced into a folder. Files that are there already are not overwritten. */
 export async function saveResultFiles(assay: Assay, record: EvaluationRecord, folder: string, cli: Cli): Promise<void> {
@@ -15,7 +17,9 @@ export async function saveResultFiles(assay: Assay, record: EvaluationRecord, fo
     else if (!target.startsWith(root + sep))
       await cli.printer.note(`${path} is left out: it would lie outside ${root}`);
     else {
-      await download(assay, asset_id, { target, signal: cli.signal });
+      await download(assay, asset_id, { target, signal: cli.signal }).catch((error: NodeJS.ErrnoException) => {
+        throw error.code === 'EEXIST' ? isThere(target, error) : error;
+      });
       await cli.printer.note(`saved ${target}`);
     }
   }
@@ -29,3 +33,11 @@ async function download(assay: Assay, id: string, to: { target: string; signal: 
   await mkdir(dirname(to.target), { recursive: true });
   await pipeline(Readable.from(body ?? []), createWriteStream(to.target, { flags: 'wx' }));
 }
+
+const isThere = (target: string, cause: Error): CliError =>
+  new CliError(`${target} is there already, and is not overwritten.`, {
+    code: 'file_exists',
+    exit: EXIT_CODES.conflict,
+    hint: 'Move it away, or save to another folder.',
+    cause,
+  });

@@ -56,6 +56,6 @@ function late(server: BackgroundServer, seen: Readiness | null): CliError {
   return new CliError(`The server is not ready in time, and goes on. ${why}`, {
     code: 'start_timeout',
     exit: EXIT_CODES.timedOut,
-    hint: `Its log: ${server.logFile}. Look again with \`assay status\`, or stop it with \`assay down\`.`,
+    hint: `Its log: ${server.logFile}. Run \`assay up\` again to go on waiting, or \`assay down\` to stop it.`,
   });
 }

@@ -5,7 +5,7 @@ import { interrupted, usageError } from '../cli-error.ts';
 import { seconds } from '../option-value.ts';
 import { addOutputOptions } from '../output-options.ts';
 import { Progress } from '../progress.ts';
-import { readServerSettings } from '../server-program.ts';
+import { readServerSettings, serverProgram } from '../server-program.ts';
 import { untilReady } from '../start-up.ts';
 import { text } from '../view.ts';
 
@@ -32,16 +32,15 @@ async function up(args: readonly string[], timeout: number, cli: Cli): Promise<v
   }
   const server = new BackgroundServer(dataDir);
   const before = await server.running();
-  const child = before ? null : await server.start(args, { env: environment.all, cwd });
-  child?.unref();
+  if (!before) await server.start({ program: serverProgram(), args, env: environment.all, cwd });
   const { url, pid } = await start(server, timeout, cli);
-  const words = await server.words();
+  const words = await server.unread();
   await printer.show({
     document: { url, pid, started: before === null, data_dir: dataDir, log: server.logFile, message: words.trim() },
     ids: [url],
     human: text(words === '' ? `Assay runs at ${url}\n` : words),
   });
-  // The first start's secrets are shown once: with --quiet they have not been, and stay for the next time.
+  // The first start's secrets are shown once. With --quiet they have not been, and wait for the next time.
   if (printer.format !== 'quiet') await server.forgetWords();
   await printer.note(`It runs in the background, process ${pid}. Its log: ${server.logFile}. Stop it with: assay down`);
 }

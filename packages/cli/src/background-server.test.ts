@@ -1,0 +1,124 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { BackgroundServer } from './background-server.ts';
+import { untilReady } from './start-up.ts';
+
+const program = fileURLToPath(new URL('../test/fake-server.mjs', import.meta.url));
+const { signal } = new AbortController();
+
+let dataDir: string;
+let server: BackgroundServer;
+const pids: number[] = [];
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'assay-cli-'));
+  server = new BackgroundServer(dataDir);
+});
+afterEach(async () => {
+  for (const pid of pids.splice(0)) kill(pid, 'SIGKILL');
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+function kill(pid: number, how: NodeJS.Signals): void {
+  try {
+    process.kill(pid, how);
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+async function start(...args: string[]): Promise<number> {
+  await server.start({ program, args, env: process.env, cwd: dataDir });
+  const pid = (await server.running())?.pid ?? 0;
+  pids.push(pid);
+  return pid;
+}
+
+const ready = (withinMs = 10_000) => untilReady(server, { deadline: Date.now() + withinMs, signal });
+
+async function untilGone(): Promise<void> {
+  for (const deadline = Date.now() + 10_000; (await server.running()) !== null; await pause(10)) {
+    if (Date.now() > deadline) throw new Error('It still runs.');
+  }
+}
+
+test('a server is started once, and found again until it ends', async () => {
+  expect(await server.running()).toBeNull();
+  const pid = await start();
+  const { url } = await ready();
+  expect(await new BackgroundServer(dataDir).running()).toEqual({ pid, url });
+  expect(await ready()).toEqual({ pid, url });
+  kill(pid, 'SIGTERM');
+  await untilGone();
+});
+
+test('of two starts at the same time one gives way', async () => {
+  const outcomes = await Promise.allSettled([start(), start(), start()]);
+  const refused = outcomes.filter(({ status }) => status === 'rejected');
+  expect(outcomes.length - refused.length).toBe(1);
+  expect(refused[0]).toMatchObject({ reason: { code: 'conflict' } });
+});
+
+test('a second start gives way to a server that runs', async () => {
+  await start();
+  await expect(start()).rejects.toMatchObject({ code: 'conflict' });
+});
+
+test('what the server says is kept until it has been shown, and is readable by its owner only', async () => {
+  const first = await start();
+  await ready();
+  expect(await server.unread()).toContain('Password   secret');
+  for (const file of await readdir(join(dataDir, 'background'))) {
+    expect((await stat(join(dataDir, 'background', file))).mode & 0o077).toBe(0);
+  }
+  kill(first, 'SIGTERM');
+  await untilGone();
+  await start();
+  await ready();
+  expect((await server.unread()).match(/secret/g)).toHaveLength(2);
+  await server.forgetWords();
+  expect(await server.unread()).toBe('');
+});
+
+test('a server that dies at its start is reported with the end of its log', async () => {
+  await start('--dies');
+  await expect(ready()).rejects.toMatchObject({
+    code: 'start_failed',
+    message: expect.stringContaining('the disk is full'),
+  });
+  expect(await server.running()).toBeNull();
+});
+
+test('a server that does not become ready is reported with what it lacks, and goes on', async () => {
+  await start('--never-ready');
+  await expect(ready(300)).rejects.toMatchObject({ code: 'start_timeout', exit: 124 });
+  await expect(ready(300)).rejects.toThrow('runners: no runner is connected');
+  expect(await server.running()).not.toBeNull();
+});
+
+test('a pid that has become another program’s is not taken for the server', async () => {
+  const file = join(dataDir, 'background', 'server.pid');
+  const pid = await start();
+  const held = JSON.parse(await readFile(file, 'utf8')) as object;
+  await writeFile(file, JSON.stringify({ ...held, pid: process.pid }));
+  expect(await server.running()).toBeNull();
+  await writeFile(file, 'half a fi');
+  expect(await server.running()).toBeNull();
+  await writeFile(file, JSON.stringify(held));
+  expect(await server.running()).toMatchObject({ pid });
+});
+
+test('a long log is set aside at the next start', async () => {
+  const pid = await start();
+  kill(pid, 'SIGTERM');
+  await untilGone();
+  await writeFile(server.logFile, 'x'.repeat(17 * 1024 * 1024));
+  await start();
+  await ready();
+  expect((await stat(`${server.logFile}.1`)).size).toBeGreaterThan(16 * 1024 * 1024);
+  expect(await server.lastLines(5)).toBe('a line of the log');
+});

@@ -1,0 +1,155 @@
+import type { Route, Routes } from './wire-server.ts';
+
+/*
+ * What a server answers, whole, so that a command which reads one more field does not pass by luck.
+ */
+
+export const ID = 'eval_20260102_030405_abc123';
+const KEY_ID = '11111111-2222-4333-8444-555555555555';
+
+const status = {
+  eval_id: ID,
+  status: 'completed',
+  created_at: '2026-01-02T03:04:05.000Z',
+  completed_at: '2026-01-02T03:04:06.000Z',
+  output: '42\n',
+  error: '',
+  success: true,
+  exit_code: 0,
+  runtime_ms: 12.34,
+  output_truncated: false,
+  metadata: {},
+};
+
+export const record = {
+  ...status,
+  language: 'python',
+  engine: 'bubblewrap',
+  engine_asked: 'auto',
+  code: 'print(42)',
+  priority: 0,
+  queue_position: null,
+  batch_id: null,
+  retry_of: null,
+  created_by: { kind: 'api_key', id: KEY_ID },
+  started_at: '2026-01-02T03:04:05.500Z',
+  attempt: 1,
+  reason: null,
+  message: null,
+  signal: null,
+  compile_ms: null,
+  cpu_ms: 8,
+  memory_peak_mb: 9,
+  output_asset_id: null,
+  error_asset_id: null,
+  files: [],
+  limits: {},
+  receipt: null,
+};
+
+const key = {
+  id: KEY_ID,
+  name: 'ci',
+  prefix: 'sk_abc',
+  last_four: 'wxyz',
+  scopes: ['evaluations:write'],
+  status: 'active',
+  created_by: null,
+  created_at: '2026-01-02T03:04:05.000Z',
+  expires_at: null,
+  revoked_at: null,
+};
+
+export const submitted = {
+  eval_id: ID,
+  status: 'queued',
+  message: 'Evaluation queued successfully',
+  queue_position: 3,
+};
+
+/** Log frames of a program that wrote `one` and `two`, and an error, and then ended as told. */
+export const logFrames = (end: Record<string, unknown> = {}) => [
+  { id: '3.0', event: 'output', data: { eval_id: ID, stream: 'stdout', text: 'one' } },
+  { id: '3.4', event: 'output', data: { eval_id: ID, stream: 'stderr', text: 'oops' } },
+  { id: '6.4', event: 'output', data: { eval_id: ID, stream: 'stdout', text: 'two' } },
+  {
+    id: '6.4',
+    event: 'end',
+    data: { eval_id: ID, status: 'completed', exit_code: 0, reason: null, message: null, ...end },
+  },
+];
+
+const data = (of: unknown): Route => ({ json: { data: of, links: { self: '/' } } });
+
+/** A server where everything works. */
+export const HEALTHY: Routes = {
+  'GET /readyz': { json: { status: 'ready', checks: [{ name: 'database', ok: true, detail: 'answers' }] } },
+  'GET /api/status': {
+    json: {
+      platform: 'healthy',
+      mode: 'embedded',
+      services: { gateway: 'healthy', queue: 'healthy', storage: 'healthy', executor: 'healthy' },
+      queue: { queued: 1, processing: 2 },
+      storage: { total_evaluations: 3, by_status: {} },
+      version: '0.1.0',
+    },
+  },
+  'POST /api/eval': { json: submitted },
+  [`GET /api/eval-status/${ID}`]: { json: status },
+  [`GET /api/eval/${ID}`]: { json: record },
+  [`GET /api/eval/${ID}/logs`]: {
+    json: { eval_id: ID, output: '42\n', error: 'oops\n', is_running: false, exit_code: 0, status: 'completed' },
+  },
+  [`POST /api/eval/${ID}/kill`]: { json: { eval_id: ID, killed: true, message: 'Evaluation terminated successfully' } },
+  'GET /api/evaluations': {
+    json: {
+      evaluations: [{ ...record, code_preview: 'print(42)' }],
+      count: 7,
+      limit: 1,
+      offset: 0,
+      has_more: true,
+    },
+  },
+  'GET /api/languages': { json: { languages: [{ language: 'python', version: '3.11', compiled: false }] } },
+  'GET /api/engines': {
+    json: {
+      engines: [
+        { engine: 'bubblewrap', level: 'strong', version: '0.8.0', languages: ['python'], auto: true, missing: [] },
+      ],
+      refused: [{ engine: 'docker', reason: 'It is not installed.', fix: 'Install it.' }],
+      default: 'auto',
+    },
+  },
+  'GET /v1/me': data({
+    principal: {
+      id: KEY_ID,
+      kind: 'api_key',
+      organization_id: 'o',
+      role: 'owner',
+      scopes: ['a:read'],
+      posture: 'active',
+    },
+  }),
+  'POST /v1/api-keys': { ...data({ api_key: key, raw_key: 'sk_new' }), status: 201 },
+  'GET /v1/api-keys': data({ api_keys: [key] }),
+  [`GET /v1/api-keys/${KEY_ID}`]: data({ api_key: key }),
+  [`DELETE /v1/api-keys/${KEY_ID}`]: data({ api_key: { ...key, status: 'revoked' } }),
+};
+
+/** One good command line for each command that talks to a server. */
+export const LINES: readonly (readonly string[])[] = [
+  ['status'],
+  ['eval', 'run', '-c', 'print(42)', '--lang', 'python'],
+  ['eval', 'get', ID],
+  ['eval', 'logs', ID],
+  ['eval', 'kill', ID],
+  ['eval', 'list', '--limit', '1'],
+  ['eval', 'languages'],
+  ['eval', 'engines'],
+  ['keys', 'create', 'ci'],
+  ['keys', 'list'],
+  ['keys', 'revoke', KEY_ID, '--yes'],
+  ['whoami'],
+  ['api', 'GET', '/v1/me'],
+  ['help', 'exit-codes'],
+];
