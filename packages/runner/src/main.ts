@@ -1,5 +1,5 @@
 import { readConfiguration, USAGE } from './configuration.ts';
-import { env } from './env.ts';
+import { readEnvironment } from './env.ts';
 import { log } from './log.ts';
 import { serve } from './serve.ts';
 
@@ -8,7 +8,7 @@ if (args.includes('--help')) {
   process.stdout.write(USAGE);
 } else {
   try {
-    await serve(readConfiguration(args, env));
+    await serve(readConfiguration(args, readEnvironment()));
     process.exit(0);
   } catch (error) {
     log.error({ error: error instanceof Error ? error.message : String(error) }, 'the runner cannot go on');
