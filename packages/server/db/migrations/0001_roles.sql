@@ -7,12 +7,33 @@ declare
   wanted text;
 begin
   foreach wanted in array array['assay_app', 'assay_system'] loop
+    if not exists (select from pg_roles where rolname = wanted) then
+      begin
+        execute format('create role %I nologin nobypassrls', wanted);
+      exception
+        -- Another database of this server was migrated at the same time. That its role is there is known to this
+        -- session from the next table on that it touches for the first time.
+        when duplicate_object or unique_violation then
+          perform from pg_tablespace;
+        when insufficient_privilege then
+          raise insufficient_privilege using message = format(
+            'the database user %1$I may not create the roles that Assay serves under. As a superuser run: '
+            'create role assay_app nologin; create role assay_system nologin; grant assay_app, assay_system to %1$I;',
+            current_user);
+      end;
+    end if;
     begin
-      execute format('create role %I nologin nobypassrls', wanted);
-    exception when duplicate_object or unique_violation then
-      null;
+      execute format('set local role %I', wanted);
+    exception when insufficient_privilege then
+      begin
+        execute format('grant %I to current_user', wanted);
+      exception when insufficient_privilege then
+        raise insufficient_privilege using message = format(
+          'the database user %1$I may not take on the role %2$I. As a superuser run: '
+          'grant assay_app, assay_system to %1$I;', current_user, wanted);
+      end;
     end;
-    execute format('grant %I to current_user', wanted);
+    reset role;
     execute format('grant usage on schema public to %I', wanted);
   end loop;
 end

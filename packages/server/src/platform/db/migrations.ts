@@ -54,8 +54,7 @@ export async function readMigrations(folder: string): Promise<Migration[]> {
  * @throws Error naming the migration and what to do, when the database is ahead, was altered, or a step failed
  */
 export async function migrate(address: DatabaseAddress, migrations: readonly Migration[]): Promise<void> {
-  const client = new pg.Client({ ...address, application_name: 'assay-migrate' });
-  await client.connect();
+  const client = await connect(address);
   try {
     await client.query('select pg_advisory_lock($1)', [LOCK]);
     await client.query(LEDGER);
@@ -74,8 +73,7 @@ export async function migrationState(
   address: DatabaseAddress,
   migrations: readonly Migration[],
 ): Promise<MigrationState> {
-  const client = new pg.Client({ ...address, application_name: 'assay-migrate' });
-  await client.connect();
+  const client = await connect(address);
   try {
     const found = await client.query(`select to_regclass('assay_migrations') is not null as present`);
     if (found.rows[0]?.present !== true) return { state: 'behind', missing: migrations.map(({ name }) => name) };
@@ -83,6 +81,14 @@ export async function migrationState(
   } finally {
     await client.end();
   }
+}
+
+async function connect(address: DatabaseAddress): Promise<pg.Client> {
+  const client = new pg.Client({ ...address, application_name: 'assay-migrate' });
+  // A lost connection fails the statement that ran; without a listener it would end the process as well.
+  client.on('error', () => {});
+  await client.connect();
+  return client;
 }
 
 function refuseUnlessMigratable(state: MigrationState): void {
@@ -110,8 +116,9 @@ async function inspect(client: pg.Client, migrations: readonly Migration[]): Pro
   if (newest > migrations.length) return { state: 'ahead', version: newest };
   for (const migration of migrations) {
     const row = applied.get(migration.id);
-    if (row && row.digest !== migration.digest) return { state: 'altered', name: migration.name };
+    // One that did not finish may be mended, and then has another content.
     if (row && row.finished_at === null) return { state: 'half_done', name: migration.name };
+    if (row && row.digest !== migration.digest) return { state: 'altered', name: migration.name };
   }
   const missing = migrations.filter(({ id }) => !applied.has(id)).map(({ name }) => name);
   return missing.length > 0 ? { state: 'behind', missing } : { state: 'current', version: newest };
@@ -119,7 +126,7 @@ async function inspect(client: pg.Client, migrations: readonly Migration[]): Pro
 
 async function apply(client: pg.Client, migration: Migration): Promise<void> {
   const record = `insert into assay_migrations (id, name, digest) values ($1, $2, $3)
-    on conflict (id) do update set started_at = now()`;
+    on conflict (id) do update set name = excluded.name, digest = excluded.digest, started_at = now()`;
   const finish = 'update assay_migrations set finished_at = now() where id = $1';
   try {
     if (migration.inTransaction) await client.query('begin');
@@ -128,11 +135,14 @@ async function apply(client: pg.Client, migration: Migration): Promise<void> {
     await client.query(finish, [migration.id]);
     if (migration.inTransaction) await client.query('commit');
   } catch (cause) {
-    if (migration.inTransaction) await client.query('rollback');
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(
-      `Migration ${migration.name} failed: ${detail}. Nothing of it was kept if it runs in a transaction; mend the cause and start again.`,
-      { cause },
-    );
+    // Where the connection is lost, the server rolls back by itself.
+    if (migration.inTransaction) await client.query('rollback').catch(() => {});
+    const detail = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '');
+    const kept = migration.inTransaction
+      ? 'Nothing of it was kept'
+      : 'What it did so far was kept, and it can run again';
+    throw new Error(`Migration ${migration.name} failed: ${detail}. ${kept}; mend the cause and start again.`, {
+      cause,
+    });
   }
 }
