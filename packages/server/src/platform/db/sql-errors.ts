@@ -9,6 +9,9 @@ const isDatabaseFault = (thrown: unknown): thrown is DatabaseFault =>
 const UNREACHABLE = /^(ECONN|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/;
 /** SQLSTATE classes and codes that mean "the server can't serve now, the statement was fine" (PostgreSQL, appendix A). */
 const UNAVAILABLE = /^(08|53|57P0[1-4]|40001|40P01|55P03|25006)/;
+const QUERY_CANCELED = '57014';
+/** Text with NUL, which PostgreSQL stores neither as text (22021) nor within JSON (22P05). */
+const UNSTORABLE: ReadonlySet<string> = new Set(['22021', '22P05']);
 const CONNECTION_LOST =
   /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|Query read timeout)/;
 
@@ -32,14 +35,20 @@ export function fromSqlError(thrown: unknown, constraints: ConstraintErrors): un
   const known = thrown.constraint === undefined ? undefined : constraints[thrown.constraint];
   if (known) return known();
   if (UNAVAILABLE.test(thrown.code) || UNREACHABLE.test(thrown.code)) return databaseUnavailable(thrown);
-  if (thrown.code === '57014') {
+  if (thrown.code === QUERY_CANCELED) {
     return new AppError(
       'deadline',
       'database.deadline',
       'The database took too long for this request. Ask for less, or try again later.',
-      {
-        cause: thrown,
-      },
+      { cause: thrown },
+    );
+  }
+  if (UNSTORABLE.has(thrown.code)) {
+    return new AppError(
+      'invalid',
+      'text.unstorable',
+      'The request holds a NUL character, which text here cannot have. Leave it out.',
+      { cause: thrown },
     );
   }
   return thrown;
@@ -50,8 +59,5 @@ const databaseUnavailable = (cause: unknown): AppError =>
     'unavailable',
     'database.unavailable',
     'The database cannot be reached right now. Nothing was changed; try again shortly.',
-    {
-      retryAfterMs: 1_000,
-      cause,
-    },
+    { retryAfterMs: 1_000, cause },
   );
