@@ -4,11 +4,13 @@ import { type Client, type DatabaseAddress, newClient } from '../src/platform/db
 
 export type ServerAddress = Exclude<DatabaseAddress, { connectionString: string }>;
 
-/** The PostgreSQL that all database tests share, as its superuser: for what no database of ours may do. */
+/** The PostgreSQL that all database tests share, as the user whom its databases belong to: for what their roles may not do. */
 export type TestServer = {
   readonly admin: Client;
   /** An empty database of the test's own: nothing is migrated. */
   emptyDatabase(owner?: string): Promise<ServerAddress>;
+  /** A migrated database of the test's own. */
+  migratedDatabase(): Promise<ServerAddress>;
   /** Process ids of the connections to a database that are running a statement with this text in it now. */
   running(database: string, text: string): Promise<number[]>;
   /** Whether a server process still serves somebody. */
@@ -20,19 +22,21 @@ export type TestServer = {
 /** Connects to the test server for the length of one test file. */
 export function testServer(): TestServer {
   const server = inject('server');
-  const admin = newClient(server, 'assay-test-superuser');
+  const admin = newClient(server, 'assay-test-admin');
   admin.on('error', () => {});
   beforeAll(async () => {
     await admin.connect();
   });
   afterAll(() => admin.end());
+  const create = async (owner: string, template: string): Promise<ServerAddress> => {
+    const database = `own_${randomBytes(6).toString('hex')}`;
+    await admin.query(`create database ${database} owner "${owner}" template ${template} strategy wal_log`);
+    return { ...server, database };
+  };
   return {
     admin,
-    async emptyDatabase(owner = server.user) {
-      const database = `empty_${randomBytes(6).toString('hex')}`;
-      await admin.query(`create database ${database} owner "${owner}" strategy wal_log`);
-      return { ...server, database };
-    },
+    emptyDatabase: (owner = server.user) => create(owner, 'template0'),
+    migratedDatabase: () => create(server.user, 'template_assay'),
     async running(database, text) {
       const { rows } = await admin.query<{ pid: number }>(
         `select pid from pg_stat_activity where datname = $1 and state = 'active' and position($2 in query) > 0`,
