@@ -1,10 +1,11 @@
 /** The environment of this process. The only place that touches it. */
-export function readEnvironment(): NodeJS.ProcessEnv {
-  return process.env;
-}
+export const env: NodeJS.ProcessEnv = process.env;
+
+/** As it is now. */
+export const readEnvironment = (): NodeJS.ProcessEnv => env;
 
 /** Sets a variable that every process would get that is started with our environment, as none should be. */
 export function plantVariable(name: string, value: string): Disposable {
-  process.env[name] = value;
-  return { [Symbol.dispose]: () => void delete process.env[name] };
+  env[name] = value;
+  return { [Symbol.dispose]: () => void delete env[name] };
 }

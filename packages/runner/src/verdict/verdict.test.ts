@@ -48,6 +48,7 @@ test('what we did comes before what the exit code looks like', () => {
 
 test.each([
   [{ exitCode: 1 }, 'nonzero_exit', null],
+  [{ exitCode: 134 }, 'signal', 'SIGABRT'],
   [{ exitCode: 139 }, 'signal', 'SIGSEGV'],
   [{ exitCode: 255 }, 'nonzero_exit', null],
   [{ exitCode: 153 }, 'disk_limit', 'SIGXFSZ'],

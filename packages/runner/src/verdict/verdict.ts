@@ -33,7 +33,12 @@ export type Ending = {
 export type Verdict = { reason: RunReason; message: string; exitCode: number | null; signal: string | null };
 
 const SIGNAL_BASE = 128;
-const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+/** Some numbers have two names; the usual one comes first. */
+const SIGNALS = new Map(
+  Object.entries(constants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+);
 
 /**
  * Names the reason a program ended. Our own flags come first: an exit code such as 137 may be the program's own

@@ -28,6 +28,7 @@ export class Box {
   readonly ended: Promise<number | null>;
   readonly #directory: string;
   readonly #abandon: () => void;
+  readonly #output: readonly [Socket, Socket];
   readonly #started = Promise.withResolvers<void>();
   readonly #exitReport = Promise.withResolvers<number | null>();
   #diagnostics = '';
@@ -44,10 +45,9 @@ export class Box {
     this.ready = this.#started.promise;
     // Whoever waits sees the rejection; a box that fails while nobody waits yet is found when it is taken.
     this.ready.catch(() => undefined);
-    const output = ['out', 'err'].map((name) =>
-      readingPipe(openSync(`${this.#directory}/${name}`, O_RDONLY | O_NONBLOCK)),
-    );
-    this.ended = this.#follow(output);
+    const open = (name: string) => readingPipe(openSync(`${this.#directory}/${name}`, O_RDONLY | O_NONBLOCK));
+    this.#output = [open('out'), open('err')];
+    this.ended = this.#follow();
     const late = setTimeout(() => this.#fail('It did not start in time.'), START_WITHIN_MS);
     late.unref();
     void this.ready.catch(() => undefined).then(() => clearTimeout(late));
@@ -67,7 +67,7 @@ export class Box {
   report(line: string): void {
     if (line === 'ready') this.#started.resolve();
     if (line === 'refused') this.#fail('The limits of this process do not allow those of the run.');
-    if (line === 'porter gone') this.#fail('The shell that starts boxes has ended.');
+    if (line === 'porter gone') this.#lostPorter();
     const child = /"child-pid": (\d+)/.exec(line)?.[1];
     if (child !== undefined) this.#init = Number.parseInt(child, 10);
     const code = /"exit-code": (\d+)/.exec(line)?.[1];
@@ -98,8 +98,8 @@ export class Box {
     else killQuietly(this.#init);
   }
 
-  async #follow([out, err]: Socket[]): Promise<number | null> {
-    if (!out || !err) throw new TypeError('A box has two output pipes.');
+  async #follow(): Promise<number | null> {
+    const [out, err] = this.#output;
     await Promise.all([
       drain(out, (bytes) => this.#take('stdout', bytes)),
       drain(err, (bytes) => this.#take('stderr', bytes)),
@@ -112,6 +112,13 @@ export class Box {
 
   async #diagnose(bytes: Buffer): Promise<void> {
     if (this.#diagnostics.length < DIAGNOSTICS_BYTES) this.#diagnostics += bytes.toString('utf8');
+  }
+
+  /** All that the porter started goes with it. If it had not come as far as opening the pipes, nothing else ends them. */
+  #lostPorter(): void {
+    this.#started.reject(new BoxFault('The shell that starts boxes has ended.'));
+    this.#exitReport.resolve(null);
+    for (const pipe of this.#output) pipe.destroy();
   }
 
   #fail(reason: string): void {

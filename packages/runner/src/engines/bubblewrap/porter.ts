@@ -51,11 +51,15 @@ export class Porter {
     this.#process.stdin?.write(`${line}\n`);
   }
 
-  /** Ends the shell and, through it, what it started. */
+  /**
+   * Ends the shell and all of its process group: a bubblewrap that has just been started does not yet die with its
+   * parent, and would wait for its parcel for ever.
+   */
   async close(): Promise<void> {
-    if (!this.alive) return;
+    const { pid } = this;
+    if (!this.alive || pid === undefined) return;
     const exited = once(this.#process, 'exit');
-    this.#process.kill('SIGKILL');
+    process.kill(-pid, 'SIGKILL');
     await exited;
   }
 
