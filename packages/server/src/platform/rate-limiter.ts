@@ -5,16 +5,17 @@ export type RatePolicy = { name: string; limit: number; windowMs: number };
 
 type Window = { used: number; resetAt: number };
 
-/** Past this many callers at once, windows that are over are dropped: the table is bounded by live callers. */
+/** Below this many callers at once, windows that are over are not worth looking for. */
 const SWEEP_ABOVE = 10_000;
 
 /**
  * Fixed windows per caller, in this process's memory: a caller starts a window with its first request, so nobody
- * shares a reset moment with everybody else.
+ * shares a reset moment with everybody else. The table is bounded by twice the live callers.
  */
 export class RateLimiter {
   readonly #windows = new Map<string, Window>();
   readonly #now: () => number;
+  #sweepAbove = SWEEP_ABOVE;
 
   constructor(now: () => number = Date.now) {
     this.#now = now;
@@ -22,32 +23,47 @@ export class RateLimiter {
 
   /** Takes one; `allowed` is false when nothing was left. `caller` must not contain NUL. */
   take(policy: RatePolicy, caller: string): { allowed: boolean; state: RateState } {
-    const window = this.#window(policy, caller);
+    const window = this.#find(policy, caller) ?? this.#begin(policy, caller);
     const allowed = window.used < policy.limit;
     if (allowed) window.used += 1;
     return { allowed, state: describe(policy, window) };
   }
 
-  /** How the caller stands, taking nothing. */
+  /** How the caller stands, taking nothing and beginning no window. */
   peek(policy: RatePolicy, caller: string): RateState {
-    return describe(policy, this.#window(policy, caller));
+    return describe(policy, this.#find(policy, caller) ?? this.#fresh(policy));
   }
 
-  #window(policy: RatePolicy, caller: string): Window {
-    const key = `${policy.name}\0${caller}`;
-    const now = this.#now();
-    const found = this.#windows.get(key);
-    if (found && found.resetAt > now) return found;
-    if (this.#windows.size > SWEEP_ABOVE) this.#sweep(now);
-    const fresh = { used: 0, resetAt: now + policy.windowMs };
-    this.#windows.set(key, fresh);
+  /** Callers whose windows are kept. */
+  get size(): number {
+    return this.#windows.size;
+  }
+
+  #find(policy: RatePolicy, caller: string): Window | null {
+    const found = this.#windows.get(nameOf(policy, caller));
+    return found && found.resetAt > this.#now() ? found : null;
+  }
+
+  #begin(policy: RatePolicy, caller: string): Window {
+    if (this.#windows.size >= this.#sweepAbove) this.#sweep();
+    const fresh = this.#fresh(policy);
+    this.#windows.set(nameOf(policy, caller), fresh);
     return fresh;
   }
 
-  #sweep(now: number): void {
-    for (const [key, window] of this.#windows) if (window.resetAt <= now) this.#windows.delete(key);
+  #fresh(policy: RatePolicy): Window {
+    return { used: 0, resetAt: this.#now() + policy.windowMs };
+  }
+
+  /** The next sweep waits until as many callers again have come: it costs each of them a constant. */
+  #sweep(): void {
+    const now = this.#now();
+    for (const [name, window] of this.#windows) if (window.resetAt <= now) this.#windows.delete(name);
+    this.#sweepAbove = Math.max(SWEEP_ABOVE, 2 * this.#windows.size);
   }
 }
+
+const nameOf = (policy: RatePolicy, caller: string): string => `${policy.name}\0${caller}`;
 
 const describe = (policy: RatePolicy, window: Window): RateState => ({
   policy: policy.name,
