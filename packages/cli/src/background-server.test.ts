@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { BackgroundServer } from './background-server.ts';
-import { untilReady } from './start-up.ts';
+import { ensureRunning, untilReady } from './start-up.ts';
 
 const program = fileURLToPath(new URL('../test/fake-server.mjs', import.meta.url));
 const { signal } = new AbortController();
@@ -66,6 +66,19 @@ test('of two starts at the same time one gives way', async () => {
 test('a second start gives way to a server that runs', async () => {
   await start();
   await expect(start()).rejects.toMatchObject({ code: 'conflict' });
+});
+
+test('a server that runs is used, and one that is just stopping is followed by a new one', async () => {
+  const how = { program, args: [], env: process.env, cwd: dataDir };
+  const until = { deadline: Date.now() + 20_000, signal };
+  const first = await ensureRunning(server, how, until);
+  pids.push(first.pid);
+  expect(await ensureRunning(server, how, until)).toEqual({ ...first, isNew: false });
+  kill(first.pid, 'SIGTERM');
+  const second = await ensureRunning(server, how, until);
+  pids.push(second.pid);
+  expect(second).toMatchObject({ isNew: true });
+  expect(second.pid).not.toBe(first.pid);
 });
 
 test('what the server says is kept until it has been shown, and is readable by its owner only', async () => {

@@ -10,7 +10,8 @@ export type Credentials = { url: string; apiKey: string | null };
 type Profile = { url?: string; api_key?: string };
 type CredentialsFile = { current?: string; profiles?: Record<string, Profile> };
 
-const DEFAULT_URL = 'http://127.0.0.1:3001';
+/** Where a server of this machine is. */
+export const DEFAULT_URL = 'http://127.0.0.1:3001';
 
 /**
  * Finds server and key: the environment, then the profile in `credentials.json`, then this machine without a key. A

@@ -12,7 +12,7 @@ export type EndedRun = Pick<EvaluationStatus, 'eval_id' | 'status' | 'exit_code'
 export function runFailure(run: EndedRun): CliError | null {
   const { eval_id, status, exit_code, reason, message } = run;
   if (status === 'completed') return null;
-  const cause = message ?? (exit_code === null ? (reason ?? status) : `It exited with ${exit_code}.`);
+  const cause = message || (exit_code === null ? reason || status : `It exited with ${exit_code}.`);
   return new CliError(`${eval_id} ended as ${status}. ${cause}`, {
     code: `evaluation_${status}`,
     exit: status === 'timeout' ? EXIT_CODES.timedOut : EXIT_CODES.remoteFailed,

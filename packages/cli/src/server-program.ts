@@ -29,14 +29,20 @@ export function serverProgram(): string {
 }
 
 /** Replaces this process by the server's program, so that none of ours stays behind to wait for it. */
-export function becomeServerProgram(argv: readonly string[], { all }: Environment): never {
-  const kept = getCompileCacheDir();
-  // The server and its runner keep their stripped sources where this program keeps its own: they start in a third of
-  // the time, and without the stripper in memory.
-  const cache = kept === undefined ? {} : { NODE_COMPILE_CACHE: dirname(kept) };
-  const env = Object.entries({ ...cache, ...all }).filter((entry): entry is [string, string] => entry[1] !== undefined);
+export function becomeServerProgram(argv: readonly string[], environment: Environment): never {
   if (!execve) throw new Error('This Node cannot replace a process.');
-  return execve(execPath, [execPath, serverProgram(), ...argv], Object.fromEntries(env));
+  return execve(execPath, [execPath, serverProgram(), ...argv], serverEnvironment(environment));
+}
+
+/**
+ * What the server's program inherits. It and its runner keep their stripped sources where this program keeps its own:
+ * they start in a third of the time, and without the stripper in memory.
+ */
+export function serverEnvironment({ all }: Environment): Record<string, string> {
+  const kept = getCompileCacheDir();
+  const cache = kept === undefined ? {} : { NODE_COMPILE_CACHE: dirname(kept) };
+  const entries = Object.entries({ ...cache, ...all });
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
 /**

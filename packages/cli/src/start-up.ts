@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { EXIT_CODES } from '@assay/contract/exit-codes';
 import type { Readiness } from '@assay/sdk';
-import type { BackgroundServer } from './background-server.ts';
+import type { BackgroundServer, ServerStart } from './background-server.ts';
 import { CliError } from './cli-error.ts';
 
 /** How often it is looked whether the server is ready. Milliseconds. */
@@ -9,13 +9,30 @@ const LOOK_MS = 100;
 /** How much of its log is shown when it does not start. Lines. */
 const LAST_WORDS = 15;
 
+/** A server that is ready. `isNew`: it was started for this. */
+export type ReadyServer = { url: string; pid: number; isNew: boolean };
+type Until = { deadline: number; signal: AbortSignal };
+
+/** Starts a server unless one runs, and waits until it is ready. One that is just stopping is followed by a new one. */
+export async function ensureRunning(server: BackgroundServer, start: ServerStart, until: Until): Promise<ReadyServer> {
+  if (await server.running()) {
+    const found = await untilReady(server, until).catch((error: unknown) => {
+      if (error instanceof CliError && error.code === 'start_failed') return null;
+      throw error;
+    });
+    if (found) return { ...found, isNew: false };
+  }
+  await server.start(start);
+  return { ...(await untilReady(server, until)), isNew: true };
+}
+
 /**
  * Waits until a server in the background is ready, and says where.
  * @throws CliError when it ends instead, with the end of its log, and when it takes too long, with what is missing
  */
 export async function untilReady(
   server: BackgroundServer,
-  { deadline, signal }: { deadline: number; signal: AbortSignal },
+  { deadline, signal }: Until,
 ): Promise<{ url: string; pid: number }> {
   for (let seen: Readiness | null = null; ; ) {
     const running = await server.running();

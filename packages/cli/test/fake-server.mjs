@@ -23,4 +23,8 @@ const server = createServer((request, response) => {
 server.listen(0, '127.0.0.1', () => {
   process.stdout.write(`Assay is ready at http://127.0.0.1:${server.address().port}\n    Password   secret\n`);
 });
-process.on('SIGTERM', () => process.exit(0));
+// As the real one does: it answers no more at once, and ends a little later.
+process.on('SIGTERM', () => {
+  server.closeAllConnections();
+  server.close(() => setTimeout(() => process.exit(0), 200));
+});

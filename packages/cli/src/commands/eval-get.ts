@@ -36,14 +36,15 @@ function describe(record: EvaluationRecord): [string, Value][] {
     ['ended', record.completed_at],
     ['runtime', milliseconds(record.runtime_ms)],
     ['cpu', milliseconds(record.cpu_ms)],
-    ['memory peak', record.memory_peak_mb === null ? null : `${record.memory_peak_mb} MiB`],
+    ['memory peak', record.memory_peak_mb === null ? null : `${rounded(record.memory_peak_mb)} MiB`],
     ['files', record.files.map(({ path }) => path).join(', ')],
     ['output', firstLine(record.output)],
     ['error', firstLine(record.error)],
   ];
 }
 
-const milliseconds = (value: number | null): Value => (value === null ? null : `${Math.round(value * 10) / 10} ms`);
+const rounded = (value: number): number => Math.round(value * 10) / 10;
+const milliseconds = (value: number | null): Value => (value === null ? null : `${rounded(value)} ms`);
 
 function firstLine(output: string): string {
   const [first = '', ...more] = output.trimEnd().split('\n');
