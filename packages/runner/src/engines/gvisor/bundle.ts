@@ -34,8 +34,8 @@ export function sandboxBundle(root: RootTree, limits: RunLimits, packFiles: bool
       terminal: false,
       user: { uid: 0, gid: 0 },
       args: [
-        ...['/usr/bin/perl', WARDEN, String(PROGRAM_USER), String(limits.processes)],
-        ...[limitsOfShell.join(' && '), packFiles ? '1' : '0'],
+        ...['/usr/bin/perl', WARDEN, String(PROGRAM_USER), String(limits.processes), packFiles ? '1' : '0', '0'],
+        ...['/bin/sh', '-c', `${limitsOfShell.join(' && ')} && exec "$@"`, 'sh'],
       ],
       env: ENVIRONMENT,
       cwd: WORK_DIRECTORY,

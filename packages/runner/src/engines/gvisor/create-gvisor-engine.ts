@@ -8,6 +8,7 @@ import type { Toolchain } from '../../languages/language.ts';
 import { buildRootTree } from '../bubblewrap/root-tree.ts';
 import { claimUsers } from '../bubblewrap/user-range.ts';
 import type { Stage } from '../staged-run.ts';
+import { WARDEN_SOURCE } from '../warden/follow-stage.ts';
 import { WARDEN } from './bundle.ts';
 import { GvisorEngine } from './gvisor-engine.ts';
 
@@ -72,7 +73,7 @@ export async function createGvisorEngine(options: GvisorOptions): Promise<Engine
   await chmod(directory, 0o711);
   const root = await buildRootTree(`${directory}/root`, options.toolchains);
   await mkdir(dirname(root.directory + WARDEN), { recursive: true });
-  await copyFile(new URL('./warden.pl', import.meta.url), root.directory + WARDEN);
+  await copyFile(WARDEN_SOURCE, root.directory + WARDEN);
   const machine = { runsc, groups: options.groups, flags: FLAGS };
   const engine = new GvisorEngine({ machine, root, users, directory, version }, options.toolchains, cleanup.move());
   const trial = await engine.runStage(TRIAL, new AbortController().signal);

@@ -8,8 +8,8 @@ import { BOX_NODE } from '../bubblewrap/root-tree.ts';
 import type { UserRange } from '../bubblewrap/user-range.ts';
 import type { Stage, StageResult } from '../staged-run.ts';
 import { notRun, outcomeOf, refuseRun, runStages } from '../staged-run.ts';
+import { followStage } from '../warden/follow-stage.ts';
 import { sandboxBundle, WORK_DIRECTORY } from './bundle.ts';
-import { followStage } from './follow-stage.ts';
 import type { SandboxMachine } from './sandbox.ts';
 import { Sandbox } from './sandbox.ts';
 
@@ -25,7 +25,7 @@ export type GvisorFacts = {
 
 /** Below these the sandbox's own shell and Perl cannot start. */
 const LEAST = { memory_mb: 16, open_files: 32 };
-const COUNTED = 'Processes and threads are counted ten times a second, not held exactly.';
+const COUNTED = 'Processes and threads are counted twenty times a second, not held exactly.';
 const SHARED_USER = 'All runs share the host user of the runner.';
 
 /** Runs each stage in a gVisor sandbox of its own. */

@@ -5,6 +5,11 @@ import { chmod, chown, mkdir, open, rm, unlink, writeFile } from 'node:fs/promis
 import type { Readable, Writable } from 'node:stream';
 import type { RunLimits } from '@assay/contract/runner';
 import type { ControlGroup, ControlGroups } from '../../cgroup/control-group.ts';
+import { selectFromArchive } from '../../files/archive-selection.ts';
+import type { Collected } from '../../files/collector.ts';
+import type { KillReason } from '../../verdict/verdict.ts';
+import { Watchdog } from '../../verdict/watchdog.ts';
+import type { Usage, WardedSandbox } from '../warden/follow-stage.ts';
 
 /** Everything that differs between machines and not between sandboxes. */
 export type SandboxMachine = {
@@ -23,15 +28,16 @@ const DIAGNOSTICS_CHARACTERS = 2000;
 const GATE = 'read -r go <&3 && exec 3<&- && exec "$@"';
 
 /** One gVisor sandbox: a kernel of its own in a user process, confined by a control group. */
-export class Sandbox implements AsyncDisposable {
-  readonly group: ControlGroup;
+export class Sandbox implements WardedSandbox, AsyncDisposable {
+  readonly #group: ControlGroup;
   readonly #process: ChildProcess;
   readonly #directory: string;
   readonly #exited: Promise<unknown>;
   #diagnostics = '';
+  #cpuAtStart = 0;
 
   private constructor(group: ControlGroup, process: ChildProcess, directory: string) {
-    this.group = group;
+    this.#group = group;
     this.#process = process;
     this.#directory = directory;
     this.#exited = once(process, 'close').catch(() => undefined);
@@ -91,23 +97,34 @@ export class Sandbox implements AsyncDisposable {
     return sandbox;
   }
 
-  /** What its warden says. */
   get output(): Readable {
     return this.#process.stdout as Readable;
   }
 
-  /** What gVisor itself printed. */
   get diagnostics(): string {
     return this.#diagnostics.trim();
   }
 
-  /** Kills all of it. What it has said so far can still be read. */
   kill(): void {
     try {
-      this.group.killAll();
+      this.#group.killAll();
     } catch {
       // The group has just been removed, as only an empty one can be.
     }
+  }
+
+  watch(_program: number, limits: RunLimits, kill: (reason: KillReason) => void): Disposable {
+    this.#cpuAtStart = this.#group.cpuMs();
+    return new Watchdog({ limits, cpuMs: () => this.#group.cpuMs() - this.#cpuAtStart, kill });
+  }
+
+  usage(): Usage {
+    const usage = this.#group.usage();
+    return { ...usage, cpuMs: usage.cpuMs - this.#cpuAtStart, diskFull: false };
+  }
+
+  collect(patterns: readonly string[], archive: AsyncIterable<Buffer>): Promise<Collected> {
+    return selectFromArchive(archive, patterns);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -117,7 +134,7 @@ export class Sandbox implements AsyncDisposable {
     try {
       this.output.destroy();
       await this.#exited;
-      await this.group.remove();
+      await this.#group.remove();
     } finally {
       clearInterval(again);
       await rm(this.#directory, { recursive: true, force: true });

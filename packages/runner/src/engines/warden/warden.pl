@@ -1,12 +1,22 @@
-# First process of a gVisor sandbox, as its root: unpacks a parcel (see parcel.ts), runs the program it names as another
-# user, carries its output, counts its processes, tells how it ended, and at the end packs its files. It speaks in
-# frames on standard output: channel, three zero bytes, length, bytes. Uses no module, so that perl-base is enough.
-# Arguments: user id, most processes, shell commands that set limits, 1 to pack the files.
+# Starts a program that is confined some other way and stays beside it: unpacks its parcel (see parcel.ts), runs it as
+# another user where there is one, carries its output, tells how it ended, and at the end packs its files. It speaks in
+# frames on standard output: channel, three zero bytes, length, bytes. perl-base is enough for it.
+# Arguments: user id; most processes and threads, 0 not to count; 1 to pack the files; number of the system call prctl,
+# or 0 as the first process of a sandbox; then the command that the program and its arguments are appended to.
 use strict;
 
-my ($user, $most, $limits, $pack) = @ARGV;
+my ($user, $most, $pack, $prctl, @prefix) = @ARGV;
 my ($OUT, $ERR, $REPORT, $ARCHIVE) = (1, 2, 3, 4);
-my ($WNOHANG, $TICK) = (1, 0.1);
+my ($WNOHANG, $TICK, $PR_SET_CHILD_SUBREAPER) = (1, 0.05, 36);
+my $program;
+
+# Nobody listens any more when the runner is gone: a write tells, and there is one every second.
+$SIG{PIPE} = sub { kill_all(); exit 125 };
+# Ends a wait for output early.
+$SIG{CHLD} = sub { };
+
+# Orphans of the program come to us, and not to whoever reaps for the machine.
+syscall($prctl + 0, $PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) if $prctl;
 
 sub put {
     my ($channel, $bytes) = @_;
@@ -14,8 +24,8 @@ sub put {
     my $at = 0;
     while ($at < length $frame) {
         my $count = syswrite(STDOUT, $frame, length($frame) - $at, $at);
-        exit 125 unless defined $count;
-        $at += $count;
+        if (defined $count) { $at += $count }
+        elsif (!$!{EINTR}) { kill_all(); exit 125 }
     }
 }
 
@@ -32,19 +42,29 @@ sub take {
 
 # For good: nobody gets back from here.
 sub become_user {
+    return if $< == $user && $> == $user;
     $) = "$user $user"; $( = $user;
     $< = $user; $> = $user;
     exit 125 if $< != $user || $> != $user || $( != $user;
 }
 
-# Pipes belong to who makes them, and a program may open its own /dev/stdout anew.
-sub as_user { my ($do) = @_; $> = $user; my @made = $do->(); $> = 0; return @made }
+# Files are the program's own, and so are pipes: it may open its /dev/stdout anew.
+sub as_user {
+    my ($do) = @_;
+    my $self = $>;
+    $> = $user;
+    my @made = $do->();
+    $> = $self;
+    return @made;
+}
 
 sub start {
     my ($argv, %to) = @_;
     my $pid = fork;
     fail("no process can be started: $!") unless defined $pid;
     return $pid if $pid;
+    setpgrp(0, 0);
+    $SIG{PIPE} = $SIG{CHLD} = 'DEFAULT';
     open(STDIN, '<', '/dev/null') if $to{detached};
     open(STDOUT, '>&', $to{out}) or exit 125;
     open(STDERR, '>&', $to{err}) or exit 125 if $to{err};
@@ -62,13 +82,14 @@ sub relay {
         my $ready = '';
         vec($ready, $_, 1) = 1 for keys %open;
         my $many = select($ready, undef, undef, $TICK);
-        $tick->() if $tick && ($many == 0 || $turns++ % 16 == 0);
+        $tick->() if $tick && ($many < 1 || $turns++ % 16 == 0);
         next if $many < 1;
         for my $number (keys %open) {
             next unless vec($ready, $number, 1);
             my ($handle, $channel) = @{$open{$number}};
-            if (sysread($handle, my $bytes, 65536)) { put($channel, $bytes) }
-            else { delete $open{$number} }
+            my $count = sysread($handle, my $bytes, 65536);
+            if ($count) { put($channel, $bytes) }
+            elsif (defined $count || !$!{EINTR}) { delete $open{$number} }
         }
     }
 }
@@ -83,7 +104,11 @@ sub tasks {
     return $count;
 }
 
-sub kill_all { kill 'KILL', -1 }
+# As the first process of a sandbox, everything but us; else the program's process group, which it cannot leave.
+sub kill_all {
+    if (!$prctl) { kill 'KILL', -1 }
+    elsif ($program) { kill '-KILL', $program }
+}
 
 my $head = '';
 $head .= take(1) until $head =~ /\n\z/;
@@ -109,29 +134,32 @@ my ($out, $out_end, $err, $err_end) = as_user(sub {
 });
 {
     local %ENV = (%ENV, %environment);
-    put($REPORT, "started\n");
-    my $shell = ['/bin/sh', '-c', "$limits && exec \"\$@\"", 'sh', @argv];
-    my $program = start($shell, out => $out_end, err => $err_end);
-    close $out_end;
-    close $err_end;
-    my ($status, $ticks);
-    my $watch = sub {
-        # Nobody listens any more when the runner is gone: the pipe ends this process, and so the sandbox.
-        put($REPORT, ".\n") if ++$ticks % 10 == 0;
-        if (tasks() > $most) { put($REPORT, "crowded\n"); kill_all() }
-        return if defined $status || waitpid($program, $WNOHANG) != $program;
-        $status = $?;
-        kill_all();
-    };
-    relay([[$out, $OUT], [$err, $ERR]], $watch);
-    # A program that has closed its output and lives on is waited for, and still watched.
-    until (defined $status) {
-        $watch->();
-        select(undef, undef, undef, $TICK) unless defined $status;
-    }
-    kill_all();
-    put($REPORT, 'exit ' . ($status & 127 ? 128 + ($status & 127) : $status >> 8) . "\n");
+    $program = start([@prefix, @argv], out => $out_end, err => $err_end);
 }
+put($REPORT, "started $program\n");
+close $out_end;
+close $err_end;
+
+my ($status, $ticks, $told);
+sub watch {
+    my $now = time;
+    put($REPORT, ".\n") if $now != ($told //= $now);
+    $told = $now;
+    if ($most && tasks() > $most) { put($REPORT, "crowded\n"); kill_all() }
+    return if defined $status || waitpid($program, $WNOHANG) != $program;
+    $status = $?;
+    kill_all();
+}
+relay([[$out, $OUT], [$err, $ERR]], \&watch);
+# A program that has closed its output and lives on is waited for, and still watched.
+until (defined $status) {
+    watch();
+    select(undef, undef, undef, $TICK) unless defined $status;
+}
+kill_all();
+if ($prctl) { 1 until waitpid(-1, 0) < 0 && !$!{EINTR} }
+put($REPORT, 'exit ' . ($status & 127 ? 128 + ($status & 127) : $status >> 8) . "\n");
+
 if ($pack) {
     pipe(my $archive, my $archive_end) or fail("pipe: $!");
     start(['/bin/tar', '-c', '-f', '-', '.'], out => $archive_end, detached => 1);

@@ -1,21 +1,48 @@
-import { selectFromArchive } from '../../files/archive-selection.ts';
+import type { Readable } from 'node:stream';
+import type { RunLimits } from '@assay/contract/runner';
 import type { Collected } from '../../files/collector.ts';
 import type { ChannelPiece } from '../../output/multiplexed-stream.ts';
 import { demultiplex } from '../../output/multiplexed-stream.ts';
 import { OutputMeter } from '../../output/output-meter.ts';
 import type { KillReason } from '../../verdict/verdict.ts';
 import { judge } from '../../verdict/verdict.ts';
-import { Watchdog } from '../../verdict/watchdog.ts';
 import type { Stage, StageResult } from '../staged-run.ts';
 import { notRun } from '../staged-run.ts';
-import type { Sandbox } from './sandbox.ts';
+
+/** What a stage has used and been refused, as far as its engine can tell. */
+export type Usage = {
+  cpuMs: number | null;
+  memoryPeakMb: number | null;
+  memoryKills: number;
+  refusedForks: number;
+  diskFull: boolean;
+};
+
+/** Something that has a warden in it, which was told what to run. */
+export type WardedSandbox = {
+  /** What the warden says. */
+  readonly output: Readable;
+  /** What anyone else in it printed. */
+  readonly diagnostics: string;
+  /** Kills all of it. What the warden has said can still be read. */
+  kill(): void;
+  /** The program has just started, as this process of the warden's: watches it until disposed. */
+  watch(program: number, limits: RunLimits, kill: (reason: KillReason) => void): Disposable;
+  /** What the program used, once it has ended. */
+  usage(): Usage;
+  /** Brings back the files that match; `archive` is what the warden packed, if it was told to. */
+  collect(patterns: readonly string[], archive: AsyncIterable<Buffer>): Promise<Collected>;
+};
+
+/** The warden, a Perl program. */
+export const WARDEN_SOURCE = new URL('./warden.pl', import.meta.url);
 
 /** Channels of the warden, see warden.pl. */
 const CHANNEL = { stdout: 1, stderr: 2, report: 3, archive: 4 } as const;
 const START_WITHIN_MS = 30_000;
 
 /** Follows the program in a sandbox from its start to its end. Kills it at its limits, or when the signal comes. */
-export async function followStage(sandbox: Sandbox, stage: Stage, signal: AbortSignal): Promise<StageResult> {
+export async function followStage(sandbox: WardedSandbox, stage: Stage, signal: AbortSignal): Promise<StageResult> {
   const run = new Following(sandbox, stage);
   const cancel = (): void => run.kill('cancelled');
   signal.addEventListener('abort', cancel, { once: true });
@@ -28,18 +55,17 @@ export async function followStage(sandbox: Sandbox, stage: Stage, signal: AbortS
 }
 
 class Following {
-  readonly #sandbox: Sandbox;
+  readonly #sandbox: WardedSandbox;
   readonly #stage: Stage;
   readonly #frames: AsyncGenerator<ChannelPiece>;
   readonly #meter: OutputMeter;
   #killed: KillReason | null = null;
   #exitCode: number | null = null;
   #failure = '';
-  #startedAt = 0;
+  #program = 0;
   #runtimeMs = 0;
-  #cpuAtStart = 0;
 
-  constructor(sandbox: Sandbox, stage: Stage) {
+  constructor(sandbox: WardedSandbox, stage: Stage) {
     this.#sandbox = sandbox;
     this.#stage = stage;
     this.#frames = demultiplex(sandbox.output);
@@ -58,40 +84,31 @@ class Following {
 
   async finish(): Promise<StageResult> {
     const late = setTimeout(() => this.kill('setup_failed'), START_WITHIN_MS);
-    const started = await this.#until((report) => report === 'started');
+    const started = await this.#until((report) => {
+      const program = /^started (\d+)$/.exec(report)?.[1];
+      if (program !== undefined) this.#program = Number.parseInt(program, 10);
+      return program !== undefined;
+    });
     clearTimeout(late);
     if (started) await this.#followProgram();
     if (this.#meter.failure !== undefined) throw this.#meter.failure;
-    const usage = this.#sandbox.group.usage();
+    const { cpuMs, memoryPeakMb, ...usage } = this.#sandbox.usage();
     const lost = this.#exitCode === null && this.#killed === null;
     if (lost && usage.refusedForks > 0) this.#killed = 'process_limit';
     else if (lost && usage.memoryKills === 0) return this.#fault();
     return {
-      ...judge({
-        killed: this.#killed,
-        exitCode: this.#exitCode,
-        memoryKills: usage.memoryKills,
-        refusedForks: 0,
-        diskFull: false,
-        limits: this.#stage.limits,
-      }),
+      ...judge({ ...usage, killed: this.#killed, exitCode: this.#exitCode, limits: this.#stage.limits }),
       ...(await this.#collect()),
       truncated: this.#meter.truncated,
       runtimeMs: this.#runtimeMs,
-      cpuMs: usage.cpuMs - this.#cpuAtStart,
-      memoryPeakMb: usage.memoryPeakMb,
+      cpuMs,
+      memoryPeakMb,
     };
   }
 
   async #followProgram(): Promise<void> {
-    const { group } = this.#sandbox;
-    this.#startedAt = performance.now();
-    this.#cpuAtStart = group.cpuMs();
-    using _ = new Watchdog({
-      limits: this.#stage.limits,
-      cpuMs: () => group.cpuMs() - this.#cpuAtStart,
-      kill: (reason) => this.kill(reason),
-    });
+    const startedAt = performance.now();
+    using _ = this.#sandbox.watch(this.#program, this.#stage.limits, (reason) => this.kill(reason));
     await this.#until((report) => {
       if (report === 'crowded') this.#killed ??= 'process_limit';
       const code = /^exit (\d+)$/.exec(report)?.[1];
@@ -99,7 +116,7 @@ class Following {
       this.#exitCode = Number.parseInt(code, 10);
       return true;
     });
-    this.#runtimeMs = performance.now() - this.#startedAt;
+    this.#runtimeMs = performance.now() - startedAt;
   }
 
   /** Passes output on up to the report that is looked for. False when the sandbox ended before it. */
@@ -137,7 +154,7 @@ class Following {
     const { outputs } = this.#stage;
     if (outputs.length === 0) return { files: [], skipped: [] };
     try {
-      return await selectFromArchive(this.#archive(), outputs);
+      return await this.#sandbox.collect(outputs, this.#archive());
     } catch (error) {
       const reason = `the files could not be read: ${error instanceof Error ? error.message : error}`;
       return { files: [], skipped: outputs.map((path) => ({ path, reason })) };
