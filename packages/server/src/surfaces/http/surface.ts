@@ -120,6 +120,9 @@ export class Surface {
         'a request failed on our side',
       );
     const { status, body } = this.#options.renderError(error, call, pathOf(request));
+    // The framework would hang up on a body that it did not read to the end, and the caller would see a broken
+    // connection instead of this answer. Node drops the rest as it comes, within the server's request timeout.
+    reply.removeHeader('connection');
     reply.header('x-request-id', call.requestId);
     setHeaders(reply, {
       ...rateHeaders(call.notes.rate ?? peekRate(this.#options.rate, call)),
@@ -167,16 +170,20 @@ function read(schema: z.ZodType | undefined, value: unknown, prefix: string): un
 
 /** A refusal that names each field at fault. */
 export function invalidFields(faults: readonly FieldFault[]): AppError {
-  const sentence = faults.map(({ message }) => message).join(' ');
+  const sentence = faults.map(({ message }) => message).join('. ');
   return new AppError('invalid', 'request.invalid', sentence, { faults });
 }
 
-/** One schema issue as a fault whose message can stand alone. */
+/** One schema issue as a fault whose message can stand alone; a field that is missing in crucible-platform's words. */
 export function toFault(issue: z.core.$ZodIssue, prefix: string): FieldFault {
   const path = [prefix, ...issue.path.map(String)].filter((part) => part !== '').join('.');
   const field = issue.code === 'unrecognized_keys' ? (issue.keys[0] ?? path) : path || 'body';
   const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
-  const message = isMissing ? `Field ${field} is required.` : `Field ${field}: ${issue.message}.`.replace(/\.\.$/, '.');
+  // Of a key that is not allowed, the issue holds what the key's own schema said.
+  const said = (issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined) ?? issue.message;
+  const message = isMissing
+    ? `${field.charAt(0).toUpperCase()}${field.slice(1)} field is required`
+    : `Field ${field}: ${said.replace(/\.$/, '')}`;
   return { field, constraint: isMissing ? 'required' : issue.code, message };
 }
 
