@@ -85,7 +85,9 @@ export class Server implements AsyncDisposable {
       'the server is ready',
       async () => {
         this.#assertRunning();
-        return (await this.anonymous.get('/readyz')).status === 200;
+        const { status, text } = await this.anonymous.get('/readyz');
+        if (status === 200) return true;
+        throw new Error(`It says: ${text}\nAnd its log: ${this.stderr.slice(-4_000)}`);
       },
       withinMs,
     );
