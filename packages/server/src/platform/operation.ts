@@ -80,10 +80,20 @@ export type Operation<Input, Output> = OperationDefinition<Input, Output>;
 // biome-ignore lint/suspicious/noExplicitAny: a list of operations of different inputs has no narrower type.
 export type AnyOperation = Operation<any, any>;
 
-/** Declares a use case. What is governed about it is mandatory, and does not compile when left out. */
+/**
+ * Declares a use case. What is governed about it is mandatory, and does not compile when left out.
+ * @throws Error when its leaf would never be written, for want of a transaction to write it in
+ */
 export function operation<Input, Output>(definition: OperationDefinition<Input, Output>): Operation<Input, Output> {
+  const transaction = transactionOf(definition);
+  if (definition.audit !== null && definition.audit !== 'own' && (transaction === 'read' || transaction === 'none')) {
+    throw new Error(`${definition.name} is audited, so it needs the transaction 'tenant' or 'system'.`);
+  }
   return definition;
 }
+
+const transactionOf = ({ transaction, effect }: Pick<AnyOperation, 'transaction' | 'effect'>) =>
+  transaction ?? (effect === 'read' ? 'read' : 'tenant');
 
 /** What the modules give the Operator; the platform itself knows no module. */
 export type Governance = {
@@ -113,7 +123,8 @@ export class Operator {
   }
 
   /**
-   * authorize → rate limit → (idempotency) → run, audit leaf and events in one transaction.
+   * authorize → rate limit → (idempotency) → run, audit leaf and events in one transaction. Idempotency keys belong to
+   * an organization: before one is known, and for reads, they have nothing to do.
    * @throws AppError for every refusal; refusals of a known principal are audited
    */
   async run<Input, Output>(operation: Operation<Input, Output>, call: Call, input: Input): Promise<Output> {
@@ -137,10 +148,9 @@ export class Operator {
 
   async #perform<Input, Output>(operation: Operation<Input, Output>, call: Call, input: Input): Promise<Output> {
     const orgId = call.principal.orgId;
-    const work = (tx: Tx): Promise<Output> => this.#inTransaction(operation, call, input, tx);
-    switch (operation.transaction ?? (operation.effect === 'read' ? 'read' : 'tenant')) {
+    switch (transactionOf(operation)) {
       case 'system':
-        return this.#governance.systemTransaction(work);
+        return this.#governance.systemTransaction((tx) => this.#act(operation, call, input, tx));
       case 'none':
         return operation.run(this.#context(call, NO_TRANSACTION), input);
       case 'read':
@@ -148,23 +158,24 @@ export class Operator {
           operation.run(this.#context(call, tx), input),
         );
       case 'tenant':
-        return this.#governance.transaction(organizationScope(orgId), work);
+        return this.#governance.transaction(organizationScope(orgId), (tx) => this.#once(operation, call, input, tx));
     }
   }
 
-  async #inTransaction<Input, Output>(
-    operation: Operation<Input, Output>,
-    call: Call,
-    input: Input,
-    tx: Tx,
-  ): Promise<Output> {
-    if (call.idempotency !== null) {
-      const earlier = await this.#governance.claimIdempotencyKey(tx, call, operation);
-      if (earlier !== null) {
-        call.notes.replayed = true;
-        return earlier.output as Output;
-      }
+  /** Acts, or gives the answer that an earlier call with the same idempotency key got. */
+  async #once<Input, Output>(operation: Operation<Input, Output>, call: Call, input: Input, tx: Tx): Promise<Output> {
+    if (call.idempotency === null) return this.#act(operation, call, input, tx);
+    const earlier = await this.#governance.claimIdempotencyKey(tx, call, operation);
+    if (earlier !== null) {
+      call.notes.replayed = true;
+      return earlier.output as Output;
     }
+    const output = await this.#act(operation, call, input, tx);
+    this.#governance.storeIdempotentOutput(tx, call, operation, output);
+    return output;
+  }
+
+  async #act<Input, Output>(operation: Operation<Input, Output>, call: Call, input: Input, tx: Tx): Promise<Output> {
     const output = await operation.run(this.#context(call, tx), input);
     if (operation.audit !== null && operation.audit !== 'own') {
       const { action, target, detail } = operation.audit;
@@ -174,7 +185,6 @@ export class Operator {
         detail: detail?.(input, output) ?? {},
       });
     }
-    if (call.idempotency !== null) this.#governance.storeIdempotentOutput(tx, call, operation, output);
     return output;
   }
 
