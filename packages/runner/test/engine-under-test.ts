@@ -5,6 +5,7 @@ import type { RunLimits, RunSpec } from '@assay/contract/runner';
 import { openGroups } from '../src/cgroup/open-groups.ts';
 import type { Engine, EngineRefusal, Outcome } from '../src/engine.ts';
 import { createBubblewrapEngine } from '../src/engines/bubblewrap/create-bubblewrap-engine.ts';
+import { closeInheritedDescriptors } from '../src/inherited-descriptors.ts';
 import { detectLanguages } from '../src/languages/detection.ts';
 
 export const TEST_LIMITS: RunLimits = {
@@ -53,6 +54,8 @@ export async function runProgram(engine: Engine, language: string, code: string,
 
 /** A bubblewrap engine for one test file. Fails the test when this machine cannot have it. */
 export async function openBubblewrap(options: { cgroups: boolean; warm?: number; slots?: number }): Promise<Engine> {
+  // As the runner program does first of all.
+  closeInheritedDescriptors();
   await using resources = new AsyncDisposableStack();
   const directory = mkdtempSync(`${tmpdir()}/assay-engine-`);
   resources.defer(() => rm(directory, { recursive: true, force: true }));

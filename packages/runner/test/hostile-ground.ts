@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:net';
+import { createServer } from 'node:net';
+
+/** Where the hostile programs look for what they must not reach. */
+const CANARY_DIRECTORY = '/tmp/assay-canary';
+const CANARY_VARIABLE = 'parent-secret';
+export const CANARY_SECRET = 'canary-secret-bytes';
+
+/** What the hostile programs try to reach: a private file, two sockets, a port, a variable, a process. */
+export type HostileGround = AsyncDisposable & { port: number; bystander: number; hits(): number };
+
+/** Plants the canaries. */
+export async function openHostileGround(): Promise<HostileGround> {
+  await using resources = new AsyncDisposableStack();
+  mkdirSync(CANARY_DIRECTORY, { recursive: true });
+  resources.defer(() => rmSync(CANARY_DIRECTORY, { recursive: true, force: true }));
+  writeFileSync(`${CANARY_DIRECTORY}/rootonly`, CANARY_SECRET, { mode: 0o600 });
+  process.env['ASSAY_CANARY'] = CANARY_VARIABLE;
+  resources.defer(() => void delete process.env['ASSAY_CANARY']);
+  let hits = 0;
+  const listen = async (...where: [path: string] | [port: number, host: string]): Promise<Server> => {
+    const server = createServer((connection) => {
+      hits += 1;
+      connection.destroy();
+    });
+    server.listen(...(where as [string]));
+    await once(server, 'listening');
+    resources.defer(() => void server.close());
+    return server;
+  };
+  await listen(`${CANARY_DIRECTORY}/canary.sock`);
+  await listen('\0assay-canary');
+  const tcp = (await listen(0, '127.0.0.1')).address();
+  const bystander = spawn('/bin/sleep', ['600'], { env: { ASSAY_CANARY: CANARY_VARIABLE }, stdio: 'ignore' });
+  resources.defer(() => void bystander.kill('SIGKILL'));
+  const moved = resources.move();
+  return {
+    port: typeof tcp === 'object' && tcp ? tcp.port : 0,
+    bystander: bystander.pid ?? 0,
+    hits: () => hits,
+    [Symbol.asyncDispose]: () => moved.disposeAsync(),
+  };
+}
+
+/** A hostile program's text. A Python program takes the given name, and what it starts inherits that. */
+export function hostile(file: string, name?: string): string {
+  const text = readFileSync(new URL(`./hostile/${file}`, import.meta.url), 'utf8');
+  return name === undefined ? text : `open('/proc/self/comm', 'w').write('${name}')\n${text}`;
+}
+
+/** Processes of this name, with zombies left out: hostile programs give themselves one that nothing else has. */
+export function processesNamed(name: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      return stat.includes(`(${name})`) && stat[stat.lastIndexOf(')') + 2] !== 'Z';
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The machine's mounts, as one text. */
+export function mounts(): string {
+  return readFileSync('/proc/self/mountinfo', 'utf8');
+}
