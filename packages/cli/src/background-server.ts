@@ -141,7 +141,8 @@ export class BackgroundServer {
 
   async #keepUnread(): Promise<void> {
     const words = await this.words();
-    if (words !== '') await appendFile(this.#unreadFile, words, { mode: 0o600 });
+    // A single line is the address, which will be another one.
+    if (words.trim().includes('\n')) await appendFile(this.#unreadFile, words, { mode: 0o600 });
   }
 
   async #setLogAside(): Promise<void> {

@@ -28,20 +28,17 @@ async function status(options: Options, cli: Cli): Promise<void> {
   const assay = await connect({ ...cli, environment: { ...cli.environment, url } });
   const seen = await look(assay, cli.signal);
   const { readiness, platform, failure } = seen;
+  const pid = background && (cli.environment.url === null || background.url === assay.baseUrl) ? background.pid : null;
   await cli.printer.show({
     document: {
       url: assay.baseUrl,
-      pid: background?.pid ?? null,
+      pid,
       ready: readiness?.status === 'ready',
       checks: readiness?.checks ?? [],
       platform,
       ...(failure !== null && failureDocument(describeFailure(failure))),
     },
-    human: fields(
-      ['server', assay.baseUrl],
-      ['process', background?.pid ?? 'not started by assay up here'],
-      ...describe(seen),
-    ),
+    human: fields(['server', assay.baseUrl], ['process', pid ?? 'not started by assay up here'], ...describe(seen)),
   });
   cli.exit = exitOf(seen);
 }
