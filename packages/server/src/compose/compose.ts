@@ -90,7 +90,6 @@ async function startApi(
   const { config, log, wakeups } = core;
   await core.fleet.start();
   await core.feed.start();
-  wakeups.on(TOPICS.events, () => {});
   const hub = stack.use(
     new RunnerHub({
       statements: core.systemStatements,
@@ -106,6 +105,15 @@ async function startApi(
   const runner = config.role.has('runner') ? await startRunner(core, endpoint, token.file, stack) : null;
   stack.defer(() => drain(dispatcher, config.stopSeconds));
   dispatcher.start();
+  const slots = (): number => hub.connections.reduce((sum, { offer }) => sum + offer.slots, 0);
+  core.metrics.gauge('assay_runners_connected', 'Runners connected to this process.', () => hub.connections.length);
+  core.metrics.gauge('assay_runner_slots', 'Slots of the runners connected to this process.', slots);
+  core.metrics.gauge(
+    'assay_evaluations_running',
+    'Evaluations that this process has given out.',
+    () => dispatcher.running,
+  );
+  core.metrics.gauge('assay_event_streams', 'Open event streams.', () => core.feed.streams);
 
   const kit = httpKit(core);
   const http = stack.use(

@@ -8,6 +8,7 @@ import { Fleet } from '../modules/runners/index.ts';
 import { tenancyConstraints } from '../modules/tenancy/index.ts';
 import { loadMasterKey } from '../platform/crypto/master-key.ts';
 import { Database, type DatabaseAddress } from '../platform/db/index.ts';
+import { IdempotencyStore } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
 import { Operator } from '../platform/operation.ts';
 import { Wakeups } from '../platform/queue/wakeups.ts';
@@ -82,7 +83,8 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
 
   const told = (): void => wakeups.raise(TOPICS.events);
   const limiter = config.rateLimits ? new RateLimiter() : null;
-  const governance = createGovernance({ database, system, limiter, metrics, tracing, told, log });
+  const idempotency = new IdempotencyStore(masterKey);
+  const governance = createGovernance({ database, system, idempotency, limiter, metrics, tracing, told, log });
   const onWake = (topic: string) => (listener: () => void) => wakeups.on(topic, listener);
   return {
     config,
@@ -97,6 +99,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     onWake,
     tokens,
     authenticator,
+    idempotency,
     limiter,
     told,
     operator: new Operator(governance),

@@ -3,7 +3,7 @@ import { assertAllowed } from '../modules/access/index.ts';
 import { createRefusalLog, insertLeaf, type Leaf } from '../modules/audit/index.ts';
 import { insertEvent } from '../modules/events/index.ts';
 import type { Database } from '../platform/db/index.ts';
-import { claimKey, type IdempotencyScope, storeOutput } from '../platform/idempotency-store.ts';
+import type { IdempotencyScope, IdempotencyStore } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
 import type { AnyOperation, Call, Governance, RateState } from '../platform/operation.ts';
 import type { RateLimiter } from '../platform/rate-limiter.ts';
@@ -14,6 +14,7 @@ import { ratePolicyOf } from './rate-policies.ts';
 export type GovernanceParts = {
   database: Database;
   system: Database;
+  idempotency: IdempotencyStore;
   limiter: RateLimiter | null;
   metrics: Metrics;
   tracing: Tracing;
@@ -28,7 +29,7 @@ const REFUSALS_PER_SECOND = 5;
 
 /** Joins the modules to the Operator. */
 export function createGovernance(parts: GovernanceParts): Governance {
-  const { database, system, limiter, metrics, tracing, told, log } = parts;
+  const { database, system, idempotency, limiter, metrics, tracing, told, log } = parts;
   const refusals = createRefusalLog({
     transaction: (scope, work) => database.transaction(scope, work),
     perSecond: REFUSALS_PER_SECOND,
@@ -59,8 +60,8 @@ export function createGovernance(parts: GovernanceParts): Governance {
         outcome: 'refused',
       });
     },
-    claimIdempotencyKey: (tx, call, operation) => claimKey(tx, scopeOf(call, operation)),
-    storeIdempotentOutput: (tx, call, operation, output) => storeOutput(tx, scopeOf(call, operation), output),
+    claimIdempotencyKey: (tx, call, operation) => idempotency.claim(tx, scopeOf(call, operation)),
+    storeIdempotentOutput: (tx, call, operation, output) => idempotency.store(tx, scopeOf(call, operation), output),
     observe: (operation, call) => observe({ metrics, tracing }, operation, call),
   };
 }

@@ -23,7 +23,9 @@ export async function startChores(
   log: Log,
 ): Promise<AsyncDisposable> {
   const pool = newPool(address, 'assay-chores', 3);
-  pool.on('error', (error) => log.warn({ err: error }, 'a connection for chores was lost'));
+  const onLost = (error: Error): void => log.warn({ err: error }, 'a connection for chores was lost');
+  pool.on('error', onLost);
+  pool.on('connect', (client) => client.on('error', onLost));
   const taskList: TaskList = Object.fromEntries(chores.map((chore) => [chore.name, async () => chore.run()]));
   const runner: Runner = await run({
     pgPool: pool,

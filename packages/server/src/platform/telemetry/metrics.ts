@@ -8,9 +8,8 @@ export type Metrics = {
   refusalsUnaudited: Counter<string>;
   evaluations: Counter<'outcome' | 'engine'>;
   queueWait: Histogram<string>;
-  runners: Gauge<string>;
-  slots: Gauge<'state'>;
-  streams: Gauge<'kind'>;
+  /** Adds a gauge whose value is read when somebody asks for the metrics. */
+  gauge(name: string, help: string, read: () => number): void;
 };
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -51,13 +50,15 @@ export function createMetrics(): Metrics {
       buckets: SECONDS,
       registers,
     }),
-    runners: new Gauge({ name: 'assay_runners_connected', help: 'Runners connected to this process.', registers }),
-    slots: new Gauge({
-      name: 'assay_runner_slots',
-      help: 'Slots of the runners connected to this process.',
-      labelNames: ['state'],
-      registers,
-    }),
-    streams: new Gauge({ name: 'assay_event_streams', help: 'Open event streams.', labelNames: ['kind'], registers }),
+    gauge(name, help, read) {
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+    },
   };
 }
