@@ -99,9 +99,9 @@ export async function serveWithout(app: App, part: Part): Promise<string> {
 
 /** What the server itself is made of. */
 function wholeOf({ core, operations }: App): Assembly {
-  const { database, system, limiter, metrics, told, log, authenticator } = core;
+  const { database, system, idempotency, limiter, metrics, told, log, authenticator } = core;
   return {
-    governance: createGovernance({ database, system, limiter, metrics, tracing: noTracing, told, log }),
+    governance: createGovernance({ database, system, idempotency, limiter, metrics, tracing: noTracing, told, log }),
     kit: {
       authenticator,
       peekRate(rate, call) {

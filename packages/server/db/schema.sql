@@ -184,8 +184,8 @@ table idempotency_keys · row security forced
   key text not null
   operation text not null
   org_id uuid not null
-  output jsonb not null
   principal_id text not null
+  sealed_output bytea not null
   constraint idempotency_keys__pk PRIMARY KEY (org_id, principal_id, operation, key)
   CREATE INDEX idempotency_keys__age ON public.idempotency_keys USING btree (created_at)
   CREATE UNIQUE INDEX idempotency_keys__pk ON public.idempotency_keys USING btree (org_id, principal_id, operation, key)

@@ -43,14 +43,14 @@ select assay_secure_tenant_table('events');
 grant select, insert on events to assay_app;
 grant select, insert, delete on events to assay_system;
 
--- An answer kept for a retried request. Written in the transaction of the act.
+-- An answer kept for a retried request, sealed under the organization's key. Written in the transaction of the act.
 create table idempotency_keys (
   org_id uuid not null,
   principal_id text not null,
   operation text not null,
   key text not null,
   input_hash bytea not null,
-  output jsonb not null,
+  sealed_output bytea not null,
   created_at timestamptz not null default now(),
   constraint idempotency_keys__pk primary key (org_id, principal_id, operation, key)
 );
