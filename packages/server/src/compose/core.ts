@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { DiskBlobs } from '../modules/assets/index.ts';
-import { Endings } from '../modules/evaluations/index.ts';
+import { Endings, isEnding } from '../modules/evaluations/index.ts';
 import { EventFeed } from '../modules/events/index.ts';
 import { Authenticator, type Bootstrap, bootstrap, loadAccessTokens } from '../modules/identity/index.ts';
 import { Fleet } from '../modules/runners/index.ts';
@@ -85,6 +85,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const limiter = config.rateLimits ? new RateLimiter() : null;
   const idempotency = new IdempotencyStore(masterKey);
   const governance = createGovernance({ database, system, idempotency, limiter, metrics, tracing, told, log });
+  const endings = new Endings();
   const onWake = (topic: string) => (listener: () => void) => wakeups.on(topic, listener);
   return {
     config,
@@ -104,13 +105,15 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     told,
     operator: new Operator(governance),
     blobs: new DiskBlobs(join(config.dataDir, 'assets')),
-    endings: new Endings(),
+    endings,
     fleet: stack.use(new Fleet({ statements: systemStatements, onWake: onWake(TOPICS.runners), log })),
     feed: stack.use(
       new EventFeed({
         systemRead: systemStatements,
         read: (scope, work) => database.statements(scope, work),
         onWake: onWake(TOPICS.events),
+        // Also those that another process recorded.
+        onEvent: ({ type, subject }) => isEnding(type) && endings.announce(subject),
         log,
       }),
     ),

@@ -9,6 +9,8 @@ export type EventFeedOptions = {
   read<Result>(scope: TxScope, work: (tx: Tx) => Promise<Result>): Promise<Result>;
   /** Calls back when events may have been committed, here or elsewhere. */
   onWake(listener: () => void): () => void;
+  /** Sees every event of every organization once, as this process reads it. */
+  onEvent?(event: StreamedEvent): void;
   log: Log;
 };
 
@@ -138,6 +140,7 @@ export class EventFeed implements AsyncDisposable {
   #deliver(event: StreamedEvent): void {
     const position = parsePosition(event.position) as Position;
     this.#position = position;
+    this.#options.onEvent?.(event);
     for (const subscriber of this.#subscribers) {
       if (subscriber.orgId === event.orgId && matches(subscriber.filter, event)) subscriber.push(event, position);
     }
