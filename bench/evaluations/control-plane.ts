@@ -46,7 +46,7 @@ export async function measureControlPlane(report: Report, { rounds, seconds }: E
         middle(({ p99Ms }) => p99Ms),
         middle(({ cpu }) => cpu.server),
         middle(({ cpu }) => cpu.postgres),
-        middle(({ ourselves }) => ourselves),
+        middle(({ cpu }) => cpu.bench),
       ],
     ],
     note: `milliseconds of CPU time for each; others used at most ${mostForeign(samples).toFixed(2)} cores`,

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { allProcesses, processTree, treeMs } from '../measure/proc-stat.ts';
 import type { Report } from '../measure/report.ts';
 import { type Latency, latencyOf, median } from '../measure/statistics.ts';
 import { type Cell, verdict } from '../measure/table.ts';
-import { cpuOf, PARTS } from '../product/parts.ts';
 import type { RunningAssay } from '../product/running-assay.ts';
 import { GREETINGS, type Greeting, spawnBare } from './programs.ts';
 import { type EvaluationRecord, evaluate, readRecord } from './submission.ts';
@@ -70,7 +70,10 @@ async function interleave(
 
 /** Waits until these installations use no CPU time, so that what one act left to do does not slow the next. */
 async function untilIdle(pids: readonly number[]): Promise<void> {
-  const used = (): number => pids.reduce((sum, pid) => sum + PARTS.reduce((all, part) => all + cpuOf(pid)[part], 0), 0);
+  const used = (): number => {
+    const all = allProcesses();
+    return pids.reduce((sum, pid) => sum + treeMs(processTree(pid, all)), 0);
+  };
   const deadline = performance.now() + IDLE_WITHIN_MS;
   for (let before = used(); performance.now() < deadline; ) {
     await delay(IDLE_MS);

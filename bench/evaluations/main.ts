@@ -12,7 +12,7 @@ import { measureThroughput } from './throughput.ts';
 
 const effort = readLength({ rounds: 3, seconds: 8 });
 /** Single acts grow with the rounds: 99th percentiles need more of them than medians. */
-const ACTS_PER_ROUND = 60;
+const ACTS_PER_ROUND = 50;
 const BATCHES_PER_ROUND = 5;
 
 const report = new Report('evaluations');

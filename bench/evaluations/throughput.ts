@@ -3,7 +3,7 @@ import { inRounds, mostForeign, type Sample } from '../measure/rounds.ts';
 import { latencyOf, median } from '../measure/statistics.ts';
 import { type Sustained, sustain } from '../measure/sustained.ts';
 import { ratio, verdict } from '../measure/table.ts';
-import { cpuOf, cpuPerAct, PARTS, type Part } from '../product/parts.ts';
+import { CPU_PARTS, type CpuByPart, cpuPerAct, readCpu } from '../product/parts.ts';
 import type { RunningAssay } from '../product/running-assay.ts';
 import { GREETINGS, type Greeting, spawnBare } from './programs.ts';
 import { evaluate } from './submission.ts';
@@ -14,7 +14,7 @@ const WARM_UP_SECONDS = 1;
 /** S5: part of the bare spawns that evaluations reach. */
 const BAR = 0.6;
 
-type Run = { perSecond: number; p50Ms: number; p99Ms: number; cpu: Record<Part, number>; ourselves: number };
+type Run = { perSecond: number; p50Ms: number; p99Ms: number; cpu: CpuByPart };
 
 export type Effort = { rounds: number; seconds: number };
 
@@ -34,29 +34,16 @@ export async function measureThroughput(report: Report, assay: RunningAssay, eff
   }
 }
 
-/** Keeps the callers at it, and counts the CPU time of each part of the installation, and our own. */
+/** Keeps the callers at it, and counts the CPU time of each part of the installation for each act. */
 export async function busy(seconds: number, act: () => Promise<unknown>, server: number | null): Promise<Run> {
-  const readings: Record<Part, number>[] = [];
-  const own: number[] = [];
-  const onWindow = (): void => {
-    const { user, system } = process.cpuUsage();
-    own.push((user + system) / 1e3);
-    if (server !== null) readings.push(cpuOf(server));
-  };
+  const readings: CpuByPart[] = [];
+  const onWindow = (): void => void readings.push(readCpu(server));
   const done: Sustained = await sustain({ callers: CALLERS, warmUpSeconds: WARM_UP_SECONDS, seconds, act, onWindow });
-  const [before = NOTHING, after = NOTHING] = readings;
-  const [ownBefore = 0, ownAfter = 0] = own;
+  const [before, after] = readings;
+  if (!before || !after) throw new Error('The window was not seen.');
   const { p50, p99 } = latencyOf(done.times);
-  return {
-    perSecond: done.perSecond,
-    p50Ms: p50,
-    p99Ms: p99,
-    cpu: cpuPerAct(before, after, done.acts),
-    ourselves: (ownAfter - ownBefore) / done.acts,
-  };
+  return { perSecond: done.perSecond, p50Ms: p50, p99Ms: p99, cpu: cpuPerAct(before, after, done.acts) };
 }
-
-const NOTHING: Record<Part, number> = { server: 0, postgres: 0, runner: 0, sandboxes: 0 };
 
 function present(
   report: Report,
@@ -85,14 +72,12 @@ function present(
       `others used at most ${mostForeign(samples).toFixed(2)} cores`,
   });
   report.table({
-    title: `CPU time of one ${language} evaluation while both cores are busy, ms`,
-    columns: [...PARTS, 'this bench'],
-    rows: [
-      [
-        ...PARTS.map((part) => middle('evaluations', ({ cpu }) => cpu[part])),
-        middle('evaluations', ({ ourselves }) => ourselves),
-      ],
-    ],
-    note: 'sandboxes: everything below the runner, the interpreter itself included',
+    title: `CPU time of one ${language} run while both cores are busy, ms`,
+    columns: ['', ...CPU_PARTS.map((part) => (part === 'sandboxes' ? 'programs and kernel' : part)), 'in all'],
+    rows: (['bare', 'evaluations'] as const).map((of) => [
+      of === 'bare' ? 'bare spawn' : 'evaluation',
+      ...CPU_PARTS.map((part) => middle(of, ({ cpu }) => cpu[part])),
+      middle(of, ({ cpu }) => CPU_PARTS.reduce((sum, part) => sum + cpu[part], 0)),
+    ]),
   });
 }

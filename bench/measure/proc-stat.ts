@@ -57,6 +57,22 @@ export function processTree(root: number, all: Map<number, Process> = allProcess
 export const treeMs = (tree: readonly Process[]): number =>
   tree.reduce((sum, { ownMs, reapedMs }) => sum + ownMs + reapedMs, 0);
 
+/** Where the kernel keeps what it does for others, and whoever has lost its parent. */
+const KERNEL_AND_ORPHANS: ReadonlySet<number> = new Set([1, 2]);
+
+/**
+ * CPU time that processes which are not ours have used, milliseconds. Sandboxes lose their parent before they are
+ * reaped, and the kernel takes them apart in threads of its own: neither leaves a trace below us, so what process 1
+ * reaped and what kernel threads did is counted as nobody's here, and thus as ours by those who subtract.
+ */
+export function foreignMs(ours: number): number {
+  const all = allProcesses();
+  const own = new Set(processTree(ours, all).map(({ pid }) => pid));
+  const isForeign = ({ pid, parent }: Process): boolean =>
+    !own.has(pid) && !KERNEL_AND_ORPHANS.has(pid) && !(parent === 2);
+  return treeMs([...all.values()].filter(isForeign));
+}
+
 /** CPU time that the whole machine has been busy for since it started, milliseconds. */
 export function machineBusyMs(): number {
   const [line = ''] = readFileSync('/proc/stat', 'latin1').split('\n', 1);

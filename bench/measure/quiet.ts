@@ -1,23 +1,27 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { machineBusyMs, processTree, treeMs } from './proc-stat.ts';
+import { foreignMs, machineBusyMs } from './proc-stat.ts';
 
 /** Cores that may be busy with other things while a cell counts as undisturbed. */
 const QUIET_CORES = 0.2;
 const LOOK_MS = 100;
 const LONGEST_WAIT_MS = 20_000;
 
-/** Cores in use over a stretch of time: by us (this process and all below it) and by everybody else. */
+/**
+ * Cores in use over a stretch of time: by other people's processes, and all the rest, which is us (this process, all
+ * below it, and the kernel on its behalf).
+ */
 export type CoresUsed = { ours: number; foreign: number };
 
 /** Starts counting; the function it returns says what was used since. */
 export function watchCores(): () => CoresUsed {
   const began = performance.now();
   const busy = machineBusyMs();
-  const own = treeMs(processTree(process.pid));
+  const others = foreignMs(process.pid);
   return () => {
     const elapsed = performance.now() - began;
-    const ours = (treeMs(processTree(process.pid)) - own) / elapsed;
-    return { ours, foreign: Math.max(0, (machineBusyMs() - busy) / elapsed - ours) };
+    // Somebody else's process that ended without being waited for takes its time with it.
+    const foreign = Math.max(0, (foreignMs(process.pid) - others) / elapsed);
+    return { ours: Math.max(0, (machineBusyMs() - busy) / elapsed - foreign), foreign };
   };
 }
 

@@ -1,4 +1,4 @@
-import { type Process, processTree, residentMemory, treeMs } from '../measure/proc-stat.ts';
+import { foreignMs, machineBusyMs, type Process, processTree, residentMemory, treeMs } from '../measure/proc-stat.ts';
 
 /** The parts of a running installation, as processes. */
 export const PARTS = ['server', 'postgres', 'runner', 'sandboxes'] as const;
@@ -19,23 +19,28 @@ export function partsOf(serverPid: number): Tree {
   return { server: server ? [server] : [], postgres, runner: runner ? [runner] : [], sandboxes };
 }
 
-/** CPU time that each part has used since it began, milliseconds. */
-export function cpuOf(serverPid: number): Record<Part, number> {
-  const { server, postgres, runner, sandboxes } = partsOf(serverPid);
+/** CPU time by part. What a sandbox used cannot be told apart from what the kernel did to make and unmake it. */
+export const CPU_PARTS = ['server', 'postgres', 'runner', 'bench', 'sandboxes'] as const;
+export type CpuByPart = Record<(typeof CPU_PARTS)[number], number>;
+
+/**
+ * CPU time that each part of an installation has used, and this process, milliseconds; `sandboxes` is all that the
+ * machine did beside that and beside other people's processes. Only differences of two readings say something.
+ */
+export function readCpu(serverPid: number | null): CpuByPart {
+  const { server, postgres, runner } = serverPid === null ? NO_PARTS : partsOf(serverPid);
   const own = (list: readonly Process[]): number => list.reduce((sum, { ownMs }) => sum + ownMs, 0);
-  const reaped = (list: readonly Process[]): number => list.reduce((sum, { reapedMs }) => sum + reapedMs, 0);
-  return {
-    server: own(server),
-    postgres: treeMs(postgres),
-    runner: own(runner),
-    // What a sandbox used moves to the runner when it has ended.
-    sandboxes: reaped(runner) + treeMs(sandboxes),
-  };
+  const { user, system } = process.cpuUsage();
+  const known = { server: own(server), postgres: treeMs(postgres), runner: own(runner), bench: (user + system) / 1e3 };
+  const accounted = known.server + known.postgres + known.runner + known.bench;
+  return { ...known, sandboxes: machineBusyMs() - foreignMs(process.pid) - accounted };
 }
 
+const NO_PARTS: Tree = { server: [], postgres: [], runner: [], sandboxes: [] };
+
 /** CPU time of each part between two readings, per act, milliseconds. */
-export const cpuPerAct = (before: Record<Part, number>, after: Record<Part, number>, acts: number) =>
-  Object.fromEntries(PARTS.map((part) => [part, (after[part] - before[part]) / acts])) as Record<Part, number>;
+export const cpuPerAct = (before: CpuByPart, after: CpuByPart, acts: number): CpuByPart =>
+  Object.fromEntries(CPU_PARTS.map((part) => [part, (after[part] - before[part]) / acts])) as CpuByPart;
 
 export type Memory = { rss: number; pss: number; processes: number };
 
