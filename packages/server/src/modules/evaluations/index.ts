@@ -8,7 +8,7 @@
 export { Dispatcher } from './dispatcher.ts';
 export { Endings } from './endings.ts';
 export { deleteEvaluationsOlderThan, Janitor } from './janitor.ts';
-export { EVALUATION_STATES, type Evaluation, type EvaluationRequest, isTerminal } from './model.ts';
+export { type Evaluation, type EvaluationRequest, isEnding, isTerminal } from './model.ts';
 export { evaluationOperations } from './operations.ts';
 export type { OutputChunk } from './output.ts';
 export { oldestWait } from './reads.ts';

@@ -17,6 +17,10 @@ export type EvaluationState = (typeof EVALUATION_STATES)[number];
 
 export const isTerminal = (state: EvaluationState): boolean => state !== 'queued' && state !== 'running';
 
+/** Whether an event of this type tells of an evaluation's end. */
+export const isEnding = (type: string): boolean =>
+  EVALUATION_STATES.some((state) => isTerminal(state) && type === `evaluation.${state}`);
+
 /** Tries before an evaluation whose runners keep vanishing is given up: one for bad luck, one for a crash loop. */
 export const MAX_ATTEMPTS = 3;
 

@@ -70,6 +70,8 @@ export class EventFeed implements AsyncDisposable {
     const subscriber: Subscriber = { ...wanted, push: (event, position) => queue.push(event, position) };
     this.#subscribers.add(subscriber);
     const unsubscribe = (): void => void this.#subscribers.delete(subscriber);
+    // Also when nobody ever reads the stream.
+    wanted.signal.addEventListener('abort', unsubscribe, { once: true });
     return this.#stream(wanted, from, this.#position, queue, unsubscribe);
   }
 
