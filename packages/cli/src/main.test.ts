@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { WireServer } from '../test/wire-server.ts';
 
 const BIN = fileURLToPath(new URL('../bin/assay.mjs', import.meta.url));
@@ -13,6 +13,9 @@ const BIN = fileURLToPath(new URL('../bin/assay.mjs', import.meta.url));
 const AS_NODE_20 = `data:text/javascript,
   Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } });
   process.execve = undefined;`;
+
+// Each test starts programs, and the machine may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 let home: string;
 beforeEach(async () => {

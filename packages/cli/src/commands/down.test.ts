@@ -2,12 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { assay } from '../../test/assay.ts';
 import { BackgroundServer } from '../background-server.ts';
 import { untilReady } from '../start-up.ts';
 
 const program = fileURLToPath(new URL('../../test/fake-server.mjs', import.meta.url));
+
+// Each test starts programs, and the machine may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 let dataDir: string;
 beforeEach(async () => {
