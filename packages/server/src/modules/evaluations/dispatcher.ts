@@ -263,10 +263,12 @@ export class Dispatcher implements RunnerHandler, AsyncDisposable {
         stderr: Buffer.concat([earlier.stderr, report.stderrTail]),
       };
       const settlement = await settle(blobs, name.leaseId, report, output, hasPieces);
-      await transaction(async (tx) => {
+      const finish = async (tx: Tx): Promise<void> => {
         const isOurs = await finishEvaluation(tx, name, settlement.refer(tx, lease.orgId));
         if (!isOurs) throw new AppError('conflict', 'evaluation.fenced', 'This lease no longer holds.');
-      });
+      };
+      // Most runs leave no file behind: their end is one statement, and one round trip.
+      await (settlement.hasAssets ? transaction(finish) : statements(finish));
       observe.ended(report.reason, lease.engine);
     }
     this.#leases.release(name.leaseId);

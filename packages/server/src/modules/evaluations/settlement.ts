@@ -9,7 +9,11 @@ import type { Ending } from './store-leases.ts';
 type Stored = { digest: string; sizeBytes: number; mediaType: string; filename: string };
 
 /** An ending that is complete but for the ids of its assets, which are made in the transaction. */
-export type Settlement = { refer(tx: Tx, orgId: string): Ending };
+export type Settlement = {
+  /** Whether `refer` adds rows of its own, and so needs a transaction. */
+  hasAssets: boolean;
+  refer(tx: Tx, orgId: string): Ending;
+};
 
 /**
  * Prepares the end of a run: decodes the output, and stores what does not fit the row (long or binary output, files)
@@ -37,6 +41,7 @@ export async function settle(
     ...report.files.map(({ path, content }) => keep(content, path)),
   ]);
   return {
+    hasAssets: outputFile !== null || errorFile !== null || files.length > 0,
     refer(tx, orgId) {
       const refer = (stored: Stored | null | undefined): string | null =>
         stored ? addAsset(tx, { orgId, ...stored }) : null;

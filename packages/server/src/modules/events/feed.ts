@@ -27,6 +27,8 @@ export type Subscribe = {
 const POLL_MS = 250;
 /** After a signal, rows may still hide behind an older running transaction: look again soon. */
 const SETTLE_MS = 15;
+/** Between two looks: at a thousand acts a second, one look for every five. */
+const LEAST_MS = 5;
 const PAGE = 500;
 /** Events a consumer may lag behind in memory. One that is slower is cut off, and resumes from the database. */
 const BACKLOG = 5_000;
@@ -42,9 +44,10 @@ export class EventFeed implements AsyncDisposable {
   readonly #subscribers = new Set<Subscriber>();
   #position: Position = { xid: 0n, id: 0n };
   #timer: NodeJS.Timeout | null = null;
-  #settle: NodeJS.Timeout | null = null;
+  #next: NodeJS.Timeout | null = null;
   #reading: Promise<void> | null = null;
-  #again = false;
+  #readAt = 0;
+  #looksLeft = 0;
   #unlisten: () => void = () => {};
   #stopped = false;
 
@@ -83,7 +86,7 @@ export class EventFeed implements AsyncDisposable {
     this.#stopped = true;
     this.#unlisten();
     if (this.#timer) clearInterval(this.#timer);
-    if (this.#settle) clearTimeout(this.#settle);
+    if (this.#next) clearTimeout(this.#next);
     await this.#reading;
   }
 
@@ -112,31 +115,36 @@ export class EventFeed implements AsyncDisposable {
     }
   }
 
+  /** Reads now and again shortly after, but no more often than every few milliseconds: a busy queue signals at each act. */
   #wake(): void {
     if (this.#stopped) return;
-    this.#again = true;
-    this.#settle ??= setTimeout(() => {
-      this.#settle = null;
-      this.#again = true;
+    this.#looksLeft = 2;
+    if (this.#reading === null) this.#schedule(Math.max(0, this.#readAt + LEAST_MS - performance.now()));
+  }
+
+  #schedule(inMs: number): void {
+    this.#next ??= setTimeout(() => {
+      this.#next = null;
       this.#reading ??= this.#read();
-    }, SETTLE_MS);
-    this.#reading ??= this.#read();
+    }, inMs);
   }
 
   async #read(): Promise<void> {
+    this.#looksLeft -= 1;
     try {
-      while (this.#again && !this.#stopped) {
-        this.#again = false;
-        const events = await this.#options.systemRead((tx) => eventsAfter(tx, this.#position, PAGE));
-        for (const event of events) this.#deliver(event);
-        if (events.length === PAGE) this.#again = true;
-      }
+      const events = await this.#options.systemRead((tx) => eventsAfter(tx, this.#position, PAGE));
+      for (const event of events) this.#deliver(event);
+      if (events.length === PAGE) this.#looksLeft = 2;
     } catch (error) {
       if (!this.#stopped)
         this.#options.log.warn({ err: error }, 'reading events failed; trying again at the next poll');
     } finally {
+      this.#readAt = performance.now();
       this.#reading = null;
     }
+    if (this.#stopped || this.#looksLeft <= 0) return;
+    // The last look of a series waits for what an older transaction may still hide.
+    this.#schedule(this.#looksLeft === 1 ? SETTLE_MS : LEAST_MS);
   }
 
   #deliver(event: StreamedEvent): void {
@@ -158,8 +166,9 @@ class LiveQueue {
   #notify: () => void = () => {};
 
   push(event: StreamedEvent, position: Position): void {
-    if (this.#items.length >= BACKLOG) this.#overflowed = true;
-    else this.#items.push({ event, position });
+    // Once something was left out, nothing behind it may be delivered: the stream ends there and resumes there.
+    this.#overflowed ||= this.#items.length >= BACKLOG;
+    if (!this.#overflowed) this.#items.push({ event, position });
     this.#notify();
   }
 

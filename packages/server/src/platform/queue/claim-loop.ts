@@ -42,6 +42,8 @@ export class ClaimLoop<Item> implements AsyncDisposable {
     this.#again = true;
     this.#running ??= this.#drain().finally(() => {
       this.#running = null;
+      // A signal that came between the end of the drain and here found it still running.
+      if (this.#again) this.wake();
     });
   }
 
@@ -59,7 +61,7 @@ export class ClaimLoop<Item> implements AsyncDisposable {
       if (room <= 0) return;
       try {
         const items = await this.#options.claim(room);
-        for (const item of items) this.#options.start(item);
+        for (const item of items) this.#start(item);
         // A full batch says that more may be waiting.
         if (items.length === room) this.#again = true;
       } catch (error) {
@@ -67,8 +69,18 @@ export class ClaimLoop<Item> implements AsyncDisposable {
           { err: error, queue: this.#options.name },
           'claiming work failed; trying again at the next poll',
         );
+        this.#again = false;
         return;
       }
+    }
+  }
+
+  /** One item that cannot be started must not keep the rest of its batch from it: they are ours until the lease ends. */
+  #start(item: Item): void {
+    try {
+      this.#options.start(item);
+    } catch (error) {
+      this.#options.log.error({ err: error, queue: this.#options.name }, 'claimed work could not be started');
     }
   }
 }

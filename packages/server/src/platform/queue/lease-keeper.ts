@@ -47,7 +47,9 @@ export class LeaseKeeper<Lease> implements Disposable {
     this.#renewing = true;
     try {
       const lost = await this.#options.renew([...this.#held.values()]);
-      for (const lease of lost) this.#options.onLost(lease);
+      // What was released meanwhile has ended in order.
+      const held = new Set(this.#held.values());
+      for (const lease of lost) if (held.has(lease)) this.#options.onLost(lease);
     } catch (error) {
       // The database is away. Runs go on until the lease would have ended; the runner stops them by itself then.
       this.#options.log.warn({ err: error }, 'renewing leases failed');

@@ -57,7 +57,7 @@ export class Wakeups implements AsyncDisposable {
   raise(topic: string, argument = ''): void {
     this.#deliver(topic, argument);
     this.#dirty.add(argument === '' ? topic : `${topic}=${argument}`);
-    this.#timer ??= setTimeout(() => void this.#flush(), COALESCE_MS);
+    this.#flushWithin(COALESCE_MS);
   }
 
   /**
@@ -82,25 +82,32 @@ export class Wakeups implements AsyncDisposable {
     for (const listener of this.#listeners.get(topic) ?? []) listener(argument);
   }
 
+  #flushWithin(ms: number): void {
+    if (this.#dirty.size > 0 && !this.#stopped) this.#timer ??= setTimeout(() => void this.#flush(), ms);
+  }
+
   async #flush(): Promise<void> {
     this.#timer = null;
     if (!this.#client || this.#sending || this.#dirty.size === 0) return;
-    const raised = [...this.#dirty].join('\n');
+    const raised = [...this.#dirty];
+    const text = raised.join('\n');
     this.#dirty.clear();
-    // Too much to say in one notification: an empty list means "anything may have changed".
-    const payload = raised.length > MAX_PAYLOAD_BYTES ? '' : raised;
     this.#sending = true;
     try {
       await this.#client.query({
         name: 'wake',
         text: 'select pg_notify($1, $2)',
-        values: [CHANNEL, `${this.#self}\n${payload}`],
+        // Too much to say in one notification: an empty list means "anything may have changed".
+        values: [CHANNEL, `${this.#self}\n${text.length > MAX_PAYLOAD_BYTES ? '' : text}`],
       });
+      this.#sending = false;
+      this.#flushWithin(COALESCE_MS);
     } catch {
-      // The connection is going; what was raised meanwhile is covered by the gap after the reconnect and by polls.
+      // The connection is going. The others have not lost theirs: they are told when this one is back.
+      for (const topic of raised) this.#dirty.add(topic);
+      this.#sending = false;
+      this.#flushWithin(RECONNECT_MS);
     }
-    this.#sending = false;
-    if (this.#dirty.size > 0 && !this.#stopped) this.#timer ??= setTimeout(() => void this.#flush(), COALESCE_MS);
   }
 
   async #connect(): Promise<void> {
@@ -116,6 +123,7 @@ export class Wakeups implements AsyncDisposable {
     }
     this.#client = client;
     this.#deliverAll();
+    this.#flushWithin(COALESCE_MS);
   }
 
   #receive(payload: string): void {
