@@ -10,7 +10,15 @@ import { identifyProcess } from './process-identity.ts';
  * What the pid file holds: the server, or the `assay up` that is about to start it. A pid alone does not do: after a
  * restart it may be anybody's.
  */
-type Holder = { is: 'server' | 'starter'; pid: number; identity: string | null; url: string | null };
+type Holder = {
+  is: 'server' | 'starter';
+  pid: number;
+  identity: string | null;
+  /** Null until it has been seen ready. */
+  url: string | null;
+  /** Where its part of the log begins, in bytes. */
+  logFrom: number;
+};
 
 /** A server that runs. `url` is null until it has been seen ready. */
 export type RunningServer = { pid: number; url: string | null };
@@ -70,6 +78,7 @@ export class BackgroundServer {
     await this.#keepUnread();
     await using log = await open(this.logFile, 'a', 0o600);
     await using words = await open(this.#wordsFile, 'w', 0o600);
+    const { size: logFrom } = await log.stat();
     const child = spawn(execPath, [program, 'serve', ...args], {
       ...options,
       detached: true,
@@ -77,7 +86,7 @@ export class BackgroundServer {
     });
     const pid = await startedPid(child);
     child.unref();
-    await this.#hold({ is: 'server', pid, identity: await identifyProcess(pid), url: null });
+    await this.#hold({ is: 'server', pid, identity: await identifyProcess(pid), url: null, logFrom });
   }
 
   /** What the server has said on standard output since its start. */
@@ -101,17 +110,23 @@ export class BackgroundServer {
     await rm(this.#pidFile, { force: true });
   }
 
-  /** The last lines of the log. */
+  /** The last lines that the latest server wrote to its log. */
   async lastLines(count: number): Promise<string> {
-    const log = await readFile(this.logFile, 'utf8').catch(() => '');
-    return log.trimEnd().split('\n').slice(-count).join('\n');
+    const [log, latest] = await Promise.all([readFile(this.logFile).catch(() => Buffer.alloc(0)), this.#latest()]);
+    return log
+      .subarray(latest?.logFrom ?? 0)
+      .toString('utf8')
+      .trimEnd()
+      .split('\n')
+      .slice(-count)
+      .join('\n');
   }
 
   /** Takes the pid file for this process: of two starts at the same time, one gives way. */
   async #claim(): Promise<void> {
     if ((await this.#holder()) === null) await rm(this.#pidFile, { force: true });
     const { pid } = process;
-    const self: Holder = { is: 'starter', pid, identity: await identifyProcess(pid), url: null };
+    const self: Holder = { is: 'starter', pid, identity: await identifyProcess(pid), url: null, logFrom: 0 };
     try {
       await writeFile(this.#pidFile, JSON.stringify(self), { flag: 'wx', mode: 0o600 });
     } catch (cause) {
@@ -133,10 +148,14 @@ export class BackgroundServer {
   }
 
   async #holder(): Promise<Holder | null> {
-    const content = await readFile(this.#pidFile, 'utf8').catch(() => '');
-    const holder = parse(content);
-    if (holder === null || holder.identity === null) return null;
-    return (await identifyProcess(holder.pid)) === holder.identity ? holder : null;
+    const latest = await this.#latest();
+    if (latest === null || latest.identity === null) return null;
+    return (await identifyProcess(latest.pid)) === latest.identity ? latest : null;
+  }
+
+  /** What the pid file says, whether it still holds or not. */
+  async #latest(): Promise<Holder | null> {
+    return parse(await readFile(this.#pidFile, 'utf8').catch(() => ''));
   }
 
   async #keepUnread(): Promise<void> {
