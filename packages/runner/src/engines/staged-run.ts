@@ -25,6 +25,27 @@ export type StageResult = Verdict &
 /** Runs a stage in a fresh sandbox. Rejects only on a bug of ours or of the sink's. */
 export type StageRunner = (stage: Stage, signal: AbortSignal) => Promise<StageResult>;
 
+/** A program that does nothing: whether it can be run tells whether a sandbox can be made. */
+export const TRIAL: Stage = {
+  argv: ['/bin/true'],
+  env: {},
+  files: [],
+  stdin: '',
+  limits: {
+    wall_ms: 30_000,
+    cpu_ms: 30_000,
+    memory_mb: 128,
+    processes: 16,
+    cpus: 1,
+    output_bytes: 4096,
+    file_size_mb: 1,
+    disk_mb: 4,
+    open_files: 64,
+  },
+  outputs: [],
+  sink: { write: () => undefined },
+};
+
 /** The result of a stage that did not come to run its program. */
 export function notRun(reason: 'setup_failed' | 'cancelled', message: string): StageResult {
   const nothing = { exitCode: null, signal: null, files: [], skipped: [], truncated: false };

@@ -113,6 +113,15 @@ describe.each(FILTER_ARCHITECTURES)('on %s', (arch) => {
     expect(decide(arch, 'default', 'personality', 0)).toBe(ALLOW);
   });
 
+  test('without a process namespace, no other process can be given limits, cores or a priority', () => {
+    for (const name of ['prlimit64', 'sched_setaffinity', 'sched_setscheduler', 'sched_setattr', 'sched_setparam']) {
+      expect(decide(arch, 'landlock', name, 4711)).toBe(EPERM);
+      expect(decide(arch, 'landlock', name, 0)).toBe(ALLOW);
+      expect(decide(arch, 'default', name, 4711)).toBe(ALLOW);
+    }
+    expect(decide(arch, 'landlock', 'setpriority', 2, 0)).toBe(EPERM);
+  });
+
   test('without a cgroup, memory that belongs to no process is refused', () => {
     expect(decide(arch, 'default', 'memfd_create')).toBe(ALLOW);
     expect(decide(arch, 'no-cgroup', 'memfd_create')).toBe(ENOSYS);

@@ -104,12 +104,24 @@ const SHARED_IPC = Object.fromEntries(
     .map((name) => [name, refuse(ENOSYS)]),
 );
 
+/** These take the id of any process of the same user, which may be the runner itself: its limits, cores and priority. */
+const OWN_PROCESS_ONLY = {
+  ...Object.fromEntries(
+    ['prlimit64', 'sched_setaffinity', 'sched_setattr', 'sched_setparam', 'sched_setscheduler'].map((name) => [
+      name,
+      oneOf(0, [0], ALLOW, fail(EPERM)),
+    ]),
+  ),
+  setpriority: refuse(EPERM),
+};
+
 const BY_VARIANT: Record<FilterVariant, Readonly<Record<string, Decision>>> = {
   default: {},
   'no-cgroup': UNACCOUNTED_MEMORY,
   landlock: {
     ...UNACCOUNTED_MEMORY,
     ...SHARED_IPC,
+    ...OWN_PROCESS_ONLY,
     socket: refuse(EAFNOSUPPORT),
     socketpair: streamPairs,
     // A process that left the process group would outlive the kill of that group.

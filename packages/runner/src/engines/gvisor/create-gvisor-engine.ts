@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, copyFile, mkdir, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { ControlGroups } from '../../cgroup/control-group.ts';
@@ -7,13 +7,14 @@ import type { Engine, EngineRefusal } from '../../engine.ts';
 import type { Toolchain } from '../../languages/language.ts';
 import { buildRootTree } from '../bubblewrap/root-tree.ts';
 import { claimUsers } from '../bubblewrap/user-range.ts';
-import type { Stage } from '../staged-run.ts';
+import { openEngineDirectory } from '../engine-directory.ts';
+import { TRIAL } from '../staged-run.ts';
 import { WARDEN_SOURCE } from '../warden/follow-stage.ts';
 import { WARDEN } from './bundle.ts';
 import { GvisorEngine } from './gvisor-engine.ts';
 
 export type GvisorOptions = {
-  /** A directory of its own for this process, which any user may search; made, and removed at the end. */
+  /** A directory of its own for this process; made, and removed at the end. */
   directory: string;
   toolchains: readonly Toolchain[];
   groups: ControlGroups | null;
@@ -28,26 +29,6 @@ const PERL = '/usr/bin/perl';
  * sandbox's own loopback. Limits are those of the group that it is started in.
  */
 const FLAGS = ['--rootless', '--network=none', '--ignore-cgroups', '--host-uds=none'];
-const TRIAL: Stage = {
-  argv: ['/bin/true'],
-  env: {},
-  files: [],
-  stdin: '',
-  limits: {
-    wall_ms: 30_000,
-    cpu_ms: 30_000,
-    memory_mb: 128,
-    processes: 16,
-    cpus: 1,
-    output_bytes: 4096,
-    file_size_mb: 1,
-    disk_mb: 4,
-    open_files: 64,
-  },
-  outputs: [],
-  sink: { write: () => undefined },
-};
-
 /**
  * Programs on a kernel of their own: gVisor, started directly. Needs control groups, since gVisor itself holds a
  * sandbox to no amount of memory.
@@ -66,11 +47,8 @@ export async function createGvisorEngine(options: GvisorOptions): Promise<Engine
   await using cleanup = new AsyncDisposableStack();
   const users = process.getuid?.() === 0 ? await claimUsers() : null;
   cleanup.defer(() => users?.release());
-  const { directory } = options;
+  const directory = await openEngineDirectory(options.directory, users !== null);
   cleanup.defer(() => rm(directory, { recursive: true, force: true }));
-  await rm(directory, { recursive: true, force: true });
-  await mkdir(directory, { recursive: true });
-  await chmod(directory, 0o711);
   const root = await buildRootTree(`${directory}/root`, options.toolchains);
   await mkdir(dirname(root.directory + WARDEN), { recursive: true });
   await copyFile(WARDEN_SOURCE, root.directory + WARDEN);

@@ -28,8 +28,8 @@ export type WardedSandbox = {
   kill(): void;
   /** The program has just started, as this process of the warden's: watches it until disposed. */
   watch(program: number, limits: RunLimits, kill: (reason: KillReason) => void): Disposable;
-  /** What the program used, once it has ended. */
-  usage(): Usage;
+  /** What the program used, once it has ended; `programCpuMs` is what the warden saw of it, in steps of 10 ms. */
+  usage(programCpuMs: number | null): Usage;
   /** Brings back the files that match; `archive` is what the warden packed, if it was told to. */
   collect(patterns: readonly string[], archive: AsyncIterable<Buffer>): Promise<Collected>;
 };
@@ -63,6 +63,7 @@ class Following {
   #exitCode: number | null = null;
   #failure = '';
   #program = 0;
+  #programCpuMs: number | null = null;
   #runtimeMs = 0;
 
   constructor(sandbox: WardedSandbox, stage: Stage) {
@@ -92,7 +93,7 @@ class Following {
     clearTimeout(late);
     if (started) await this.#followProgram();
     if (this.#meter.failure !== undefined) throw this.#meter.failure;
-    const { cpuMs, memoryPeakMb, ...usage } = this.#sandbox.usage();
+    const { cpuMs, memoryPeakMb, ...usage } = this.#sandbox.usage(this.#programCpuMs);
     const lost = this.#exitCode === null && this.#killed === null;
     if (lost && usage.refusedForks > 0) this.#killed = 'process_limit';
     else if (lost && usage.memoryKills === 0) return this.#fault();
@@ -111,9 +112,10 @@ class Following {
     using _ = this.#sandbox.watch(this.#program, this.#stage.limits, (reason) => this.kill(reason));
     await this.#until((report) => {
       if (report === 'crowded') this.#killed ??= 'process_limit';
-      const code = /^exit (\d+)$/.exec(report)?.[1];
-      if (code === undefined) return false;
+      const [, code, cpuMs] = /^exit (\d+) (\d+)$/.exec(report) ?? [];
+      if (code === undefined || cpuMs === undefined) return false;
       this.#exitCode = Number.parseInt(code, 10);
+      this.#programCpuMs = Number.parseInt(cpuMs, 10);
       return true;
     });
     this.#runtimeMs = performance.now() - startedAt;

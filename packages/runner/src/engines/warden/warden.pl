@@ -8,8 +8,10 @@ use strict;
 my ($user, $most, $pack, $prctl, @prefix) = @ARGV;
 my ($OUT, $ERR, $REPORT, $ARCHIVE) = (1, 2, 3, 4);
 my ($WNOHANG, $TICK, $PR_SET_CHILD_SUBREAPER) = (1, 0.05, 36);
-my $program;
+my ($program, $ending);
 
+# Told to end before we have said which program to kill. Perl may call this between the fork and our knowing of it.
+$SIG{TERM} = sub { $ending = 1 };
 # Nobody listens any more when the runner is gone: a write tells, and there is one every second.
 $SIG{PIPE} = sub { kill_all(); exit 125 };
 # Ends a wait for output early.
@@ -64,7 +66,7 @@ sub start {
     fail("no process can be started: $!") unless defined $pid;
     return $pid if $pid;
     setpgrp(0, 0);
-    $SIG{PIPE} = $SIG{CHLD} = 'DEFAULT';
+    $SIG{PIPE} = $SIG{CHLD} = $SIG{TERM} = 'DEFAULT';
     open(STDIN, '<', '/dev/null') if $to{detached};
     open(STDOUT, '>&', $to{out}) or exit 125;
     open(STDERR, '>&', $to{err}) or exit 125 if $to{err};
@@ -132,10 +134,13 @@ my ($out, $out_end, $err, $err_end) = as_user(sub {
     pipe(my $err, my $err_end) or fail("pipe: $!");
     return ($out, $out_end, $err, $err_end);
 });
+exit 125 if $ending;
 {
     local %ENV = (%ENV, %environment);
     $program = start([@prefix, @argv], out => $out_end, err => $err_end);
 }
+if ($ending) { kill_all(); exit 125 }
+$SIG{TERM} = sub { kill_all(); exit 125 };
 put($REPORT, "started $program\n");
 close $out_end;
 close $err_end;
@@ -158,7 +163,9 @@ until (defined $status) {
 }
 kill_all();
 if ($prctl) { 1 until waitpid(-1, 0) < 0 && !$!{EINTR} }
-put($REPORT, 'exit ' . ($status & 127 ? 128 + ($status & 127) : $status >> 8) . "\n");
+my (undef, undef, $user_time, $system_time) = times;
+my $code = $status & 127 ? 128 + ($status & 127) : $status >> 8;
+put($REPORT, sprintf "exit %d %d\n", $code, 1000 * ($user_time + $system_time));
 
 if ($pack) {
     pipe(my $archive, my $archive_end) or fail("pipe: $!");
