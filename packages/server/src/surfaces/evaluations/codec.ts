@@ -99,7 +99,8 @@ export function encodeSocketMessage(event: StreamedEvent): SocketMessage | null 
       return frame('output_chunk', { stream: data['stream'], offset: data['offset'], output: data['text'] });
     case 'evaluation.queued':
     case 'evaluation.running':
-      return frame('status_update', data);
+      // The seed shows the output beside the status. At these two moments there is none: it follows in chunks.
+      return frame('status_update', { ...data, output: '' });
     case 'evaluation.completed':
     case 'evaluation.failed':
     case 'evaluation.timeout':
