@@ -66,14 +66,9 @@ export class Server implements AsyncDisposable {
   async start(settings: Record<string, string> = {}): Promise<void> {
     const from = this.stdout.length;
     this.#spawn(settings);
-    const line = await until(
-      'the server prints its address',
-      () => {
-        this.#assertRunning();
-        return /^\s*Assay is (?:ready )?at (http:\S+)$/m.exec(this.stdout.slice(from));
-      },
-      START_MS,
-    );
+    const printed = (): RegExpExecArray | null =>
+      /^\s*Assay is (?:ready )?at (http:\S+)$/m.exec(this.stdout.slice(from));
+    const line = await this.#whileRunning(until('the server prints its address', printed, START_MS));
     this.#url = line[1] ?? '';
     this.#credentials ??= credentialsIn(this.stdout);
     if (this.#options.awaitReady !== false) await this.ready();
@@ -81,16 +76,12 @@ export class Server implements AsyncDisposable {
 
   /** Waits until the server says that it can do its work. */
   async ready(withinMs = START_MS): Promise<void> {
-    await until(
-      'the server is ready',
-      async () => {
-        this.#assertRunning();
-        const { status, text } = await this.anonymous.get('/readyz');
-        if (status === 200) return true;
-        throw new Error(`It says: ${text}\nAnd its log: ${this.stderr.slice(-4_000)}`);
-      },
-      withinMs,
-    );
+    const isReady = async (): Promise<boolean> => {
+      const { status, text } = await this.anonymous.get('/readyz');
+      if (status === 200) return true;
+      throw new Error(`It says: ${text}\nAnd its log: ${this.stderr.slice(-4_000)}`);
+    };
+    await this.#whileRunning(until('the server is ready', isReady, withinMs));
   }
 
   get url(): string {
@@ -177,8 +168,12 @@ export class Server implements AsyncDisposable {
     this.#child = child;
   }
 
-  #assertRunning(): void {
-    if (!this.isRunning) throw new Error(`The server has ended. It said:\n${this.stderr.slice(-4_000)}`);
+  /** Waits for something of the process, for no longer than it lives. */
+  async #whileRunning<Value>(wanted: Promise<Value>): Promise<Value> {
+    const ended = this.#exited.then(({ code, signal }) => {
+      throw new Error(`The server has ended (${signal ?? code}). It said:\n${this.stderr.slice(-4_000)}`);
+    });
+    return Promise.race([wanted, ended]);
   }
 }
 
