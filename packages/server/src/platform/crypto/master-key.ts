@@ -7,11 +7,12 @@ import { Sensitive } from '../../kernel/sensitive.ts';
 export type MasterKey = Sensitive<Buffer>;
 
 /**
- * Reads the master key, or makes it on first start.
+ * Reads the master key, or makes it on first start. A key that is there is only read: its folder may be a mounted
+ * secret that nobody can write to.
  * @throws Error when the file is readable by others or does not hold a key, saying what to do
  */
 export async function loadMasterKey(file: string): Promise<{ key: MasterKey; created: boolean }> {
-  const created = await create(file);
+  const created = !(await exists(file)) && (await create(file));
   const { mode } = await stat(file);
   if ((mode & 0o077) !== 0)
     throw new Error(`The master key ${file} is readable by other users. Run: chmod 600 ${file}`);
@@ -24,21 +25,50 @@ export async function loadMasterKey(file: string): Promise<{ key: MasterKey; cre
   return { key: new Sensitive(Buffer.from(text, 'hex')), created };
 }
 
-/** Written aside and linked into place, so that a second process never reads half a key. */
+const exists = (file: string): Promise<boolean> =>
+  stat(file).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+
+/** Written aside and linked into place: a second process never reads half a key, and the first of two keys stays. */
 async function create(file: string): Promise<boolean> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const draft = `${file}.${process.pid}`;
-  const handle = await open(draft, 'w', 0o600);
+  const folder = dirname(file);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  // Of a random name: two containers with one volume both have the process id 1.
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
   try {
-    await handle.writeFile(`${randomBytes(32).toString('hex')}\n`);
-    await handle.sync();
+    await writeDurably(draft, `${randomBytes(32).toString('hex')}\n`);
     await link(draft, file);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   } finally {
-    await handle.close();
     await rm(draft, { force: true });
+    await syncDirectory(folder);
+  }
+}
+
+async function writeDurably(file: string, text: string): Promise<void> {
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** What is sealed with the key outlives a power cut: so must the key's name. */
+async function syncDirectory(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
