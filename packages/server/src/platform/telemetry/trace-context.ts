@@ -3,13 +3,14 @@ import { randomBytes } from 'node:crypto';
 /** W3C trace context of one request: the trace it belongs to and the span that caused it. */
 export type TraceContext = { traceId: string; parentSpanId: string | null; sampled: boolean };
 
-const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+/** Version, trace id, parent id, flags; later versions may say more behind them. */
+const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
 /** Reads `traceparent` (W3C Trace Context, section 3.2), or starts a new trace where there is none or a malformed one. */
 export function traceContext(traceparent: string | undefined): TraceContext {
-  const match = TRACEPARENT.exec(traceparent ?? '');
-  const [, traceId, parentSpanId, flags] = match ?? [];
-  if (traceId && parentSpanId && flags && !/^0+$/.test(traceId) && !/^0+$/.test(parentSpanId)) {
+  const [, version, traceId, parentSpanId, flags, rest] = TRACEPARENT.exec(traceparent ?? '') ?? [];
+  const isWhole = version !== '00' || rest === undefined;
+  if (isWhole && traceId && parentSpanId && flags && !/^0+$/.test(traceId) && !/^0+$/.test(parentSpanId)) {
     return { traceId, parentSpanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
   }
   return { traceId: randomBytes(16).toString('hex'), parentSpanId: null, sampled: true };
