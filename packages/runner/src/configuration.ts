@@ -17,11 +17,13 @@ export type Configuration = {
   docker: { socket: string | null; runtime: string | null };
   /** A delegated cgroup below the roots of the hierarchies. */
   cgroup: string | null;
+  /** Offer Landlock on kernels where a program could signal the runner, whose user it shares. */
+  landlockSharedUid: boolean;
   exitWithParent: boolean;
 };
 
 /** Offered without being asked for: none of them needs more rights than the runner has. */
-const DEFAULT_ENGINES: readonly EngineName[] = ['bubblewrap', 'landlock', 'quickjs'];
+export const DEFAULT_ENGINES: readonly EngineName[] = ['bubblewrap', 'landlock', 'quickjs'];
 
 const FLAGS = {
   connect: { type: 'string' },
@@ -34,6 +36,7 @@ const FLAGS = {
   'docker-socket': { type: 'string' },
   'docker-runtime': { type: 'string' },
   cgroup: { type: 'string' },
+  'landlock-shared-uid': { type: 'boolean' },
   'exit-with-parent': { type: 'boolean' },
 } as const;
 
@@ -45,6 +48,7 @@ export const USAGE = `Usage: node packages/runner/src/main.ts --connect unix:/pa
   --engines A,B         engines that it may offer (${DEFAULT_ENGINES.join(',')})
   --docker-socket PATH  Docker-compatible socket for the engine docker; --docker-runtime NAME (runsc for gVisor)
   --cgroup PATH         a delegated cgroup, below the roots of the hierarchies
+  --landlock-shared-uid offer landlock before Linux 6.12 to an ordinary user: programs could signal the runner
   --exit-with-parent    end when standard input closes
   --doctor [--json]     look at this machine and say what is missing
 Each flag can be said in the environment as ASSAY_RUNNER_<FLAG>, with underscores.
@@ -79,6 +83,7 @@ export function readConfiguration(
     engines: engineNames(said('engines')),
     docker: { socket: said('docker-socket') ?? null, runtime: said('docker-runtime') ?? null },
     cgroup: said('cgroup') ?? null,
+    landlockSharedUid: values['landlock-shared-uid'] === true,
     exitWithParent: values['exit-with-parent'] === true,
   };
 }

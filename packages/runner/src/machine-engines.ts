@@ -6,12 +6,23 @@ import type { Engine, EngineRefusal } from './engine.ts';
 import { CanaryGround } from './engines/canary-ground.ts';
 import { attackEngine } from './engines/self-attack.ts';
 import { detectLanguages } from './languages/detection.ts';
-import type { Toolchain } from './languages/language.ts';
+import type { RejectedProgram, Toolchain } from './languages/language.ts';
 
 /** What this machine can do: engines that could be made, those that could not, and the languages they run. */
-export type MachineEngines = { engines: Engine[]; refused: EngineRefusal[]; toolchains: readonly Toolchain[] };
+export type MachineEngines = {
+  engines: Engine[];
+  refused: EngineRefusal[];
+  toolchains: readonly Toolchain[];
+  /** Programs of languages that were found and are not used, and why. */
+  rejected: readonly RejectedProgram[];
+  /** Why there are no control groups; empty when there are. */
+  groupsReason: string;
+};
 
-export type MachineOptions = Pick<Configuration, 'engines' | 'slots' | 'warm' | 'stateDir' | 'docker' | 'cgroup'> & {
+export type MachineOptions = Pick<
+  Configuration,
+  'engines' | 'slots' | 'warm' | 'stateDir' | 'docker' | 'cgroup' | 'landlockSharedUid'
+> & {
   runnerId: string;
   onTrouble(error: unknown): void;
 };
@@ -22,7 +33,7 @@ export type MachineOptions = Pick<Configuration, 'engines' | 'slots' | 'warm' | 
  */
 export async function makeEngines(options: MachineOptions): Promise<MachineEngines> {
   await using ground = await CanaryGround.open(options.stateDir);
-  const { toolchains } = await detectLanguages();
+  const { toolchains, rejected } = await detectLanguages();
   const access = openGroups(options.cgroup ?? undefined);
   const confined = {
     toolchains,
@@ -38,6 +49,14 @@ export async function makeEngines(options: MachineOptions): Promise<MachineEngin
       const { createBubblewrapEngine } = await import('./engines/bubblewrap/create-bubblewrap-engine.ts');
       return createBubblewrapEngine({ ...confined, directory: directory('bubblewrap') });
     },
+    landlock: async () => {
+      const { createLandlockEngine } = await import('./engines/landlock/create-landlock-engine.ts');
+      return createLandlockEngine({
+        toolchains,
+        directory: directory('landlock'),
+        allowSharedUser: options.landlockSharedUid,
+      });
+    },
     gvisor: async () => {
       const { createGvisorEngine } = await import('./engines/gvisor/create-gvisor-engine.ts');
       return createGvisorEngine({ ...confined, directory: directory('gvisor') });
@@ -51,6 +70,8 @@ export async function makeEngines(options: MachineOptions): Promise<MachineEngin
     engines: made.filter((one): one is Engine => 'run' in one),
     refused: made.filter((one): one is EngineRefusal => !('run' in one)),
     toolchains,
+    rejected,
+    groupsReason: confined.groupsReason,
   };
 }
 

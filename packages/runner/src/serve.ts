@@ -4,6 +4,7 @@ import { ISOLATION_LEVELS, type OfferedEngine, type OfferedLanguage } from '@ass
 import type { Configuration } from './configuration.ts';
 import type { Engine } from './engine.ts';
 import { runnerId } from './identity.ts';
+import { closeInheritedDescriptors } from './inherited-descriptors.ts';
 import type { Toolchain } from './languages/language.ts';
 import { log } from './log.ts';
 import { makeEngines } from './machine-engines.ts';
@@ -19,6 +20,8 @@ export async function serve(configuration: Configuration): Promise<void> {
   const stopping = stopSignals(configuration);
   if (process.pid === 1)
     log.warn({}, 'this is process 1, which collects no orphans: run it under an init such as tini');
+  const inherited = closeInheritedDescriptors();
+  if (inherited > 0) log.info({ inherited }, 'closed descriptors that programs would have inherited');
   await using stack = new AsyncDisposableStack();
   const id = runnerId(configuration.stateDir);
   const onTrouble = (error: unknown): void =>
