@@ -5,8 +5,9 @@ export type Log = pino.Logger;
 
 export type LogOptions = { level: string; format: 'json' | 'pretty' };
 
-/** Credentials that may be in something logged by mistake. */
-const REDACTED = ['*.authorization', '*.cookie', '*.password', '*.api_key', '*.token', 'req.headers', 'headers'];
+/** Credentials that may be in something logged by mistake, or be it. */
+const CREDENTIALS = ['authorization', 'cookie', 'password', 'api_key', 'token', 'headers'];
+const REDACTED = CREDENTIALS.flatMap((name) => [name, `*.${name}`]);
 
 /** Makes the root logger. It writes to standard error: standard output belongs to results. */
 export function createLog(options: LogOptions): Log {
@@ -30,8 +31,10 @@ class PlainLines {
     const extra = Object.entries(rest)
       .map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
       .join('');
-    process.stderr.write(
-      `${String(time).slice(11, 23)} ${String(level).padEnd(5)}${about} ${String(msg ?? '')}${extra}\n`,
-    );
+    const text = `${String(time).slice(11, 23)} ${String(level).padEnd(5)}${about} ${String(msg ?? '')}${extra}`;
+    process.stderr.write(`${text.replace(/\p{Cc}/gu, escaped)}\n`);
   }
 }
+
+/** A control character, shown: what callers name must neither forge a line nor steer a terminal. */
+const escaped = (character: string): string => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
