@@ -1,8 +1,5 @@
 /** The environment of this process. The only place that touches it. */
-export const env: NodeJS.ProcessEnv = process.env;
-
-/** As it is now. */
-export const readEnvironment = (): NodeJS.ProcessEnv => env;
+export const readEnvironment = (): NodeJS.ProcessEnv => process.env;
 
 /** Sets a variable that every process would get that is started with our environment, as none should be. */
 export function plantVariable(name: string, value: string): Disposable {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { IsolationReceipt } from '../runner/isolation.ts';
 
 /** Longest program, bytes of UTF-8 (crucible-platform). */
-export const MAX_CODE_BYTES = 1 << 20;
+const MAX_CODE_BYTES = 1 << 20;
 export const MAX_BATCH = 100;
 
 export const EvaluationStatus = z.enum(['queued', 'running', 'completed', 'failed', 'timeout', 'cancelled']);

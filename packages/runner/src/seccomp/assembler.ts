@@ -1,5 +1,5 @@
 /** Classic-BPF operations that a seccomp filter needs, as in `linux/bpf_common.h`. */
-export const BPF = { LOAD: 0x20, EQUAL: 0x15, AT_LEAST: 0x35, HAS_BITS: 0x45, RETURN: 0x06 } as const;
+const BPF = { LOAD: 0x20, EQUAL: 0x15, AT_LEAST: 0x35, HAS_BITS: 0x45, RETURN: 0x06 } as const;
 
 const INSTRUCTION_BYTES = 8;
 /** A jump offset is one unsigned byte. */

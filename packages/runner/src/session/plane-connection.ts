@@ -107,7 +107,7 @@ export class PlaneConnection {
 }
 
 /** @throws Error when the address is neither a socket nor a URL of HTTP */
-export function addressOf(connect: string): string {
+function addressOf(connect: string): string {
   if (connect.startsWith('unix:')) return `ws+unix:${connect.slice('unix:'.length)}:${RUNNER_PATH}`;
   const url = new URL(connect);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {

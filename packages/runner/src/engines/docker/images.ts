@@ -2,7 +2,7 @@ import { LANGUAGES } from '../../languages/catalogue.ts';
 import type { Language } from '../../languages/language.ts';
 
 /** The image for each language, unless the configuration names another. All are official images on Docker Hub. */
-export const DEFAULT_IMAGES: Readonly<Record<string, string>> = {
+const DEFAULT_IMAGES: Readonly<Record<string, string>> = {
   python: 'python:3.13-slim',
   javascript: 'node:24-slim',
   typescript: 'node:24-slim',

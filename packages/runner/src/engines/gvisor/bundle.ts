@@ -2,7 +2,7 @@ import type { RunLimits } from '@assay/contract/runner';
 import type { RootTree } from '../bubblewrap/root-tree.ts';
 
 /** The program's user inside; its first process is root there, and stays out of the program's reach. */
-export const PROGRAM_USER = 65534;
+const PROGRAM_USER = 65534;
 export const WORK_DIRECTORY = '/work';
 /** Where the warden lies inside. */
 export const WARDEN = '/opt/assay/warden.pl';

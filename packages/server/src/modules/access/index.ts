@@ -3,5 +3,4 @@
  * itself. It has no tables: grants live on memberships and keys, and reach it inside the principal.
  * Invariants: an empty scope list means no access; scopes only ever narrow from person to key.
  */
-export { accessErrors } from './errors.ts';
 export { assertAllowed, KEY_TEMPLATES, ROLE_SCOPES, SCOPES, scopesWithin } from './policy.ts';

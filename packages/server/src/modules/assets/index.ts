@@ -4,7 +4,6 @@
  * Table: assets. Invariant: content is written and synced before a row refers to it, and never changes.
  */
 export { DiskBlobs } from './adapters/disk-blobs.ts';
-export type { Asset } from './model.ts';
 export { assetOperations, readAsset } from './operations.ts';
 export type { Blobs } from './ports.ts';
 export { addAsset } from './references.ts';

@@ -6,4 +6,4 @@
 
 export { insertLeaf } from './leaves.ts';
 export type { Leaf } from './model.ts';
-export { createRefusalLog, type RefusalLog } from './refusals.ts';
+export { createRefusalLog } from './refusals.ts';

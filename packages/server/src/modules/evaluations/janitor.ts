@@ -18,7 +18,7 @@ export type JanitorOptions = {
 
 const EVERY_MS = 500;
 /** A runner has this long to confirm a kill before the evaluation ends without it: with the interval, under 2 s in all. */
-export const KILL_GRACE_SECONDS = 1.2;
+const KILL_GRACE_SECONDS = 1.2;
 
 /** Ends what nobody else will end: runs whose runner is gone, kills that nobody confirms, waits past their deadline. */
 export class Janitor implements AsyncDisposable {

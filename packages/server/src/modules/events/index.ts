@@ -4,8 +4,7 @@
  * Table: events. Invariants: an event is visible if and only if its act was committed; a stream neither skips nor
  * repeats one, in the order (xid, id), also across a reconnect to another process.
  */
-export { eventErrors } from './errors.ts';
-export { EventFeed, type Subscription } from './feed.ts';
-export { type EventFilter, START, type StreamedEvent } from './model.ts';
+export { EventFeed } from './feed.ts';
+export type { EventFilter, StreamedEvent } from './model.ts';
 export { eventOperations } from './operations.ts';
 export { deleteEventsOlderThan, insertEvent } from './outbox.ts';

@@ -18,9 +18,6 @@ export type StreamedEvent = {
 /** Which events a stream wants. Empty lists want everything. */
 export type EventFilter = { types: readonly string[]; subjects: readonly string[] };
 
-/** Before the first event. */
-export const START = '0-0';
-
 /** Reads a position as `Last-Event-ID` or `?after=` carry it; null when it is not one. */
 export function parsePosition(text: string): Position | null {
   const match = /^(\d{1,20})-(\d{1,19})$/.exec(text);

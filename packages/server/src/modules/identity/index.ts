@@ -10,5 +10,5 @@ export type { ApiKey } from './keys/model.ts';
 export { keyOperations } from './keys/operations.ts';
 export { deleteExpiredTokens } from './login/jobs.ts';
 export { loginOperations, type TokenPair } from './login/operations.ts';
-export { type AccessTokens, loadAccessTokens } from './tokens/access-tokens.ts';
+export { loadAccessTokens } from './tokens/access-tokens.ts';
 export { whoAmI } from './who-am-i.ts';

@@ -4,7 +4,6 @@
  * Table: runners. Invariants: an engine is offered only by a runner whose self-attack it passed; a request is never
  * served by a weaker engine than it asked for.
  */
-export { runnerErrors } from './errors.ts';
 export { Fleet } from './fleet.ts';
 export {
   type LeaseName,
@@ -19,10 +18,6 @@ export { forgetOldRunners } from './jobs.ts';
 export {
   type EngineName,
   type IsolationReceipt,
-  type OfferedEngine,
-  type OfferedLanguage,
-  type RefusedEngine,
-  type Runner,
   type RunnerOffer,
   type RunReason,
   type RunReport,

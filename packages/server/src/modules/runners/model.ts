@@ -100,7 +100,7 @@ export type RunReport = {
   receipt: IsolationReceipt | null;
 };
 
-export const requirement = (engine: EngineName, language: string): string => `${engine}/${language}`;
+const requirement = (engine: EngineName, language: string): string => `${engine}/${language}`;
 
 /** All that a runner can serve. */
 export function requirementsOf(offer: Pick<RunnerOffer, 'engines'>): string[] {

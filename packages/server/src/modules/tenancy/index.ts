@@ -5,5 +5,5 @@
  */
 export { tenancyConstraints } from './constraints.ts';
 export { insertFirstOrganization, isEmpty, lockFirstStart } from './first-start.ts';
-export type { Membership, Organization, User } from './model.ts';
+export type { User } from './model.ts';
 export { findMemberships, findUserByEmail, findUserById } from './reads.ts';

@@ -41,7 +41,7 @@ export type PipelineRows = Record<string, unknown>[][];
 type Sendable = { statement: Bound['statement']; values: readonly (string | Buffer | null)[] };
 
 /** A batch of statements as node-postgres runs a query: it calls these methods as the answer arrives. */
-export class Pipeline {
+class Pipeline {
   readonly #batch: readonly Sendable[];
   readonly #settle: (error: unknown, rows: PipelineRows) => void;
   readonly #rows: PipelineRows = [];

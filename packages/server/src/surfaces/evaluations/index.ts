@@ -10,7 +10,6 @@ import { logFrames, parseLogPosition } from './logs.ts';
 import { renderError } from './render-error.ts';
 
 export { serveEvaluationSocket } from './socket.ts';
-export { renderError as renderEvaluationsError };
 
 export type EvaluationsSurface = { kit: HttpKit; operations: ReturnType<typeof evaluationOperations> };
 

@@ -9,7 +9,7 @@ const SANE_REQUEST_ID = /^[\w.:@/+=-]{1,128}$/;
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
 /** The id of a request: the caller's `X-Request-Id` if it is sane, else a new one. */
-export function requestId(header: string | string[] | undefined): string {
+function requestId(header: string | string[] | undefined): string {
   return typeof header === 'string' && SANE_REQUEST_ID.test(header) ? header : randomUUID();
 }
 
