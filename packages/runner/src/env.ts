@@ -3,6 +3,6 @@ export const readEnvironment = (): NodeJS.ProcessEnv => process.env;
 
 /** Sets a variable that every process would get that is started with our environment, as none should be. */
 export function plantVariable(name: string, value: string): Disposable {
-  env[name] = value;
-  return { [Symbol.dispose]: () => void delete env[name] };
+  process.env[name] = value;
+  return { [Symbol.dispose]: () => void delete process.env[name] };
 }
