@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { LIMITS } from '../../../test/program-run.ts';
 import { sandboxBundle } from './bundle.ts';
 
 type Mount = { destination: string; type: string; options?: string[] };
@@ -11,7 +10,18 @@ type Bundle = {
 };
 
 const root = { directory: '/state/root', mounts: [['/usr', '/usr'] as const, ['/opt/go', '/opt/go'] as const] };
-const bundle = sandboxBundle(root, { ...LIMITS, disk_mb: 64, processes: 7 }, false) as Bundle;
+const limits = {
+  wall_ms: 1000,
+  cpu_ms: 1000,
+  memory_mb: 64,
+  processes: 7,
+  cpus: 1,
+  output_bytes: 1000,
+  file_size_mb: 8,
+  disk_mb: 64,
+  open_files: 64,
+};
+const bundle = sandboxBundle(root, limits, false) as Bundle;
 
 test('all of the machine that is shown is read-only', () => {
   expect(bundle.root).toEqual({ path: '/state/root', readonly: true });

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Ran, Wish } from '../../../test/program-run.ts';
-import { file, hostile, LIMITS, runProgram } from '../../../test/program-run.ts';
+import type { Asked, Ran } from '../../../test/engine-under-test.ts';
+import { expectEngine, runProgram, TEST_LIMITS } from '../../../test/engine-under-test.ts';
+import { hostile } from '../../../test/hostile-ground.ts';
 import type { ControlGroups } from '../../cgroup/control-group.ts';
 import { openGroups } from '../../cgroup/open-groups.ts';
 import type { Engine } from '../../engine.ts';
@@ -16,6 +17,8 @@ import type { Toolchain } from '../../languages/language.ts';
 import { createGvisorEngine } from './create-gvisor-engine.ts';
 
 const directory = join(tmpdir(), `assay-gvisor-${process.pid}`);
+type Wish = Asked & { language?: string };
+
 let engine: Engine;
 let groups: ControlGroups;
 let toolchains: readonly Toolchain[];
@@ -25,9 +28,7 @@ beforeAll(async () => {
   if (access.groups === null) throw new Error(`These tests need control groups: ${access.reason}.`);
   groups = access.groups;
   ({ toolchains } = await detectLanguages());
-  const made = await createGvisorEngine({ directory, toolchains, groups, groupsReason: '' });
-  if (!('run' in made)) throw new Error(`${made.reason}: ${made.fix}`);
-  engine = made;
+  engine = expectEngine(await createGvisorEngine({ directory, toolchains, groups, groupsReason: '' }));
 });
 
 afterAll(async () => {
@@ -39,7 +40,9 @@ afterEach(async () => {
   expect(await sandboxProcesses()).toEqual([]);
 });
 
-const run = (code: string, wish: Wish = {}, options = {}): Promise<Ran> => runProgram(engine, code, wish, options);
+const run = (code: string, { language = 'python', ...asked }: Wish = {}): Promise<Ran> =>
+  runProgram(engine, language, code, asked);
+const file = (path: string, text: string) => ({ path, content: Buffer.from(text).toString('base64') });
 
 /** Command lines of what is left of gVisor for our directory. */
 async function sandboxProcesses(): Promise<string[]> {
@@ -93,7 +96,7 @@ for s in (9, 15):
   });
 
   test('brings back regular files that match, and nothing through a link', async () => {
-    const ran = await run(await hostile('links.py'), { outputs: ['out/*', 'gone.txt'] });
+    const ran = await run(hostile('links.py'), { outputs: ['out/*', 'gone.txt'] });
     expect(ran.files).toEqual([{ path: 'out/ok.txt', content: Buffer.from('fine') }]);
     expect(ran.filesSkipped.map(({ path }) => path).sort()).toEqual(
       ['gone.txt'].concat(['canary', 'fifo', 'inlink', 'rel', 'rootdir', 'shadow'].map((name) => `out/${name}`)),
@@ -103,37 +106,37 @@ for s in (9, 15):
 
 describe('a limit', () => {
   test('of wall time ends a program that ignores every signal, with all it started', async () => {
-    const ran = await run(await hostile('sleepign.py'), { limits: { wall_ms: 800 } });
+    const ran = await run(hostile('sleepign.py'), { limits: { wall_ms: 800 } });
     expect(ran).toMatchObject({ reason: 'timeout', stdout: expect.stringContaining('ignoring') });
     expect(ran.runtimeMs).toBeLessThan(3000);
   });
 
   test('of CPU time counts all processes together', async () => {
-    const ran = await run(await hostile('loop.py'), { limits: { cpu_ms: 800 } });
+    const ran = await run(hostile('loop.py'), { limits: { cpu_ms: 800 } });
     expect(ran.reason).toBe('cpu_limit');
     expect(ran.cpuMs).toBeLessThan(2000);
   });
 
   test.each(['mem.py', 'memchild.py', 'memfd.py'])('of memory holds %s', async (name) => {
-    expect(await run(await hostile(name))).toMatchObject({ reason: 'memory_limit' });
+    expect(await run(hostile(name))).toMatchObject({ reason: 'memory_limit' });
   });
 
   test('of processes ends forks and threads', async () => {
     const wish = { limits: { memory_mb: 512, wall_ms: 5000 } };
-    expect((await run(await hostile('forkbomb.py'), wish)).reason).toBe('process_limit');
-    expect((await run(await hostile('threads.py'), wish)).reason).toBe('process_limit');
+    expect((await run(hostile('forkbomb.py'), wish)).reason).toBe('process_limit');
+    expect((await run(hostile('threads.py'), wish)).reason).toBe('process_limit');
   });
 
   test('of disk holds in every place that can be written', async () => {
-    const { stdout } = await run(await hostile('disk.py'));
+    const { stdout } = await run(hostile('disk.py'));
     expect(stdout).toContain('/work 48MB then No space left');
     expect(stdout).toContain('/ 0MB then Read-only');
     expect(stdout).not.toContain('LEAK');
-    expect((await run(await hostile('bigfile.py'))).stdout).toContain('File too large');
+    expect((await run(hostile('bigfile.py'))).stdout).toContain('File too large');
   });
 
   test('of output keeps the head of both streams together and ends the program', async () => {
-    const ran = await run(await hostile('flood.py'), { limits: { output_bytes: 100_000 } });
+    const ran = await run(hostile('flood.py'), { limits: { output_bytes: 100_000 } });
     expect(ran).toMatchObject({ reason: 'output_limit', outputTruncated: true });
     expect(ran.stdout.length + ran.stderr.length).toBe(100_000);
   });
@@ -158,7 +161,7 @@ describe('the host', () => {
     });
     await new Promise<void>((resolve) => canary.listen(0, '127.0.0.1', resolve));
     const { port } = canary.address() as AddressInfo;
-    const { stdout } = await run(await hostile('net.py'), { args: [String(port)] });
+    const { stdout } = await run(hostile('net.py'), { args: [String(port)] });
     canary.close();
     // The sandbox's own kernel has netlink sockets of its own; they lead nowhere.
     expect(stdout).not.toMatch(/LEAK connected|(?:VSOCK|PACKET|DNS) LEAK/);
@@ -166,10 +169,10 @@ describe('the host', () => {
   });
 
   test('shows none of its files, processes or settings', async () => {
-    const { stdout } = await run(await hostile('secrets.py'));
+    const { stdout } = await run(hostile('secrets.py'));
     expect(stdout).not.toMatch(/(?:shadow|rootonly|kcore|\.bashrc) READ|LEAK/);
-    expect((await run(await hostile('syswrite.py'))).stdout).not.toMatch(/core_pattern OPENED|sysrq-trigger OPENED/);
-    expect((await run(await hostile('sig.py'), { args: [String(process.pid)] })).stdout).not.toContain('LEAK');
+    expect((await run(hostile('syswrite.py'))).stdout).not.toMatch(/core_pattern OPENED|sysrq-trigger OPENED/);
+    expect((await run(hostile('sig.py'), { args: [String(process.pid)] })).stdout).not.toContain('LEAK');
   });
 
   test('has another kernel than the program', async () => {
@@ -178,13 +181,13 @@ describe('the host', () => {
   });
 
   test('has no process of a program that went into the background', async () => {
-    expect(await run(await hostile('daemon.py'))).toMatchObject({ reason: 'ok' });
+    expect(await run(hostile('daemon.py'))).toMatchObject({ reason: 'ok' });
   });
 });
 
 test('a cancelled run ends at once', async () => {
   const started = performance.now();
-  const ran = await run('while True: pass', {}, { signal: AbortSignal.timeout(700) });
+  const ran = await run('while True: pass', { signal: AbortSignal.timeout(700) });
   expect(ran.reason).toBe('cancelled');
   expect(performance.now() - started).toBeLessThan(3000);
 });
@@ -205,7 +208,7 @@ test('a sandbox ends when the runner that started it was killed', async () => {
     const { toolchains } = await detectLanguages();
     const { groups } = openGroups(undefined);
     const engine = await createGvisorEngine({ directory: ${JSON.stringify(place)}, toolchains, groups, groupsReason: '' });
-    const limits = ${JSON.stringify({ ...LIMITS, wall_ms: 60_000 })};
+    const limits = ${JSON.stringify({ ...TEST_LIMITS, wall_ms: 60_000 })};
     const spec = { language: 'bash', engine: 'gvisor', code: 'echo up; sleep 60', stdin: '', args: [], env: {}, files: [], outputs: [], limits };
     await engine.run(spec, { write: () => process.kill(process.pid, 'SIGKILL') }, new AbortController().signal);`;
   await expect(promisify(execFile)(process.execPath, ['--input-type=module', '-e', script])).rejects.toMatchObject({

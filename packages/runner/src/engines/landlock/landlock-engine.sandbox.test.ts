@@ -6,20 +6,21 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Ran, Wish } from '../../../test/program-run.ts';
-import { file, hostile, LIMITS, runProgram } from '../../../test/program-run.ts';
+import type { Asked, Ran } from '../../../test/engine-under-test.ts';
+import { expectEngine, runProgram, TEST_LIMITS } from '../../../test/engine-under-test.ts';
+import { hostile } from '../../../test/hostile-ground.ts';
 import type { Engine } from '../../engine.ts';
 import { detectLanguages } from '../../languages/detection.ts';
 import { createLandlockEngine } from './create-landlock-engine.ts';
 
 const directory = join(tmpdir(), `assay-landlock-${process.pid}`);
+type Wish = Asked & { language?: string };
+
 let engine: Engine;
 
 beforeAll(async () => {
   const { toolchains } = await detectLanguages();
-  const made = await createLandlockEngine({ directory, toolchains, allowSharedUser: false });
-  if (!('run' in made)) throw new Error(`${made.reason}: ${made.fix}`);
-  engine = made;
+  engine = expectEngine(await createLandlockEngine({ directory, toolchains, allowSharedUser: false }));
 });
 
 afterAll(() => engine?.[Symbol.asyncDispose]());
@@ -28,11 +29,12 @@ afterEach(async () => {
   expect(await leftovers(directory)).toEqual([]);
 });
 
-const run = (code: string, wish: Wish = {}, options = {}): Promise<Ran> => runProgram(engine, code, wish, options);
+const run = (code: string, { language = 'python', ...asked }: Wish = {}): Promise<Ran> =>
+  runProgram(engine, language, code, asked);
+const file = (path: string, text: string) => ({ path, content: Buffer.from(text).toString('base64') });
 
 /** The hostile programs were written for a box whose working directory is /work. */
-const here = async (name: string): Promise<string> =>
-  (await hostile(name)).replaceAll("'/work'", "'.'").replaceAll('/work/', './');
+const here = (name: string): string => hostile(name).replaceAll("'/work'", "'.'").replaceAll('/work/', './');
 
 /** Processes whose working directory is below a place, and folders of runs that are still there. */
 async function leftovers(place: string): Promise<string[]> {
@@ -71,7 +73,7 @@ sys.exit(3)`;
   });
 
   test('brings back regular files that match, and nothing through a link', async () => {
-    const ran = await run(await here('links.py'), { outputs: ['out/*', 'gone.txt'] });
+    const ran = await run(here('links.py'), { outputs: ['out/*', 'gone.txt'] });
     expect(ran.stdout).not.toContain('LEAK');
     expect(ran.files).toEqual([{ path: 'out/ok.txt', content: Buffer.from('fine') }]);
     expect(ran.filesSkipped.map(({ path }) => path).sort()).toEqual(
@@ -82,13 +84,13 @@ sys.exit(3)`;
 
 describe('a limit', () => {
   test('of wall time ends a program that ignores every signal, with all it started', async () => {
-    const ran = await run(await here('sleepign.py'), { limits: { wall_ms: 800 } });
+    const ran = await run(here('sleepign.py'), { limits: { wall_ms: 800 } });
     expect(ran).toMatchObject({ reason: 'timeout', stdout: expect.stringContaining('ignoring') });
     expect(ran.runtimeMs).toBeLessThan(3000);
   });
 
   test('of CPU time counts all processes together, those that have ended too', async () => {
-    const ran = await run(await here('loop.py'), { limits: { cpu_ms: 600 } });
+    const ran = await run(here('loop.py'), { limits: { cpu_ms: 600 } });
     expect(ran.reason).toBe('cpu_limit');
     expect(ran.cpuMs).toBeLessThan(2000);
     const children = `import os
@@ -110,9 +112,9 @@ while time.monotonic() < end: pass`;
   });
 
   test('of memory holds one process, and many together', async () => {
-    expect(await run(await here('mem.py'))).toMatchObject({ stderr: expect.stringContaining('MemoryError') });
-    expect((await run(await here('memchild.py'))).reason).toBe('memory_limit');
-    expect((await run(await here('memfd.py'))).stdout).not.toContain('LEAK');
+    expect(await run(here('mem.py'))).toMatchObject({ stderr: expect.stringContaining('MemoryError') });
+    expect((await run(here('memchild.py'))).reason).toBe('memory_limit');
+    expect((await run(here('memfd.py'))).stdout).not.toContain('LEAK');
   });
 
   test('of memory counts a page that forks share once', async () => {
@@ -128,15 +130,15 @@ print('shared')`;
   });
 
   test('of processes holds forks and threads', async () => {
-    const forks = await run(await here('forkbomb.py'), { limits: { wall_ms: 1500 } });
-    expect(Number(/fork failed after (\d+)/.exec(forks.stdout)?.[1])).toBeLessThanOrEqual(LIMITS.processes);
-    expect((await run(await here('threads.py'))).stdout).toContain('thread fail after');
+    const forks = await run(here('forkbomb.py'), { limits: { wall_ms: 1500 } });
+    expect(Number(/fork failed after (\d+)/.exec(forks.stdout)?.[1])).toBeLessThanOrEqual(TEST_LIMITS.processes);
+    expect((await run(here('threads.py'))).stdout).toContain('thread fail after');
   });
 
   test('of disk ends a program that writes too much, or too many files', async () => {
-    expect((await run(await here('disk.py'))).reason).toBe('disk_limit');
-    expect((await run(await here('inodes.py'))).reason).toBe('disk_limit');
-    expect((await run(await here('bigfile.py'))).stdout).toContain('File too large');
+    expect((await run(here('disk.py'))).reason).toBe('disk_limit');
+    expect((await run(here('inodes.py'))).reason).toBe('disk_limit');
+    expect((await run(here('bigfile.py'))).stdout).toContain('File too large');
   });
 
   test.each([
@@ -153,7 +155,7 @@ time.sleep(5)`;
   });
 
   test('of output keeps the head of both streams together and ends the program', async () => {
-    const ran = await run(await here('flood.py'), { limits: { output_bytes: 100_000 } });
+    const ran = await run(here('flood.py'), { limits: { output_bytes: 100_000 } });
     expect(ran).toMatchObject({ reason: 'output_limit', outputTruncated: true });
     expect(ran.stdout.length + ran.stderr.length).toBe(100_000);
   });
@@ -178,7 +180,7 @@ describe('the host', () => {
     });
     await new Promise<void>((resolve) => canary.listen(0, '127.0.0.1', resolve));
     const { port } = canary.address() as AddressInfo;
-    const { stdout } = await run((await here('net.py')).replace(/^print\('ifs'.*$/m, ''), { args: [String(port)] });
+    const { stdout } = await run(here('net.py').replace(/^print\('ifs'.*$/m, ''), { args: [String(port)] });
     canary.close();
     expect(stdout).toContain('127.0.0.1 canary');
     expect(stdout).not.toContain('LEAK');
@@ -186,14 +188,14 @@ describe('the host', () => {
   });
 
   test('shows none of its files, connections, mounts or processes', async () => {
-    const { stdout } = await run(await here('secrets.py'));
+    const { stdout } = await run(here('secrets.py'));
     expect(stdout).not.toMatch(/(?:shadow|passwd|rootonly|environ|\.bashrc|\/net\/\w+|mounts|cmdline) READ|LEAK/);
     expect((await run('import os; os.listdir("/proc")')).stderr).toContain('Permission denied');
     expect((await run('import os; os.listdir("/tmp")')).stderr).toContain('Permission denied');
   });
 
   test.each(['syswrite.py', 'dev.py', 'core.py', 'nice.py'])('holds against %s', async (name) => {
-    const { stdout } = await run(await here(name));
+    const { stdout } = await run(here(name));
     expect(stdout).not.toMatch(/LEAK|OPENED-W|\/dev\/(?:vda|mem|kvm|kmsg|fuse|tty|vsock) OPEN/);
   });
 
@@ -212,11 +214,11 @@ except OSError as e: print(e)`;
   });
 
   test('answers the dangerous system calls with no such call', async () => {
-    const { stdout } = await run(await here('sysprobe.c'), { language: 'c' });
+    const { stdout } = await run(here('sysprobe.c'), { language: 'c' });
     for (const name of ['bpf', 'ptrace', 'mount', 'unshare', 'setns', 'io_uring_setup', 'keyctl', 'userfaultfd']) {
       expect(stdout).toContain(`${name}=ENOSYS`);
     }
-    expect((await run(await here('ia32.c'), { language: 'c' })).signal).toBe('SIGSYS');
+    expect((await run(here('ia32.c'), { language: 'c' })).signal).toBe('SIGSYS');
   });
 
   test('has no process of a program that went into the background', async () => {
@@ -240,9 +242,9 @@ for _ in range(60): os.mkdir('d' * 200); os.chdir('d' * 200)`;
 });
 
 test('a cancelled run ends at once, before and after its start', async () => {
-  expect((await run('print(1)', {}, { signal: AbortSignal.abort() })).reason).toBe('cancelled');
+  expect((await run('print(1)', { signal: AbortSignal.abort() })).reason).toBe('cancelled');
   const started = performance.now();
-  expect((await run('while True: pass', {}, { signal: AbortSignal.timeout(400) })).reason).toBe('cancelled');
+  expect((await run('while True: pass', { signal: AbortSignal.timeout(400) })).reason).toBe('cancelled');
   expect(performance.now() - started).toBeLessThan(2000);
 });
 
@@ -263,7 +265,7 @@ test('a run ends when the runner that started it was killed', async () => {
     const { detectLanguages } = await import(${JSON.stringify(new URL('../../languages/detection.ts', import.meta.url).href)});
     const { toolchains } = await detectLanguages();
     const engine = await createLandlockEngine({ directory: ${JSON.stringify(place)}, toolchains, allowSharedUser: false });
-    const limits = ${JSON.stringify({ ...LIMITS, wall_ms: 60_000 })};
+    const limits = ${JSON.stringify({ ...TEST_LIMITS, wall_ms: 60_000 })};
     const code = 'echo up; sleep 60 & sleep 60';
     const spec = { language: 'bash', engine: 'landlock', code, stdin: '', args: [], env: {}, files: [], outputs: [], limits };
     await engine.run(spec, { write: () => process.kill(process.pid, 'SIGKILL') }, new AbortController().signal);`;

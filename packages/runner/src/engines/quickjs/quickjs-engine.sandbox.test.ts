@@ -1,21 +1,22 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Ran, Wish } from '../../../test/program-run.ts';
-import { file, runProgram } from '../../../test/program-run.ts';
+import type { Asked, Ran } from '../../../test/engine-under-test.ts';
+import { expectEngine, runProgram, TEST_LIMITS } from '../../../test/engine-under-test.ts';
 import type { Engine } from '../../engine.ts';
 import { createQuickJsEngine } from './quickjs-engine.ts';
+
+type Wish = Asked & { language?: string };
 
 let engine: Engine;
 
 beforeAll(async () => {
-  const made = await createQuickJsEngine();
-  if (!('run' in made)) throw new Error(`${made.reason} ${made.fix}`);
-  engine = made;
+  engine = expectEngine(await createQuickJsEngine());
 });
 
 afterAll(() => engine[Symbol.asyncDispose]());
 
-const run = (code: string, wish: Wish = {}, options = {}): Promise<Ran> =>
-  runProgram(engine, code, { language: 'javascript', ...wish, limits: { memory_mb: 64, ...wish.limits } }, options);
+const run = (code: string, { language = 'javascript', limits, ...asked }: Wish = {}): Promise<Ran> =>
+  runProgram(engine, language, code, { ...asked, limits: { memory_mb: 64, ...limits } });
+const file = (path: string, text: string) => ({ path, content: Buffer.from(text).toString('base64') });
 
 describe('a program', () => {
   test('prints to standard output and standard error', async () => {
@@ -167,20 +168,23 @@ test('a slow reader holds the program back', async () => {
   const code = `for (let n = 0; n < 1500; n++) console.log(String(Date.now()).padEnd(999))`;
   const elsewhere = run('await new Promise((go) => setTimeout(go, 400))');
   const times: number[] = [];
-  const read = async (bytes: Buffer) => {
+  const write = async (_stream: string, bytes: Buffer) => {
     times.push(...bytes.toString().split('\n').filter(Boolean).map(Number));
     await elsewhere;
   };
-  await run(code, { limits: { output_bytes: 1 << 22 } }, { read });
+  const nothing = { stdin: '', args: [], env: {}, files: [], outputs: [] };
+  const limits = { ...TEST_LIMITS, output_bytes: 1 << 22 };
+  const spec = { language: 'javascript', engine: engine.name, code, limits, ...nothing };
+  await engine.run(spec, { write }, new AbortController().signal);
   const pauses = times.map((time, at) => time - (times[at - 1] ?? time));
   expect(times).toHaveLength(1500);
   expect(Math.max(...pauses)).toBeGreaterThan(200);
 });
 
 test('a cancelled run ends at once, before and after its start', async () => {
-  expect((await run('for (;;);', {}, { signal: AbortSignal.abort() })).reason).toBe('cancelled');
+  expect((await run('for (;;);', { signal: AbortSignal.abort() })).reason).toBe('cancelled');
   const started = performance.now();
-  expect((await run('for (;;);', {}, { signal: AbortSignal.timeout(100) })).reason).toBe('cancelled');
+  expect((await run('for (;;);', { signal: AbortSignal.timeout(100) })).reason).toBe('cancelled');
   expect(performance.now() - started).toBeLessThan(1500);
 });
 
