@@ -102,6 +102,20 @@ test('an event that commits after a younger one is neither skipped nor out of or
   await slow.end();
 });
 
+test('a replay is in the order of transactions, also where their numbers get a digit longer', async () => {
+  const orgId = await db.organization();
+  await db.owner.query(
+    `insert into events (org_id, xid, type, subject, data)
+     select $1, n::text::xid8, 'test.happened', n::text, '{}' from generate_series(95, 104) n`,
+    [orgId],
+  );
+  await tell(orgId, 'last');
+  const replay = follow(orgId, { after: '97-0' });
+  await until('the last arrives', () => replay.subjects().includes('last'), DEADLINE_MS);
+  expect(replay.subjects()).toEqual(['97', '98', '99', '100', '101', '102', '103', '104', 'last']);
+  await replay.end();
+});
+
 test('many writers at once: every event arrives exactly once, also across reconnects', async () => {
   const orgId = await db.organization();
   const seen: string[] = [];

@@ -17,24 +17,24 @@ const settledAfter = statement<Row>(
   'events.after',
   `select ${COLUMNS} from events
    where (xid, id) > ($1::xid8, $2::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
-   order by xid, id limit $3`,
+   order by events.xid, events.id limit $3`,
 );
 const settledOfOrganization = statement<Row>(
   'events.of_organization',
   `select ${COLUMNS} from events
    where org_id = $1 and (xid, id) > ($2::xid8, $3::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
-   order by xid, id limit $4`,
+   order by events.xid, events.id limit $4`,
 );
 const settledOfSubjects = statement<Row>(
   'events.of_subjects',
   `select ${COLUMNS} from events
    where org_id = $1 and subject = any($5) and (xid, id) > ($2::xid8, $3::bigint)
      and xid < pg_snapshot_xmin(pg_current_snapshot())
-   order by xid, id limit $4`,
+   order by events.xid, events.id limit $4`,
 );
 const newest = statement<{ xid: string; id: number }>(
   'events.newest',
-  `select xid::text as xid, id from events where xid < pg_snapshot_xmin(pg_current_snapshot()) order by xid desc, id desc limit 1`,
+  `select xid::text as xid, id from events where xid < pg_snapshot_xmin(pg_current_snapshot()) order by events.xid desc, events.id desc limit 1`,
 );
 /** Events of all organizations after a position, in order. */
 export async function eventsAfter(tx: Tx, { xid, id }: Position, limit: number): Promise<StreamedEvent[]> {
