@@ -23,6 +23,11 @@ export type ControlGroup = {
   limit(limits: GroupLimits): void;
   cpuMs(): number;
   usage(): GroupUsage;
+  /**
+   * Makes the group as good as new for its next box, which costs a tenth of a new one. False when it cannot: when more
+   * than `members` processes stay, or memory of the last box is still charged to it and would count against the next.
+   */
+  recycle(members: number): Promise<boolean>;
   /** Kills every process in the group. */
   killAll(): void;
   /** Removes the group once its last process has gone; rejects when one stays. */

@@ -18,6 +18,20 @@ export function readCounter(path: string, name: string): number {
   return Number.parseInt(match?.[1] ?? '0', 10);
 }
 
+/** Waits a moment for a group's processes to be gone, down to a number that stays. Zombies are not counted. */
+export async function holdsAtMost(directory: string, processes: number): Promise<boolean> {
+  const deadline = performance.now() + LONGEST_PAUSE_MS;
+  for (let pause = FIRST_PAUSE_MS; membersOf(directory).length > processes; pause *= 2) {
+    if (performance.now() > deadline) return false;
+    await delay(pause);
+  }
+  return true;
+}
+
+function membersOf(directory: string): number[] {
+  return readFileSync(`${directory}/cgroup.procs`, 'utf8').split('\n').filter(Boolean).map(Number);
+}
+
 /** Removes an empty group, waiting for its last processes to be gone. */
 export async function removeGroup(directory: string): Promise<void> {
   const deadline = performance.now() + REMOVE_WITHIN_MS;
@@ -55,9 +69,7 @@ export function sweepStaleGroups(parent: string): void {
 
 /** Kills every process in a group, but not in the groups below it. */
 export function killMembers(directory: string): void {
-  for (const pid of readFileSync(`${directory}/cgroup.procs`, 'utf8').trim().split('\n')) {
-    if (pid !== '') signal(Number.parseInt(pid, 10));
-  }
+  for (const pid of membersOf(directory)) signal(pid);
 }
 
 function removeTree(directory: string): void {

@@ -2,6 +2,7 @@ import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import type { ControlGroup, ControlGroups, GroupLimits, GroupUsage } from './control-group.ts';
 import {
+  holdsAtMost,
   killMembers,
   readCounter,
   readNumber,
@@ -15,6 +16,8 @@ const CPU_PERIOD_US = 100_000;
 /** The kernel takes no smaller quota. */
 const LEAST_QUOTA_US = 1000;
 const MB = 1 << 20;
+/** What a box may leave charged to its group, mostly names of files the kernel remembers. */
+const MOST_RESIDUE_BYTES = 4 * MB;
 
 /**
  * Groups of version 1: one hierarchy for each controller, some of them mounted together. `bases` are directories
@@ -55,6 +58,8 @@ class GroupVersion1 implements ControlGroup {
   readonly #at: Record<Controller, string>;
   readonly #directories: string[];
   #limits: Partial<GroupLimits> = {};
+  /** Counters of the kernel as they stood when the current box began. */
+  #before = { cpuMs: 0, memoryKills: 0, refusedForks: 0 };
 
   constructor(at: Record<Controller, string>) {
     this.#at = at;
@@ -88,16 +93,30 @@ class GroupVersion1 implements ControlGroup {
   }
 
   cpuMs(): number {
-    return readNumber(`${this.#at.cpuacct}/cpuacct.usage`) / 1e6;
+    return readNumber(`${this.#at.cpuacct}/cpuacct.usage`) / 1e6 - this.#before.cpuMs;
   }
 
   usage(): GroupUsage {
     return {
       cpuMs: this.cpuMs(),
       memoryPeakMb: readNumber(`${this.#at.memory}/memory.max_usage_in_bytes`) / MB,
-      memoryKills: readCounter(`${this.#at.memory}/memory.oom_control`, 'oom_kill'),
-      refusedForks: readCounter(`${this.#at.pids}/pids.events`, 'max'),
+      memoryKills: readCounter(`${this.#at.memory}/memory.oom_control`, 'oom_kill') - this.#before.memoryKills,
+      refusedForks: readCounter(`${this.#at.pids}/pids.events`, 'max') - this.#before.refusedForks,
     };
+  }
+
+  async recycle(members: number): Promise<boolean> {
+    if (!(await holdsAtMost(this.#at.pids, members))) return false;
+    if (readNumber(`${this.#at.memory}/memory.usage_in_bytes`) > MOST_RESIDUE_BYTES) return false;
+    writeFileSync(`${this.#at.memory}/memory.max_usage_in_bytes`, '0');
+    const { cpuMs, memoryKills, refusedForks } = this.usage();
+    const before = this.#before;
+    this.#before = {
+      cpuMs: before.cpuMs + cpuMs,
+      memoryKills: before.memoryKills + memoryKills,
+      refusedForks: before.refusedForks + refusedForks,
+    };
+    return true;
   }
 
   killAll(): void {

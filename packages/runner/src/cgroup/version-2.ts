@@ -102,6 +102,11 @@ class GroupVersion2 implements ControlGroup {
     };
   }
 
+  /** The peak of memory cannot be reset before Linux 6.12, and a new group is one directory. */
+  async recycle(): Promise<boolean> {
+    return false;
+  }
+
   killAll(): void {
     killMembers(this.#at);
   }

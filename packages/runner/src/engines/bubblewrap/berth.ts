@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import type { RunLimits } from '@assay/contract/runner';
 import type { ControlGroup, ControlGroups, GroupLimits } from '../../cgroup/control-group.ts';
 import { Box } from './box.ts';
 import type { BoxKind, BoxMachine, BoxShape } from './box-plan.ts';
@@ -12,10 +13,12 @@ import { waitUntilGone } from './process-tree.ts';
 const PIPES = ['out', 'err', 'parcel'];
 
 /** Porter, bubblewrap and the box's first process live in the group beside the program. */
-export const OWN_PROCESSES = 3;
+const OWN_PROCESSES = 3;
 
 /** What a box may use while it starts; its run's own limits come with the run. */
-const START_LIMITS: GroupLimits = { memoryMb: 512, processes: 64 + OWN_PROCESSES, cpus: 2 };
+const START_LIMITS: GroupLimits = { memoryMb: 512, processes: 128 + OWN_PROCESSES, cpus: 1 };
+
+const LEAST_TO_START: GroupLimits = { memoryMb: 128, processes: 16 + OWN_PROCESSES, cpus: 1 };
 
 /** Descriptors as the box's first programs find them; 5 and 7 are gone before the loader starts, 3 and 6 after. */
 const DESCRIPTORS = '<in >out 2>err 3<>parcel 5<args 7<../filter';
@@ -36,6 +39,7 @@ export class Berth {
   readonly #options: BerthOptions;
   #porter: Porter;
   #group: ControlGroup | null = null;
+  #limits = START_LIMITS;
   #used: ControlGroup[] = [];
   #generation = 0;
   #lastArguments = '';
@@ -87,13 +91,24 @@ export class Berth {
     if (this.#box) await this.#clearAway(this.#box);
     this.#box = undefined;
     const { groups, name } = this.#options;
-    if (!this.#porter.alive) this.#porter = new Porter(this.#options);
-    if (!groups) return;
+    const wasAlive = this.#porter.alive;
+    if (!wasAlive) this.#porter = new Porter(this.#options);
+    if (!groups || (wasAlive && (await this.#recycle()))) return;
     if (this.#group) this.#used.push(this.#group);
     this.#group = groups.create(`${name}-${this.#generation++}`);
-    this.#group.limit(START_LIMITS);
+    this.#limit(START_LIMITS);
     if (this.#porter.pid !== undefined) await this.#group.attach(this.#porter.pid);
     await this.#removeUsed();
+  }
+
+  /** Holds the box to its run's limits. False when it already uses more memory than that. */
+  hold({ memory_mb, processes, cpus }: RunLimits): boolean {
+    try {
+      this.#limit({ memoryMb: memory_mb, processes: processes + OWN_PROCESSES, cpus });
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async close(): Promise<void> {
@@ -104,6 +119,21 @@ export class Berth {
     this.#group = null;
     await this.#removeUsed();
     await rm(this.#options.directory, { recursive: true, force: true });
+  }
+
+  #limit(limits: GroupLimits): void {
+    this.#group?.limit(limits);
+    this.#limits = limits;
+  }
+
+  /** Keeps the group if only the porter is in it and nothing is charged to it. */
+  async #recycle(): Promise<boolean> {
+    if (!(await this.#group?.recycle(1))) return false;
+    // The last run's limits are likely to be the next one's, and are kept unless a box could not start with them.
+    const { memoryMb, processes, cpus } = this.#limits;
+    const enough = memoryMb >= LEAST_TO_START.memoryMb && processes >= LEAST_TO_START.processes;
+    if (!enough || cpus < LEAST_TO_START.cpus) this.#limit(START_LIMITS);
+    return true;
   }
 
   async #clearAway(box: Box): Promise<void> {

@@ -9,7 +9,6 @@ import type { KillReason, Verdict } from '../../verdict/verdict.ts';
 import { judge } from '../../verdict/verdict.ts';
 import { Watchdog } from '../../verdict/watchdog.ts';
 import type { Berth } from './berth.ts';
-import { OWN_PROCESSES } from './berth.ts';
 import type { Box } from './box.ts';
 import type { Parcel } from './parcel.ts';
 import { encodeParcel } from './parcel.ts';
@@ -89,7 +88,7 @@ class StepRun {
   }
 
   async finish(): Promise<StepResult> {
-    if (!this.#holdToLimits()) this.kill('memory_limit');
+    if (!this.#berth.hold(this.#step.limits)) this.kill('memory_limit');
     const cpuAtStart = this.#berth.group?.cpuMs() ?? 0;
     const tree = this.#berth.group ? null : new TreeWatch(this.#box, this.#step.limits, (reason) => this.kill(reason));
     const startedAt = performance.now();
@@ -113,17 +112,6 @@ class StepRun {
       runtimeMs,
       ...measured(usage, cpuAtStart, tree),
     };
-  }
-
-  /** False when the interpreter that is already up needs more memory than the run may have. */
-  #holdToLimits(): boolean {
-    const { memory_mb, processes, cpus } = this.#step.limits;
-    try {
-      this.#berth.group?.limit({ memoryMb: memory_mb, processes: processes + OWN_PROCESSES, cpus });
-      return true;
-    } catch {
-      return false;
-    }
   }
 
   async #untilEnd(cpuAtStart: number): Promise<number | null> {
