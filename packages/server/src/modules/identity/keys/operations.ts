@@ -64,14 +64,11 @@ export function keyOperations({ grantsChanged }: KeyOperationsOptions) {
     rate: 'control',
     audit: null,
     async run(context, input: { limit: number; cursor: string | null }): Promise<Page<ApiKey>> {
-      const [createdAt, id] = input.cursor === null ? [] : decodeCursor(input.cursor, 2);
-      const after = createdAt === undefined ? null : { createdAt: String(createdAt), id: String(id) };
+      const [after = null] = input.cursor === null ? [] : decodeCursor(input.cursor, [isUuid]);
       const keys = await store.listKeys(context.tx, orgOf(context), after, input.limit + 1);
       const items = keys.slice(0, input.limit);
       const last = items[items.length - 1];
-      const nextCursor =
-        keys.length > input.limit && last ? encodeCursor([last.createdAt.toISOString(), last.id]) : null;
-      return { items, nextCursor };
+      return { items, nextCursor: keys.length > input.limit && last ? encodeCursor([last.id]) : null };
     },
   });
 

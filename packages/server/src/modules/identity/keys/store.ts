@@ -25,11 +25,14 @@ const insert = statement<Row>(
    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning ${COLUMNS}`,
 );
 const byId = statement<Row>('keys.by_id', `select ${COLUMNS} from api_keys where org_id = $1 and id = $2`);
+// The page begins behind a key, not behind a moment: the driver's dates are coarser than the column's.
 const list = statement<Row>(
   'keys.list',
   `select ${COLUMNS} from api_keys
-   where org_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
-   order by created_at desc, id desc limit $4`,
+   where org_id = $1 and (
+     $2::uuid is null or
+     (created_at, id) < (select last.created_at, last.id from api_keys last where last.org_id = $1 and last.id = $2))
+   order by created_at desc, id desc limit $3`,
 );
 const revoke = statement<Row>(
   'keys.revoke',
@@ -90,14 +93,9 @@ export async function findKey(tx: Tx, orgId: OrganizationId, id: string): Promis
   return row ? toKey(row) : null;
 }
 
-/** Keys of an organization, newest first, after the given position. */
-export async function listKeys(
-  tx: Tx,
-  orgId: OrganizationId,
-  after: { createdAt: string; id: string } | null,
-  limit: number,
-): Promise<ApiKey[]> {
-  return (await tx.query(list, [orgId, after?.createdAt ?? null, after?.id ?? null, limit])).map(toKey);
+/** Keys of an organization, newest first, after the key of the given id; none after a key that is not there. */
+export async function listKeys(tx: Tx, orgId: OrganizationId, after: string | null, limit: number): Promise<ApiKey[]> {
+  return (await tx.query(list, [orgId, after, limit])).map(toKey);
 }
 
 export async function revokeKey(tx: Tx, orgId: OrganizationId, id: string): Promise<ApiKey | null> {
