@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { newId } from '../../../kernel/ids.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
-import { findMemberships, findUserByEmail, type User } from '../../tenancy/index.ts';
+import { findMemberships, findUserByEmail, findUserById, type User } from '../../tenancy/index.ts';
 import { loginErrors } from '../errors.ts';
 import { ACCESS_TOKEN_SECONDS, type AccessTokens } from '../tokens/access-tokens.ts';
 import { spendVerification, verifyPassword } from './passwords.ts';
@@ -82,6 +82,7 @@ export function loginOperations({ tokens, grantsChanged, auditAs }: LoginOperati
         grantsChanged(context.tx);
         return null;
       }
+      if ((await findUserById(context.tx, token.userId))?.disabledAt !== null) return null;
       store.markRefreshTokenUsed(context.tx, token.id);
       return issue(context, token.userId, token.familyId);
     },

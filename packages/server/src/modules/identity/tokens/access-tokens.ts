@@ -57,7 +57,10 @@ export class AccessTokens {
   }
 }
 
-/** Reads the active signing key, or makes the first one. Two processes that start together end up with the same. */
+/**
+ * Reads the active signing key, or makes the first one. Two processes that start together end up with the same.
+ * @throws Error when the database belongs to another master key, saying what to do
+ */
 export async function loadAccessTokens(
   systemTransaction: <Result>(work: (tx: Tx) => Promise<Result>) => Promise<Result>,
   masterKey: MasterKey,
@@ -69,12 +72,19 @@ export async function loadAccessTokens(
     return store.findActiveKey(tx, 'access_token');
   });
   if (!stored) throw new Error('No signing key could be made.');
-  const privateKey = createPrivateKey({
-    key: open(masterKey.reveal(), stored.sealedPrivate, context(stored.id)),
-    format: 'der',
-    type: 'pkcs8',
-  });
+  const privateKey = createPrivateKey({ key: unsealed(stored, masterKey), format: 'der', type: 'pkcs8' });
   return new AccessTokens({ id: stored.id, privateKey, publicKey: createPublicKey(privateKey) });
+}
+
+function unsealed({ id, sealedPrivate }: store.StoredKey, masterKey: MasterKey): Buffer {
+  try {
+    return open(masterKey.reveal(), sealedPrivate, context(id));
+  } catch (error) {
+    throw new Error(
+      'The secrets in this database were sealed with another master key. Give this process the master key file of the one that made them, or the one from its backup.',
+      { cause: error },
+    );
+  }
 }
 
 function newKey(masterKey: MasterKey): store.StoredKey {
