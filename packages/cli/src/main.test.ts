@@ -99,3 +99,12 @@ test('help loads neither the SDK nor the schemas', async () => {
   expect(stderr).toContain('packages/cli/src/commands/eval-run.ts');
   expect(stderr).not.toMatch(/packages\/sdk\/|node_modules\/zod\//);
 });
+
+test('a proxy is used for servers elsewhere, and never for one on this machine', async () => {
+  await using server = await WireServer.start({});
+  const closed = 'http://127.0.0.1:1';
+  const elsewhere = await run(['whoami'], { env: { HTTP_PROXY: closed, ASSAY_URL: 'http://assay.example' } });
+  expect(elsewhere).toMatchObject({ exit: 7, stderr: expect.stringContaining('ECONNREFUSED 127.0.0.1:1') });
+  const here = await run(['whoami'], { env: { HTTP_PROXY: closed, ASSAY_URL: server.url } });
+  expect(here).toMatchObject({ exit: 3 });
+});
