@@ -1,4 +1,5 @@
-import { compose } from '../compose/compose.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type App, compose } from '../compose/compose.ts';
 import { loadConfig } from '../config/config.ts';
 import type { Bootstrap } from '../modules/identity/index.ts';
 import type { Invocation } from './index.ts';
@@ -19,33 +20,48 @@ export async function serve(invocation: Invocation): Promise<number> {
     });
   }
   await using app = await compose(config);
-  if (app.firstStart && app.url) process.stdout.write(welcome(app.url, app.firstStart));
-  else if (app.url) process.stdout.write(`Assay is at ${app.url}\n`);
+  if (app.firstStart && app.url) {
+    // What is shown once goes out before anything can go wrong; what to do next when it can be done.
+    process.stdout.write(credentials(app.url, app.firstStart));
+    await Promise.race([runnerIsReady(app), stopping.promise]);
+    process.stdout.write(nextStep(app, app.url, app.firstStart));
+  } else if (app.url) process.stdout.write(`Assay is at ${app.url}\n`);
   const signal = await stopping.promise;
   app.core.log.info({ signal }, 'stopping; send the signal again to end at once');
   return 0;
 }
 
-/** What is printed once, at the first start: all that a newcomer needs. */
-function welcome(url: string, { ownerEmail, password, rawKey }: Bootstrap): string {
-  const key = rawKey?.reveal();
+/** A runner attacks its engines before it offers them; past this, something is wrong with it. */
+const RUNNER_WAIT_MS = 20_000;
+const LOOK_MS = 50;
+
+async function runnerIsReady({ core }: App): Promise<void> {
+  const until = Date.now() + (core.config.role.has('runner') ? RUNNER_WAIT_MS : 0);
+  while (core.fleet.engines.length === 0 && Date.now() < until) await delay(LOOK_MS);
+}
+
+/** What is printed once, at the first start. */
+function credentials(url: string, { ownerEmail, password, rawKey }: Bootstrap): string {
   return [
     '',
     `  Assay is ready at ${url}`,
     '',
     '  Shown once, so keep them:',
+    `    Console    ${url}/`,
     `    Owner      ${ownerEmail}`,
     `    Password   ${password?.reveal() ?? '(as configured)'}`,
-    `    API key    ${key ?? '(as configured)'}`,
-    '',
-    '  Run your first program:',
-    '',
-    `    ${firstProgram(url, key ?? 'sk_...')}`,
+    `    API key    ${rawKey?.reveal() ?? '(as configured)'}`,
     '',
     '',
   ].join('\n');
 }
 
-/** Submits and waits for the end, in one call. */
-const firstProgram = (url: string, key: string): string =>
-  `curl -s '${url}/api/eval?wait=30' -H 'X-API-Key: ${key}' -H 'Content-Type: application/json' -d '{"code":"print(sum(range(101)))","language":"python"}'`;
+/** One call that submits a program and waits for its end; or why none would run. */
+function nextStep({ core }: App, url: string, { rawKey }: Bootstrap): string {
+  if (core.fleet.engines.length === 0)
+    return `  No program can run yet: ${url}/readyz says why, and so does \`assay doctor\`.\n\n`;
+  const key = rawKey?.reveal() ?? 'sk_...';
+  const body = '{"code":"print(sum(range(101)))","language":"python"}';
+  const call = `curl -s '${url}/api/eval?wait=30' -H 'X-API-Key: ${key}' -H 'Content-Type: application/json' -d '${body}'`;
+  return `  Run your first program:\n\n    ${call}\n\n`;
+}
