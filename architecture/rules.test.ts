@@ -57,8 +57,8 @@ const refused: Readonly<Record<string, readonly Edge[]>> = {
   'not-to-unresolvable': [[server('main.ts'), 'not-installed-anywhere']],
   'package-runner-edges': [['packages/runner/src/index.ts', '@assay/sdk']],
   'package-contract-edges': [['packages/contract/src/index.ts', '@assay/sdk']],
-  'package-sdk-edges': [['packages/sdk/src/index.ts', '@assay/runner']],
-  'package-cli-edges': [['packages/cli/src/index.ts', '@assay/runner']],
+  'package-sdk-edges': [['packages/sdk/src/index.ts', '@assay/runner/main']],
+  'package-cli-edges': [['packages/cli/src/index.ts', '@assay/runner/main']],
   'package-server-edges': [[server('main.ts'), '@assay/runner/main']],
   ...Object.fromEntries(
     moduleNames.map((name) => {

@@ -1,6 +1,9 @@
 import { env } from './config/env.ts';
 import { PROGRAMS } from './programs/index.ts';
 
+// A reader that has seen enough (`assay config | head`) is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
 const [verb = 'serve', ...args] = process.argv.slice(2);
 const run = PROGRAMS[verb];
 if (run === undefined) {

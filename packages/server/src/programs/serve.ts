@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type App, compose } from '../compose/compose.ts';
 import { loadConfig } from '../config/config.ts';
+import { SETTINGS } from '../config/settings.ts';
 import type { Bootstrap } from '../modules/identity/index.ts';
 import type { Invocation } from './index.ts';
 
@@ -9,6 +10,10 @@ import type { Invocation } from './index.ts';
  * queue, pools close. A second one ends at once.
  */
 export async function serve(invocation: Invocation): Promise<number> {
+  if (invocation.args.includes('--help')) {
+    process.stdout.write(usage());
+    return 0;
+  }
   const config = loadConfig(invocation);
   const stopping = Promise.withResolvers<NodeJS.Signals>();
   let signals = 0;
@@ -30,6 +35,11 @@ export async function serve(invocation: Invocation): Promise<number> {
   app.core.log.info({ signal }, 'stopping; send the signal again to end at once');
   return 0;
 }
+
+const usage = (): string => {
+  const flags = Object.values(SETTINGS).map(({ flag, help }) => `  --${flag.padEnd(28)} ${help}\n`);
+  return `Usage: assay serve [flags]\n\n${flags.join('')}\nEach can also be said in the environment or in assay.toml: see \`assay config\`.\n`;
+};
 
 /** A runner attacks its engines before it offers them; past this, something is wrong with it. */
 const RUNNER_WAIT_MS = 20_000;

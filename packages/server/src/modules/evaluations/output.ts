@@ -24,27 +24,51 @@ export type FollowOptions = {
 /** How often a running evaluation is looked at for new output, milliseconds; runners send what they have every 100. */
 const LOOK_MS = 100;
 
-/** Gives the output of an evaluation in order, from the given positions to its end. */
+/** Gives the output of an evaluation in order, from the given positions to its end. A new attempt begins anew. */
 export async function* followOutput(options: FollowOptions): AsyncGenerator<OutputChunk> {
   const { id, orgId, statements, endings, signal, readAsset } = options;
-  const at = { stdout: options.stdout, stderr: options.stderr };
-  const decoders = { stdout: new PieceDecoder(), stderr: new PieceDecoder() };
+  let standing = new Standing(options);
+  let attempt = 0;
   while (!signal.aborted) {
     const ended = endings.wait(id, LOOK_MS, signal);
     // The state first: if it is terminal, its record has all output, and the pieces may be gone already.
     const evaluation = await statements(orgId, (tx) => findEvaluation(tx, orgId, id));
     if (!evaluation) return;
+    if (attempt !== 0 && evaluation.attempt !== attempt) standing = new Standing({ stdout: 0, stderr: 0 });
+    attempt = evaluation.attempt;
     if (isTerminal(evaluation.state)) {
-      yield* remainder(evaluation, { at, decoders, readAsset });
+      yield* remainder(evaluation, standing, readAsset);
       return;
     }
-    for (const row of await statements(orgId, (tx) => findOutputAfter(tx, { orgId, id, ...at }))) {
-      const fresh = row.bytes.subarray(Math.max(0, at[row.stream] - row.position));
-      at[row.stream] = row.position + row.bytes.length;
-      const text = decoders[row.stream].decode(fresh);
-      if (text !== '') yield { kind: 'output', stream: row.stream, text, ...at };
+    for (const row of await statements(orgId, (tx) => findOutputAfter(tx, { orgId, id, ...standing.read }))) {
+      const text = standing.take(row.stream, row.position, row.bytes);
+      if (text !== '') yield { kind: 'output', stream: row.stream, text, ...standing.told };
     }
     await ended;
+  }
+}
+
+/** How far a follower has come. What was read and what was told differ by a character that is not whole yet. */
+class Standing {
+  readonly read: { stdout: number; stderr: number };
+  readonly decoders = { stdout: new PieceDecoder(), stderr: new PieceDecoder() };
+
+  constructor({ stdout, stderr }: { stdout: number; stderr: number }) {
+    this.read = { stdout, stderr };
+  }
+
+  get told(): { stdout: number; stderr: number } {
+    return {
+      stdout: this.read.stdout - this.decoders.stdout.pending,
+      stderr: this.read.stderr - this.decoders.stderr.pending,
+    };
+  }
+
+  /** Takes bytes that start at a position; what was read before is left out. */
+  take(stream: 'stdout' | 'stderr', position: number, bytes: Buffer): string {
+    const fresh = bytes.subarray(Math.max(0, this.read[stream] - position));
+    this.read[stream] = position + bytes.length;
+    return this.decoders[stream].decode(fresh);
   }
 }
 
@@ -63,13 +87,12 @@ export async function readPieces(tx: Tx, orgId: string, id: string): Promise<{ s
   }
 }
 
-type Standing = Pick<FollowOptions, 'readAsset'> & {
-  at: { stdout: number; stderr: number };
-  decoders: { stdout: PieceDecoder; stderr: PieceDecoder };
-};
-
 /** What the record holds beyond what was sent, then the end. */
-async function* remainder(evaluation: Evaluation, { at, decoders, readAsset }: Standing): AsyncGenerator<OutputChunk> {
+async function* remainder(
+  evaluation: Evaluation,
+  standing: Standing,
+  readAsset: FollowOptions['readAsset'],
+): AsyncGenerator<OutputChunk> {
   const kept = {
     stdout: { text: evaluation.output, assetId: evaluation.outputAssetId },
     stderr: { text: evaluation.error, assetId: evaluation.errorAssetId },
@@ -77,10 +100,8 @@ async function* remainder(evaluation: Evaluation, { at, decoders, readAsset }: S
   for (const stream of ['stdout', 'stderr'] as const) {
     const { text, assetId } = kept[stream];
     const whole = assetId === null ? Buffer.from(text, 'utf8') : await readAsset(evaluation.orgId, assetId);
-    const rest = whole.subarray(at[stream]);
-    if (rest.length === 0) continue;
-    at[stream] += rest.length;
-    yield { kind: 'output', stream, text: decoders[stream].decode(rest), ...at };
+    const rest = standing.take(stream, 0, whole) + standing.decoders[stream].end();
+    if (rest !== '') yield { kind: 'output', stream, text: rest, ...standing.told };
   }
-  yield { kind: 'end', evaluation, ...at };
+  yield { kind: 'end', evaluation, ...standing.told };
 }

@@ -1,7 +1,15 @@
 import type { Tx, TxScope } from '../../platform/db/index.ts';
 import type { Log } from '../../platform/log.ts';
 import { eventErrors } from './errors.ts';
-import { type EventFilter, isAfter, matches, type Position, parsePosition, type StreamedEvent } from './model.ts';
+import {
+  type EventFilter,
+  formatPosition,
+  isAfter,
+  matches,
+  type Position,
+  parsePosition,
+  type StreamedEvent,
+} from './model.ts';
 import { eventsAfter, newestPosition, organizationEventsAfter } from './store.ts';
 
 export type EventFeedOptions = {
@@ -14,7 +22,8 @@ export type EventFeedOptions = {
   log: Log;
 };
 
-export type Subscription = AsyncIterable<StreamedEvent>;
+/** A stream, and the position at which it begins: resuming there loses nothing, even before the first event. */
+export type Subscription = AsyncIterable<StreamedEvent> & { readonly start: string };
 
 export type Subscribe = {
   orgId: string;
@@ -75,7 +84,8 @@ export class EventFeed implements AsyncDisposable {
     const unsubscribe = (): void => void this.#subscribers.delete(subscriber);
     // Also when nobody ever reads the stream.
     wanted.signal.addEventListener('abort', unsubscribe, { once: true });
-    return this.#stream(wanted, from, this.#position, queue, unsubscribe);
+    const stream = this.#stream(wanted, from, this.#position, queue, unsubscribe);
+    return Object.assign(stream, { start: formatPosition(from) });
   }
 
   get streams(): number {

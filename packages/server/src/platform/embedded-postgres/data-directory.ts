@@ -42,7 +42,7 @@ export const STAGED_RESTORE = 'restore-';
 /** Prefix of what a forced restore replaced. */
 export const REPLACED = 'before-restore-';
 
-const OF_THIS_MACHINE = ['run', 'tmp', 'postgres.lock', 'postgres.owner'];
+const OF_THIS_MACHINE = ['run', 'tmp', 'background', 'postgres.lock', 'postgres.owner'];
 const IN_THE_MAKING = [STAGED_CLUSTER, PROGRAMS_COPY, STAGED_RESTORE, REPLACED];
 
 /** The longest socket path that Linux (107) and macOS (103) both take, in bytes. */

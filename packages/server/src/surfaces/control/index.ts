@@ -91,7 +91,7 @@ export function registerControl(scope: FastifyInstance, { kit, operations: of }:
     const after = typeof last === 'string' ? last : (query.after ?? null);
     const events = await run(of.followEvents, call, { filter: filterOf(query.types, query.subjects), after });
     const headers = { 'x-request-id': call.requestId, ...rateHeaders(call.notes.rate) };
-    await sendEvents(reply, eventFrames(events), { headers, signal: call.signal });
+    await sendEvents(reply, eventFrames(events), { headers, signal: call.signal, start: events.start });
     return undefined;
   });
   return surface;

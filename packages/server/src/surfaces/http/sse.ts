@@ -14,7 +14,11 @@ export type SseFrame = { id: string; event: string; data: unknown };
 export async function sendEvents(
   reply: FastifyReply,
   frames: AsyncIterable<SseFrame>,
-  options: { headers: Record<string, string>; signal: AbortSignal },
+  options: {
+    headers: Record<string, string>;
+    signal: AbortSignal /** Where to resume if not even one frame arrives. */;
+    start?: string;
+  },
 ): Promise<void> {
   const { raw } = reply;
   reply.hijack();
@@ -26,6 +30,7 @@ export async function sendEvents(
     'x-accel-buffering': 'no',
   });
   raw.flushHeaders();
+  if (options.start !== undefined) raw.write(`id: ${options.start}\n\n`);
   const heartbeat = setInterval(() => raw.write(': keep-alive\n\n'), HEARTBEAT_MS);
   try {
     for await (const { id, event, data } of frames) {

@@ -1,0 +1,111 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { describe, expect, test } from 'vitest';
+import { scratchDirectory } from '../../../../test/scratch-directory.ts';
+import { DiskBlobs } from './disk-blobs.ts';
+
+const digestOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+/** Every file below a folder. */
+const filesIn = async (folder: string): Promise<string[]> =>
+  (await readdir(folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name);
+
+const contentOf = async (blobs: DiskBlobs, digest: string): Promise<Buffer | null> => {
+  const content = await blobs.open(digest);
+  return content && buffer(content);
+};
+
+describe('content', () => {
+  test.each([
+    ['nothing', Buffer.alloc(0)],
+    ['a line', Buffer.from('hello\n')],
+    ['every byte', Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))],
+    ['some megabytes', randomBytes(5 << 20)],
+  ])('of %s is stored by its digest and read back', async (_name, bytes) => {
+    await using folder = await scratchDirectory();
+    const blobs = new DiskBlobs(folder.path);
+    const digest = digestOf(bytes);
+    expect(await blobs.put(bytes)).toEqual({ digest, sizeBytes: bytes.length });
+    expect((await contentOf(blobs, digest))?.equals(bytes)).toBe(true);
+    const path = join(folder.path, digest.slice(0, 2), digest.slice(2, 4), digest);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
+
+  test('that is there already is not written again', async () => {
+    await using folder = await scratchDirectory();
+    const blobs = new DiskBlobs(folder.path);
+    const { digest } = await blobs.put(Buffer.from('once'));
+    const path = join(folder.path, digest.slice(0, 2), digest.slice(2, 4), digest);
+    const before = await stat(path);
+    await blobs.put(Buffer.from('once'));
+    const after = await stat(path);
+    expect([after.ino, after.mtimeMs]).toEqual([before.ino, before.mtimeMs]);
+    expect(await filesIn(folder.path)).toEqual([digest]);
+  });
+
+  test('put by many at once is one file, whole at every moment', async () => {
+    await using folder = await scratchDirectory();
+    const blobs = new DiskBlobs(folder.path);
+    const bytes = randomBytes(1 << 20);
+    const digest = digestOf(bytes);
+    const puts = Promise.all(Array.from({ length: 30 }, () => blobs.put(bytes)));
+    const reads: Buffer[] = [];
+    let done = false;
+    const reader = (async () => {
+      while (!done) {
+        const content = await contentOf(blobs, digest);
+        if (content) reads.push(content);
+        await new Promise(setImmediate);
+      }
+    })();
+    await puts;
+    done = true;
+    await reader;
+    expect(reads.every((content) => content.equals(bytes))).toBe(true);
+    expect(await filesIn(folder.path)).toEqual([digest]);
+  });
+
+  test('that is not there is null', async () => {
+    await using folder = await scratchDirectory();
+    expect(await new DiskBlobs(folder.path).open(digestOf(Buffer.from('absent')))).toBeNull();
+  });
+
+  test('that could not be written leaves nothing behind', async () => {
+    await using folder = await scratchDirectory();
+    const bytes = Buffer.from('unlucky');
+    const digest = digestOf(bytes);
+    const place = join(folder.path, digest.slice(0, 2), digest.slice(2, 4));
+    await mkdir(join(place, digest, 'in the way'), { recursive: true });
+    const blobs = new DiskBlobs(folder.path);
+    // Something is in its place, so it counts as stored; without that the rename fails.
+    await rm(join(place, digest), { recursive: true });
+    await rm(place, { recursive: true });
+    await writeFile(place, 'a file where a folder should be');
+    await expect(blobs.put(bytes)).rejects.toThrow();
+    expect(await filesIn(folder.path)).toEqual([digest.slice(2, 4)]);
+    expect(await readFile(place, 'utf8')).toBe('a file where a folder should be');
+  });
+});
+
+describe('a digest', () => {
+  test.each([
+    '../../../etc/passwd',
+    '..',
+    '/etc/passwd',
+    `${'a'.repeat(62)}/.`,
+    `..${'a'.repeat(62)}`,
+    'A'.repeat(64),
+    'a'.repeat(63),
+    'a'.repeat(65),
+    `${'a'.repeat(64)}\n`,
+    `${'a'.repeat(63)}\0`,
+    '',
+  ])('that is %j opens nothing', async (digest) => {
+    await using folder = await scratchDirectory();
+    await expect(new DiskBlobs(folder.path).open(digest)).rejects.toThrow('Not a SHA-256 digest.');
+  });
+});
