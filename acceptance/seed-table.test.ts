@@ -14,7 +14,7 @@ const rows = [...page.matchAll(/^\| (\d+)(?:–(\d+))? \| .+? \| (.+) \|$/gm)].m
 
 const names = globSync('*.test.ts', { cwd: import.meta.dirname }).flatMap((file) => {
   const source = readFileSync(new URL(file, import.meta.url), 'utf8');
-  return [...source.matchAll(/\btest(?:\.each\(.*?\))?\(\s*(['"`])(.+?)\1,/gs)].map(([, , name]) => name);
+  return [...source.matchAll(/\btest(?:\.each(?:<[^(]*>)?\(.*?\))?\(\s*(['"`])(.+?)\1,/gs)].map(([, , name]) => name);
 });
 
 test('the table covers every line of the seed that says something, once', () => {
