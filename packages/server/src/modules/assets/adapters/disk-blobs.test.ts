@@ -1,10 +1,14 @@
+import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { scratchDirectory } from '../../../../test/scratch-directory.ts';
 import { DiskBlobs } from './disk-blobs.ts';
+
+const run = promisify(execFile);
 
 const digestOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -74,20 +78,18 @@ describe('content', () => {
     expect(await new DiskBlobs(folder.path).open(digestOf(Buffer.from('absent')))).toBeNull();
   });
 
-  test('that could not be written leaves nothing behind', async () => {
+  test('that the disk does not take leaves nothing behind', async () => {
     await using folder = await scratchDirectory();
-    const bytes = Buffer.from('unlucky');
-    const digest = digestOf(bytes);
-    const place = join(folder.path, digest.slice(0, 2), digest.slice(2, 4));
-    await mkdir(join(place, digest, 'in the way'), { recursive: true });
-    const blobs = new DiskBlobs(folder.path);
-    // Something is in its place, so it counts as stored; without that the rename fails.
-    await rm(join(place, digest), { recursive: true });
-    await rm(place, { recursive: true });
-    await writeFile(place, 'a file where a folder should be');
-    await expect(blobs.put(bytes)).rejects.toThrow();
-    expect(await filesIn(folder.path)).toEqual([digest.slice(2, 4)]);
-    expect(await readFile(place, 'utf8')).toBe('a file where a folder should be');
+    // A process that may write no file above 4 KiB stands for a disk that is full.
+    const put = run('sh', [
+      '-c',
+      'ulimit -f 8; exec "$0" --input-type=module --eval "$1"',
+      process.execPath,
+      `import { DiskBlobs } from ${JSON.stringify(new URL('./disk-blobs.ts', import.meta.url))};
+       await new DiskBlobs(${JSON.stringify(folder.path)}).put(Buffer.alloc(1 << 20));`,
+    ]);
+    await expect(put).rejects.toThrow(/EFBIG/);
+    expect(await filesIn(folder.path)).toEqual([]);
   });
 });
 
