@@ -12,7 +12,8 @@ const MOST_SUPPRESSIONS = 10;
 
 /** Ways to write a test that does not count when it does not hold. */
 /** A test that needs a right (root) may say so by `runIf`; it is counted as skipped where the right is missing. */
-const ESCAPES = /\.(?:skip|skipIf|todo|only|fails)\b|\bskip\(|\b(?:skip|todo|only|fails)\s*:\s*true|\bretry\s*:\s*\d/;
+const ESCAPES =
+  /\b(?:test|it|describe)(?:\.\w+)*\.(?:skip|skipIf|todo|only|fails)\b|\bskip\(|\b(?:skip|todo|only)\s*:\s*true|\bretry\s*:\s*\d/;
 
 const sources = sourceFiles();
 const tests = sources.filter(({ path }) => /\.test\.tsx?$/.test(path));

@@ -3,7 +3,8 @@ import { createGovernance } from '../../packages/server/src/compose/governance.t
 import { composeOperations, type Operations } from '../../packages/server/src/compose/operations.ts';
 import { ratePolicyOf } from '../../packages/server/src/compose/rate-policies.ts';
 import type { Authenticator } from '../../packages/server/src/modules/identity/index.ts';
-import { Database, type Statement, statement, type Tx } from '../../packages/server/src/platform/db/index.ts';
+import { Database, statement, type Tx } from '../../packages/server/src/platform/db/index.ts';
+import type { Statement } from '../../packages/server/src/platform/db/statement.ts';
 import { type Governance, Operator } from '../../packages/server/src/platform/operation.ts';
 import { noTracing } from '../../packages/server/src/platform/telemetry/tracing.ts';
 import { createHttpServer } from '../../packages/server/src/roles/http-server.ts';
