@@ -23,11 +23,15 @@ export function allProcesses(): Map<number, Process> {
       const one = parseStat(readFileSync(`/proc/${name}/stat`, 'latin1'));
       found.set(one.pid, { ...one, command: readFileSync(`/proc/${name}/cmdline`, 'latin1').replaceAll('\0', ' ') });
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && ['ENOENT', 'ESRCH'].includes(String(error.code)))) throw error;
+      if (!hasEnded(error)) throw error;
     }
   }
   return found;
 }
+
+/** What reading of a process says that has ended since it was listed. */
+const hasEnded = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && ['ENOENT', 'ESRCH'].includes(String(error.code));
 
 /** The name of a program may hold spaces and brackets, so fields are counted from the last bracket. */
 function parseStat(text: string): Omit<Process, 'command'> {
@@ -80,9 +84,18 @@ export function machineBusyMs(): number {
   return (user + nice + system + irq + softirq) * MS_PER_TICK;
 }
 
-/** Resident memory of a process: all of it, and its share of what it shares with others. Bytes. */
+/** Resident memory of a process: all of it, and its share of what it shares with others. Bytes; none when it has ended. */
 export function residentMemory(pid: number): { rss: number; pss: number } {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+  const text = readMemory(pid);
   const bytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) * 1024;
   return { rss: bytes('Rss'), pss: bytes('Pss') };
+}
+
+function readMemory(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+  } catch (error) {
+    if (hasEnded(error)) return '';
+    throw error;
+  }
 }
