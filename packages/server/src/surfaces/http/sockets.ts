@@ -6,6 +6,7 @@ import type { Call } from '../../platform/operation.ts';
 import { findCredential } from './credentials.ts';
 import { HttpCall } from './http-call.ts';
 import type { HttpKit } from './kit.ts';
+import { targetOf } from './request-target.ts';
 
 export type SocketContext = { call: Call; query: URLSearchParams };
 /** Serves one open socket; ends when it is done with it. */
@@ -44,10 +45,11 @@ export class Sockets implements AsyncDisposable {
   /** Takes over upgrade requests of an HTTP server. `claimed` paths are somebody else's. */
   attach(server: Server, claimed: ReadonlySet<string>): void {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      const url = new URL(request.url ?? '/', 'http://localhost');
-      if (claimed.has(url.pathname)) return;
+      const url = targetOf(request);
+      if (url !== null && claimed.has(url.pathname)) return;
       socket.on('error', () => socket.destroy());
-      void this.#upgrade(request, socket, head, url);
+      if (url === null) refuse(socket, 400, MALFORMED);
+      else void this.#upgrade(request, socket, head, url);
     });
   }
 
@@ -67,7 +69,7 @@ export class Sockets implements AsyncDisposable {
         via: 'websocket',
         onGone: (listener) => void socket.once('close', listener),
       });
-      const credential = findCredential({ headers: request.headers, queryKey: url.searchParams.get('api_key') });
+      const credential = findCredential({ headers: request.headers, queryKey: keysOf(url) });
       if (credential) call.principal = await this.#kit.authenticator.authenticate(credential);
       if (call.principal.kind === 'anonymous') return refuse(socket, 401, UNAUTHENTICATED);
       this.#server.handleUpgrade(
@@ -97,6 +99,11 @@ export class Sockets implements AsyncDisposable {
   }
 }
 
+const keysOf = (url: URL): string | string[] | null => {
+  const keys = url.searchParams.getAll('api_key');
+  return keys.length > 1 ? keys : (keys[0] ?? null);
+};
+
 /** Pings, and cuts a client that neither answers nor reads. */
 function watch(client: WebSocket): () => void {
   let isAlive = true;
@@ -124,6 +131,8 @@ export function sendJson(client: WebSocket, message: unknown): boolean {
   client.send(JSON.stringify(message));
   return true;
 }
+
+const MALFORMED = { error: 'Bad Request', detail: 'The address of the request cannot be read.', status_code: 400 };
 
 const UNAUTHENTICATED = {
   error: 'Unauthorized',

@@ -15,6 +15,7 @@ import type { RunnerId } from '../../kernel/ids.ts';
 import type { Sensitive } from '../../kernel/sensitive.ts';
 import type { RunnerHub, RunnerLink, RunnerSession, RunReport } from '../../modules/runners/index.ts';
 import type { Log } from '../../platform/log.ts';
+import { targetOf } from '../http/request-target.ts';
 
 export { RUNNER_PATH };
 
@@ -37,7 +38,7 @@ export class RunnerEndpoint implements AsyncDisposable {
   /** Takes upgrade requests for the runner path on an HTTP server, over TCP or a Unix socket. */
   attach(server: Server): void {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      if (new URL(request.url ?? '/', 'http://localhost').pathname !== RUNNER_PATH) return;
+      if (targetOf(request)?.pathname !== RUNNER_PATH) return;
       socket.on('error', () => socket.destroy());
       if (!this.#isRunner(request)) {
         socket.end('HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
