@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { SECURITY_HEADERS } from './headers.ts';
@@ -22,7 +22,9 @@ export class HttpApp implements AsyncDisposable {
       forceCloseConnections: 'idle',
       exposeHeadRoutes: false,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
-      frameworkErrors: (error, request, reply) => void malformed(error, request, reply),
+      frameworkErrors: (error, request, reply) => {
+        this.#ownerOf(request.url)?.refuse(error, request as FastifyRequest, reply as FastifyReply);
+      },
     });
     this.#fastify.addHook('onSend', async (_request, reply) => {
       for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
@@ -46,13 +48,16 @@ export class HttpApp implements AsyncDisposable {
 
   /** Ends the registration; what is left unknown belongs to the surface with the longest fitting prefix. */
   async ready(): Promise<void> {
-    const byLength = [...this.#surfaces].sort((a, b) => b.prefix.length - a.prefix.length);
-    this.#fastify.setNotFoundHandler((request, reply) => {
-      const path = request.url.split('?', 1)[0] ?? '/';
-      const owner = byLength.find(({ prefix }) => path === prefix || path.startsWith(`${prefix}/`));
-      return owner?.surface.notFound(request, reply);
-    });
+    this.#surfaces.sort((a, b) => b.prefix.length - a.prefix.length);
+    this.#fastify.setNotFoundHandler((request, reply) => this.#ownerOf(request.url)?.notFound(request, reply));
     await this.#fastify.ready();
+  }
+
+  #ownerOf(url: string): Surface | undefined {
+    const path = url.split('?', 1)[0] ?? '/';
+    const found = this.#surfaces.find(({ prefix }) => path === prefix || path.startsWith(`${prefix}/`));
+    // `OPTIONS *` is below no prefix, and must be answered too.
+    return (found ?? this.#surfaces.at(-1))?.surface;
   }
 
   get server(): Server {
@@ -68,13 +73,4 @@ export class HttpApp implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#fastify.close();
   }
-}
-
-/** A request line that could not even be routed. */
-function malformed(
-  error: Error,
-  _request: FastifyRequest<{ Body: unknown }, Server, IncomingMessage>,
-  reply: FastifyReply,
-): FastifyReply {
-  return reply.code(400).send({ error: 'Validation error', detail: error.message, status_code: 400 });
 }

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type Credential, credentialErrors } from '../../modules/identity/index.ts';
 
 /** Where in a request credentials may be; `queryKey` only where the route streams. */
-export type CredentialSource = { headers: IncomingHttpHeaders; queryKey: string | null };
+export type CredentialSource = { headers: IncomingHttpHeaders; queryKey: string | readonly string[] | null };
 
 const MISPLACED =
   'An access token in a query string ends up in logs and histories. Send it as `Authorization: Bearer`.';
@@ -37,8 +37,9 @@ function fromKeyHeader(header: string | string[] | undefined): Credential | null
   return { kind: 'api_key', value: header };
 }
 
-function fromQuery(key: string | null): Credential | null {
+function fromQuery(key: CredentialSource['queryKey']): Credential | null {
   if (key === null) return null;
+  if (typeof key !== 'string') throw credentialErrors.ambiguous('The request carries `?api_key=` twice. Send it once.');
   if (!key.startsWith('sk_')) throw credentialErrors.misplaced(MISPLACED);
   return { kind: 'api_key', value: key };
 }

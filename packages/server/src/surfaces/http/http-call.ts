@@ -58,7 +58,8 @@ export function callOf(request: FastifyRequest, reply: FastifyReply): HttpCall {
     headers: request.headers,
     address: request.ip,
     via: 'http',
-    onGone: (listener) => void reply.raw.once('close', listener),
+    // Asked for late, a caller may have left already.
+    onGone: (listener) => void (reply.raw.destroyed ? listener() : reply.raw.once('close', listener)),
   });
 }
 

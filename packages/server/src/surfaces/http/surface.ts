@@ -45,7 +45,9 @@ export class Surface {
     scope.addContentTypeParser(
       'application/json',
       { parseAs: 'buffer' },
-      async (_request: FastifyRequest, body: string | Buffer) => parseJsonBody(body as Buffer),
+      // Clients name the type also where they send nothing; whether a body was needed is the route's to say.
+      async (_request: FastifyRequest, body: string | Buffer) =>
+        body.length === 0 ? undefined : parseJsonBody(body as Buffer),
     );
     scope.addHook('onRequest', async (request, reply) => {
       const call = callOf(request, reply);
@@ -70,7 +72,8 @@ export class Surface {
       url: route.path.replace(/\{(\w+)\}/g, ':$1'),
       handler: async (request, reply) => {
         const call = this.#call(request);
-        await this.#authenticate(route, request, call);
+        // A route without an operation has nobody to be: health is told even where keys cannot be looked up.
+        if (route.operation !== null) await this.#authenticate(route, request, call);
         const decoded = decode(route, request);
         call.idempotency = idempotencyOf(request, decoded.body);
         const answer = await handler(decoded, call, { request, reply });
@@ -81,6 +84,11 @@ export class Surface {
         return reply.code(success).send(answer);
       },
     });
+  }
+
+  /** Answers a request that the framework refused before any route saw it, in this surface's shape. */
+  refuse(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    return this.#refuse(fromFastify(error), request, reply);
   }
 
   /** Answers a path that nobody serves, in this surface's shape. */
@@ -94,7 +102,7 @@ export class Surface {
   }
 
   async #authenticate(route: Route, request: FastifyRequest, call: HttpCall): Promise<void> {
-    const queryKey = (request.query as Record<string, unknown>)['api_key'];
+    const queryKey = (request.query as Record<string, string | string[] | undefined>)['api_key'];
     const mayUseQuery = route.streams === true && (request.headers.accept ?? '').includes('text/event-stream');
     if (queryKey !== undefined && !mayUseQuery) {
       throw new AppError(
@@ -103,10 +111,7 @@ export class Surface {
         '`?api_key=` works on event streams only. Send the key as a header.',
       );
     }
-    const credential = findCredential({
-      headers: request.headers,
-      queryKey: typeof queryKey === 'string' ? queryKey : null,
-    });
+    const credential = findCredential({ headers: request.headers, queryKey: queryKey ?? null });
     if (credential) call.principal = await this.#options.kit.authenticator.authenticate(credential);
     else if (!route.isPublic) throw missingCredential();
   }

@@ -1,8 +1,8 @@
 import { opsRoutes as routes } from '@assay/contract';
 import type { FastifyInstance } from 'fastify';
-import type { AppError } from '../../kernel/errors.ts';
 import type { HttpKit } from '../http/kit.ts';
 import { Surface } from '../http/surface.ts';
+import { renderError } from './render-error.ts';
 
 export type Check = { name: string; ok: boolean; detail: string };
 
@@ -12,11 +12,6 @@ export type OpsSurface = {
   readiness(): Promise<Check[]>;
   openApi: Record<string, unknown>;
 };
-
-const renderError = (error: AppError): { status: number; body: unknown } => ({
-  status: error.kind === 'not_found' ? 404 : error.kind === 'internal' ? 500 : 400,
-  body: { error: error.message },
-});
 
 /** Health, metrics and the API document: plain answers, no credential. */
 export function registerOps(scope: FastifyInstance, { kit, readiness, openApi }: OpsSurface): Surface {
