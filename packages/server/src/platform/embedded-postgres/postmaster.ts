@@ -1,8 +1,9 @@
+import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { spawnAs } from './account.ts';
 import { endOrphans } from './cluster-processes.ts';
-import { type Connection, PORT } from './connection.ts';
+import { type Connection, PORT, socketPath } from './connection.ts';
 import { postgresErrors, programFailure } from './errors.ts';
 import type { Installation } from './installation.ts';
 import { LOG_SETTINGS, logLine, type ServerLog } from './server-log.ts';
@@ -43,6 +44,9 @@ export async function startPostmaster(plan: ServerPlan, signal?: AbortSignal): P
   const orphans = await endOrphans(plan.cluster);
   if (orphans.length > 0)
     plan.log.warn({ pids: orphans }, 'ended processes of an earlier PostgreSQL that had outlived it');
+  // No server has the cluster now, and the directory of the socket is ours alone. PostgreSQL would take a dead process
+  // that nobody has waited for yet, or another one with its number, for the owner of this file, and refuse to start.
+  await rm(`${socketPath(plan.connection.host, plan.connection.port)}.lock`, { force: true });
   const postmaster = spawnPostmaster(plan);
   const settled = new AbortController();
   try {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -185,6 +185,17 @@ test('a stale pid file is no obstacle, whoever has its number today', async () =
   for (const pid of [4_194_303, process.pid, 1]) {
     const file = `${pid}\n${join(scratch.path, 'postgres')}\n1700000000\n5432\n/nowhere\n\n  1234 5678\nready   \n`;
     await writeFile(join(scratch.path, 'postgres', 'postmaster.pid'), file, { mode: 0o600 });
+    await using postgres = await startEmbeddedPostgres({ dataDir: scratch.path, log: recordingLog() });
+    expect(await query(postgres.connection, 'select 1 as one')).toEqual([{ one: 1 }]);
+  }
+});
+
+test("a stale lock of the socket is no obstacle, whoever has its owner's number today", async () => {
+  await using scratch = await scratchDirectory(template.path);
+  for (const pid of [process.pid, 1]) {
+    const file = `${pid}\n${join(scratch.path, 'postgres')}\n1700000000\n5432\n${join(scratch.path, 'run')}\n`;
+    await mkdir(join(scratch.path, 'run'), { recursive: true, mode: 0o700 });
+    await writeFile(join(scratch.path, 'run', '.s.PGSQL.5432.lock'), file, { mode: 0o600 });
     await using postgres = await startEmbeddedPostgres({ dataDir: scratch.path, log: recordingLog() });
     expect(await query(postgres.connection, 'select 1 as one')).toEqual([{ one: 1 }]);
   }
