@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { SECURITY_HEADERS } from './headers.ts';
+import { SECURITY_HEADERS, setHeaders } from './headers.ts';
 import type { Surface } from './surface.ts';
 
 /** Bodies of all routes but uploads. */
@@ -23,6 +23,8 @@ export class HttpApp implements AsyncDisposable {
       exposeHeadRoutes: false,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
       frameworkErrors: (error, request, reply) => {
+        // No hook sees these.
+        setHeaders(reply as FastifyReply, SECURITY_HEADERS);
         this.#ownerOf(request.url)?.refuse(error, request as FastifyRequest, reply as FastifyReply);
       },
     });

@@ -35,6 +35,6 @@ export function refusalHeaders(error: AppError): Record<string, string> {
   return headers;
 }
 
-export function setHeaders(reply: FastifyReply, headers: Record<string, string>): void {
+export function setHeaders(reply: FastifyReply, headers: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(headers)) reply.header(name, value);
 }
