@@ -22,6 +22,7 @@ describe('a body', () => {
     fc.assert(
       fc.property(documents, fc.nat(3), (value, spaces) => {
         const text = JSON.stringify(value, null, spaces);
+        fc.pre(!text.includes('"__proto__":'));
         expect(parse(text)).toEqual(JSON.parse(text));
       }),
       { numRuns: 1_000 },
