@@ -1,13 +1,17 @@
 import type { AnyOperation } from '../../platform/operation.ts';
+import { BacklogView } from './backlog-view.ts';
 import { kill } from './operations/kill.ts';
 import { retryDeadLetter, submit, submitBatch } from './operations/submit.ts';
 import * as survey from './operations/survey.ts';
 import * as watch from './operations/watch.ts';
+import { readBacklog } from './reads.ts';
 import type { EvaluationServices } from './services.ts';
 
 /** The use cases of evaluations. */
-export const evaluationOperations = (services: EvaluationServices) =>
-  ({
+export const evaluationOperations = (given: Omit<EvaluationServices, 'backlog'>) => {
+  const backlog = new BacklogView((orgId) => given.systemStatements((tx) => readBacklog(tx, orgId)));
+  const services: EvaluationServices = { ...given, backlog };
+  return {
     submit: submit(services),
     submitBatch: submitBatch(services),
     retryDeadLetter: retryDeadLetter(services),
@@ -22,4 +26,5 @@ export const evaluationOperations = (services: EvaluationServices) =>
     readStatistics: survey.readStatistics,
     listOffers: survey.listOffers(services),
     getPlatformStatus: survey.getPlatformStatus(services),
-  }) satisfies Record<string, AnyOperation>;
+  } satisfies Record<string, AnyOperation>;
+};

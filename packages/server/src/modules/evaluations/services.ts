@@ -1,6 +1,7 @@
 import type { Tx } from '../../platform/db/index.ts';
 import type { Context } from '../../platform/operation.ts';
 import type { Fleet } from '../runners/index.ts';
+import type { BacklogView } from './backlog-view.ts';
 import type { Endings } from './endings.ts';
 import { evaluationErrors } from './errors.ts';
 import { type Evaluation, isTerminal } from './model.ts';
@@ -11,6 +12,7 @@ import { findEvaluation } from './store.ts';
 export type EvaluationServices = {
   fleet: Fleet;
   endings: Endings;
+  backlog: BacklogView;
   /** On the system handle: what needs the whole queue. */
   systemStatements<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   /** On the caller's organization, outside the operation's transaction. */

@@ -1,7 +1,6 @@
 import type { EvaluationId } from '../../../kernel/ids.ts';
 import type { Context } from '../../../platform/operation.ts';
-import { type Evaluation, queuePosition } from '../model.ts';
-import { readBacklog } from '../reads.ts';
+import type { Evaluation } from '../model.ts';
 import { type EvaluationServices, orgOf } from '../services.ts';
 import { insertEvaluations, type NewEvaluation } from '../store.ts';
 
@@ -16,13 +15,11 @@ export async function enqueue(
 ): Promise<Submitted[]> {
   const { tx, by } = context;
   const orgId = orgOf(context);
-  const backlog = await services.systemStatements((system) => readBacklog(system, orgId));
+  const places = await services.backlog.place(
+    orgId,
+    evaluations.map(({ priority }) => priority),
+  );
   insertEvaluations(tx, { orgId, kind: by.kind, id: by.id, queueSeconds: services.queueSeconds }, evaluations);
   tx.onCommit(() => services.queued());
-  const before = new Map<number, number>();
-  return evaluations.map(({ id, priority }) => {
-    const nth = (before.get(priority) ?? 0) + 1;
-    before.set(priority, nth);
-    return { id, queuePosition: queuePosition(backlog, orgId, priority, nth) };
-  });
+  return evaluations.map(({ id }, index) => ({ id, queuePosition: places[index] ?? 1 }));
 }
