@@ -15,6 +15,7 @@ export type HostileGround = AsyncDisposable & { port: number; bystander: number;
 /** Plants the canaries. */
 export async function openHostileGround(): Promise<HostileGround> {
   await using resources = new AsyncDisposableStack();
+  rmSync(CANARY_DIRECTORY, { recursive: true, force: true });
   mkdirSync(CANARY_DIRECTORY, { recursive: true });
   resources.defer(() => rmSync(CANARY_DIRECTORY, { recursive: true, force: true }));
   writeFileSync(`${CANARY_DIRECTORY}/rootonly`, CANARY_SECRET, { mode: 0o600 });
@@ -45,10 +46,11 @@ export async function openHostileGround(): Promise<HostileGround> {
   };
 }
 
-/** A hostile program's text. A Python program takes the given name, and what it starts inherits that. */
+/** A hostile program's text. A Python program takes the given name, which what it starts inherits, and stays a moment. */
 export function hostile(file: string, name?: string): string {
   const text = readFileSync(new URL(`./hostile/${file}`, import.meta.url), 'utf8');
-  return name === undefined ? text : `open('/proc/self/comm', 'w').write('${name}')\n${text}`;
+  if (name === undefined) return text;
+  return `open('/proc/self/comm', 'w').write('${name}')\n${text}\nimport time; time.sleep(0.2)`;
 }
 
 /** Processes of this name, with zombies left out: hostile programs give themselves one that nothing else has. */

@@ -14,6 +14,8 @@ export type GroupUsage = {
 
 /** A control group for one box. */
 export type ControlGroup = {
+  /** Where it is, in each hierarchy. */
+  readonly directories: readonly string[];
   /**
    * Moves a process in. Asynchronous, and best done ahead of time: the first move of a burst waits about 10 ms for
    * the kernel, without using the CPU.

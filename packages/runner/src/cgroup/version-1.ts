@@ -56,19 +56,19 @@ const unique = (directories: Record<Controller, string>): string[] => [...new Se
 
 class GroupVersion1 implements ControlGroup {
   readonly #at: Record<Controller, string>;
-  readonly #directories: string[];
+  readonly directories: readonly string[];
   #limits: Partial<GroupLimits> = {};
   /** Counters of the kernel as they stood when the current box began. */
   #before = { cpuMs: 0, memoryKills: 0, refusedForks: 0 };
 
   constructor(at: Record<Controller, string>) {
     this.#at = at;
-    this.#directories = unique(at);
-    for (const directory of this.#directories) mkdirSync(directory);
+    this.directories = unique(at);
+    for (const directory of this.directories) mkdirSync(directory);
   }
 
   async attach(pid: number): Promise<void> {
-    await Promise.all(this.#directories.map((directory) => writeFile(`${directory}/cgroup.procs`, String(pid))));
+    await Promise.all(this.directories.map((directory) => writeFile(`${directory}/cgroup.procs`, String(pid))));
   }
 
   limit({ memoryMb, processes, cpus }: GroupLimits): void {
@@ -124,6 +124,6 @@ class GroupVersion1 implements ControlGroup {
   }
 
   async remove(): Promise<void> {
-    await Promise.all(this.#directories.map(removeGroup));
+    await Promise.all(this.directories.map(removeGroup));
   }
 }

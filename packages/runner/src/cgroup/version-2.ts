@@ -60,11 +60,13 @@ function removeIfEmpty(directory: string): void {
 }
 
 class GroupVersion2 implements ControlGroup {
+  readonly directories: readonly string[];
   readonly #at: string;
   #limits: Partial<GroupLimits> = {};
 
   constructor(at: string) {
     this.#at = at;
+    this.directories = [at];
     mkdirSync(at);
     writeIfPresent(`${at}/memory.swap.max`, '0');
   }

@@ -29,6 +29,7 @@ function aPool(kinds: string[], options: { atRest?: number; mostOfKind?: number;
       mostOfKind: options.mostOfKind ?? 3,
       capacity: options.capacity ?? 10,
       restAfterMs: 60_000,
+      refillAfterMs: 25,
       now: () => time,
     },
     kinds,
@@ -38,7 +39,7 @@ function aPool(kinds: string[], options: { atRest?: number; mostOfKind?: number;
   vi.advanceTimersByTime(0);
   return pool;
 }
-const refilled = () => vi.advanceTimersByTime(0);
+const refilled = () => vi.advanceTimersByTime(26);
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -61,10 +62,21 @@ test('what is kept ready is handed out once and replaced', () => {
   expect(pool.take('python')).toBe(started[1]);
 });
 
-test('nothing is started before whoever takes is served', () => {
+test('nothing is started while whoever took one may still need the machine', () => {
   const pool = aPool(['python']);
   pool.take('python');
+  vi.advanceTimersByTime(24);
   expect(started).toHaveLength(1);
+  vi.advanceTimersByTime(2);
+  expect(started).toHaveLength(2);
+});
+
+test('who is done early can say so', () => {
+  const pool = aPool(['python']);
+  pool.take('python');
+  pool.refill();
+  vi.advanceTimersByTime(0);
+  expect(started).toHaveLength(2);
 });
 
 test('each time a kind runs out, one more of it is kept, up to a limit', () => {

@@ -17,6 +17,8 @@ export type WarmPoolOptions<K, T> = {
   capacity: number;
   /** A kind that was not asked for during this time goes back to rest. */
   restAfterMs: number;
+  /** What was taken is replaced so much later, unless `refill` is called before: whoever took it has the machine first. */
+  refillAfterMs: number;
   now?: () => number;
 };
 
@@ -30,7 +32,8 @@ export class WarmPool<K, T> {
   readonly #options: WarmPoolOptions<K, T>;
   readonly #shelves = new Map<string, Shelf<K, T>>();
   readonly #now: () => number;
-  #refill: NodeJS.Immediate | undefined;
+  #soon: NodeJS.Immediate | undefined;
+  #later: NodeJS.Timeout | undefined;
   #rest: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -59,15 +62,17 @@ export class WarmPool<K, T> {
     const item = this.#nextAlive(shelf);
     if (item === undefined) shelf.wanted = Math.min(this.#options.mostOfKind, shelf.wanted + 1);
     shelf.wanted = Math.max(shelf.wanted, this.#options.atRest(this.#options.familyOf(kind)));
-    this.refill();
+    if (!this.#closed) this.#later ??= setTimeout(() => this.refill(), this.#options.refillAfterMs);
     return item;
   }
 
-  /** Starts what is missing, once whoever just took something is on their way. */
+  /** Starts what is missing, as soon as what is being done now is done. */
   refill(): void {
-    if (this.#closed || this.#refill !== undefined) return;
-    this.#refill = setImmediate(() => {
-      this.#refill = undefined;
+    clearTimeout(this.#later);
+    this.#later = undefined;
+    if (this.#closed || this.#soon !== undefined) return;
+    this.#soon = setImmediate(() => {
+      this.#soon = undefined;
       this.#fill();
     });
   }
@@ -87,7 +92,8 @@ export class WarmPool<K, T> {
   /** Drops everything, for good. */
   close(): void {
     this.#closed = true;
-    clearImmediate(this.#refill);
+    clearImmediate(this.#soon);
+    clearTimeout(this.#later);
     clearInterval(this.#rest);
     for (const shelf of this.#shelves.values()) {
       shelf.wanted = 0;

@@ -6,11 +6,12 @@ import type { RunLimits } from '@assay/contract/runner';
 import type { ControlGroup, ControlGroups, GroupLimits } from '../../cgroup/control-group.ts';
 import { Box } from './box.ts';
 import type { BoxKind, BoxMachine, BoxShape } from './box-plan.ts';
-import { bwrapArguments, loaderCommand, shellLimits } from './box-plan.ts';
+import { bwrapArguments, loaderCommand, PLACEHOLDER, shellLimits } from './box-plan.ts';
+import type { Nursery } from './nursery.ts';
 import { Porter, shellQuote } from './porter.ts';
 import { waitUntilGone } from './process-tree.ts';
 
-const PIPES = ['out', 'err', 'parcel'];
+const PIPES = ['out', 'err', 'parcel', 'hold'];
 
 /** Porter, bubblewrap and the box's first process live in the group beside the program. */
 const OWN_PROCESSES = 3;
@@ -22,6 +23,9 @@ const LEAST_TO_START: GroupLimits = { memoryMb: 128, processes: 16 + OWN_PROCESS
 
 /** Descriptors as the box's first programs find them; 5 and 7 are gone before the loader starts, 3 and 6 after. */
 const DESCRIPTORS = '<in >out 2>err 3<>parcel 5<args 7<../filter';
+
+/** Whether somebody waits for a box. */
+export type LaunchTime = 'ahead' | 'at once';
 
 export type BerthOptions = {
   /** Unique among the berths of this process. */
@@ -73,17 +77,37 @@ export class Berth {
     return this.#group;
   }
 
-  /** Starts a box. The last one must be gone, see `renew`. */
-  launch(kind: BoxKind, shape: BoxShape): Box {
+  /**
+   * Starts a box. The last one must be gone, see `renew`. An interpreter from the nursery costs less of the CPU and
+   * comes later, as its process waits for the kernel to move it into the group: that is for boxes that nobody waits for.
+   */
+  launch(kind: BoxKind, shape: BoxShape, when: LaunchTime): Box {
     const { directory, machine } = this.#options;
     this.#writeArguments(bwrapArguments(machine, kind, shape));
     const box = new Box({ kind, shape, directory, abandon: () => this.#abandon() });
+    const nursery = kind === 'python' && when === 'ahead' ? machine.nursery : null;
     const bwrap = [machine.bwrap, '--args', '5', '--json-status-fd', '4', '--seccomp', '7', '--'];
-    const command = [...bwrap, ...loaderCommand(machine, kind)].map(shellQuote).join(' ');
-    const start = [...shellLimits(shape), `exec ${command} 4>&1 6>&1 ${DESCRIPTORS}`].join(' && ');
-    this.#porter.command(`{ ${start} || echo refused; } &`, (line) => box.report(line));
+    const first = nursery ? PLACEHOLDER : loaderCommand(machine, kind);
+    const command = [...bwrap, ...first].map(shellQuote).join(' ');
+    const descriptors = nursery ? `${DESCRIPTORS} 8<>hold` : DESCRIPTORS;
+    const start = [...shellLimits(shape), `exec ${command} 4>&1 6>&1 ${descriptors}`].join(' && ');
+    this.#porter.command(`{ ${start} || echo refused; } &`, (line) => {
+      if (line === 'built' && nursery) this.#fill(box, nursery);
+      else box.report(line);
+    });
     this.#box = box;
     return box;
+  }
+
+  /** Brings an interpreter into a box that is built. */
+  #fill(box: Box, nursery: Nursery): void {
+    nursery.order({
+      initPid: box.initPid,
+      directory: this.#options.directory,
+      shape: box.shape,
+      groups: this.#group?.directories ?? [],
+      onReport: (report) => box.report(report),
+    });
   }
 
   /** Makes the berth ready for its next box, once the last one has no process left. May be tried again when it fails. */

@@ -1,5 +1,5 @@
 import { WarmPool } from '../../pool/warm-pool.ts';
-import type { Berth } from './berth.ts';
+import type { Berth, LaunchTime } from './berth.ts';
 import { Berths } from './berths.ts';
 import type { Box } from './box.ts';
 import { BoxFault } from './box.ts';
@@ -23,6 +23,8 @@ export type BoxHouseOptions = {
 };
 
 const REST_AFTER_MS = 60_000;
+/** Most runs are over by then, and the others no longer wait for their program to begin. */
+const REFILL_AFTER_MS = 25;
 
 /** Berths, the boxes kept started in them, and the way of a run through one. */
 export class BoxHouse implements AsyncDisposable {
@@ -39,17 +41,18 @@ export class BoxHouse implements AsyncDisposable {
         nameOf: ({ kind, shape: { perProcess, ...fixed } }) => JSON.stringify([kind, fixed, perProcess]),
         familyOf: ({ kind }) => kind,
         atRest: (family) => (atRest.some(({ kind }) => kind === family) ? 1 : 0),
-        mostOfKind: slots,
+        mostOfKind: Math.max(slots, Math.floor(warm / 2)),
         capacity: warm,
         restAfterMs: REST_AFTER_MS,
+        refillAfterMs: REFILL_AFTER_MS,
       },
       atRest,
     );
   }
 
   /** Starts one box and lets it go. Tells why it did not come up, or undefined when it did. */
-  async tryOut(plan: BoxPlan): Promise<string | undefined> {
-    const lodging = await this.#start(plan);
+  async tryOut(plan: BoxPlan, when: LaunchTime = 'at once'): Promise<string | undefined> {
+    const lodging = await this.#start(plan, when);
     try {
       await lodging.box.ready;
       return undefined;
@@ -78,7 +81,7 @@ export class BoxHouse implements AsyncDisposable {
       if (!(result instanceof BoxFault)) return { result, startedAhead: true };
       // What was started ahead and failed before the step began says nothing about a new one.
     }
-    const result = await this.#lodge(await this.#start({ kind, shape }), step, signal);
+    const result = await this.#lodge(await this.#start({ kind, shape }, 'at once'), step, signal);
     if (!(result instanceof BoxFault)) return { result, startedAhead: false };
     const message = `The sandbox could not be set up: ${result.message}`;
     return { result: notRun('setup_failed', message), startedAhead: false };
@@ -99,17 +102,18 @@ export class BoxHouse implements AsyncDisposable {
       throw error;
     } finally {
       this.#leave(lodging);
+      this.#pool.refill();
     }
   }
 
-  async #start({ kind, shape }: BoxPlan): Promise<Lodging> {
+  async #start({ kind, shape }: BoxPlan, when: LaunchTime): Promise<Lodging> {
     const berth = await this.#berths.acquire();
-    return { berth, box: berth.launch(kind, shape) };
+    return { berth, box: berth.launch(kind, shape, when) };
   }
 
   #startAhead({ kind, shape }: BoxPlan): Lodging | undefined {
     const berth = this.#berths.poll();
-    return berth && { berth, box: berth.launch(kind, shape) };
+    return berth && { berth, box: berth.launch(kind, shape, 'ahead') };
   }
 
   #leave({ berth }: Lodging): void {

@@ -3,6 +3,7 @@ import type { RunLimits } from '@assay/contract/runner';
 import type { ControlGroups } from '../../cgroup/control-group.ts';
 import { NODE_TYPESCRIPT } from '../../languages/catalogue.ts';
 import type { Toolchain } from '../../languages/language.ts';
+import type { Nursery } from './nursery.ts';
 import type { RootTree } from './root-tree.ts';
 import { BOX_LOADERS, BOX_NODE } from './root-tree.ts';
 
@@ -29,6 +30,8 @@ export type BoxMachine = {
   /** A Perl to unpack parcels with; without one, Node does it. */
   perl: string | undefined;
   python: Toolchain | undefined;
+  /** Where interpreters are forked; null where they are started in each box. */
+  nursery: Nursery | null;
 };
 
 const SHARED_MEMORY_BYTES = 16 << 20;
@@ -42,7 +45,8 @@ const NAMESPACES = [
   ...['--hostname', 'box', '--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--clearenv'],
 ];
 
-const ENVIRONMENT = {
+/** What every program finds set. */
+export const BOX_ENVIRONMENT = {
   PATH: '/usr/local/bin:/usr/bin:/bin:/opt/node/bin',
   HOME: '/tmp',
   TMPDIR: '/tmp',
@@ -54,7 +58,8 @@ const ENVIRONMENT = {
  * program could fill them past every limit.
  */
 export function bwrapArguments(machine: BoxMachine, kind: BoxKind, shape: BoxShape): string[] {
-  const environment = kind === 'python' ? { ...ENVIRONMENT, PYTHONUSERBASE: `${BOX_LOADERS}/python` } : ENVIRONMENT;
+  const environment =
+    kind === 'python' ? { ...BOX_ENVIRONMENT, PYTHONUSERBASE: `${BOX_LOADERS}/python` } : BOX_ENVIRONMENT;
   const disk = String(shape.diskMb * MB);
   return [
     ...NAMESPACES,
@@ -69,6 +74,9 @@ export function bwrapArguments(machine: BoxMachine, kind: BoxKind, shape: BoxSha
     ...['--chdir', '/work'],
   ];
 }
+
+/** Keeps a box while an interpreter joins it and runs: says that the box is built, and then waits for nothing. */
+export const PLACEHOLDER = ['/bin/sh', '-c', 'echo built >&6; exec 3>&- 6>&-; read -r forever <&8'];
 
 /** The program that a box of this kind starts with. */
 export function loaderCommand(machine: BoxMachine, kind: BoxKind): string[] {

@@ -63,15 +63,18 @@ export class Box {
     return this.#init;
   }
 
-  /** Takes what the porter, bubblewrap and the loader report, line by line. */
+  /** Takes what the porter, bubblewrap, the loader and the nursery report, line by line. */
   report(line: string): void {
     if (line === 'ready') this.#started.resolve();
     if (line === 'refused') this.#fail('The limits of this process do not allow those of the run.');
     if (line === 'porter gone') this.#lostPorter();
+    if (line.startsWith('failed ')) this.#fail(line.slice('failed '.length));
     const child = /"child-pid": (\d+)/.exec(line)?.[1];
     if (child !== undefined) this.#init = Number.parseInt(child, 10);
-    const code = /"exit-code": (\d+)/.exec(line)?.[1];
-    if (code === undefined) return;
+    const [, from, code] = /("exit-code":|^ended) (\d+)/.exec(line) ?? [];
+    if (code === undefined || this.#exited) return;
+    // Bubblewrap ends the box with its program. An interpreter that joined the box leaves the box behind.
+    if (from === 'ended') this.kill();
     this.#exited = true;
     this.#exitReport.resolve(Number.parseInt(code, 10));
   }

@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { RunLimits } from '@assay/contract/runner';
 import type { ControlGroups } from '../../cgroup/control-group.ts';
@@ -9,12 +8,14 @@ import type { Engine, EngineRefusal } from '../../engine.ts';
 import type { Toolchain } from '../../languages/language.ts';
 import type { FilterArchitecture } from '../../seccomp/filter.ts';
 import { buildFilter, FILTER_ARCHITECTURES } from '../../seccomp/filter.ts';
+import { openEngineDirectory } from '../engine-directory.ts';
 import { Berth } from './berth.ts';
 import type { BoxPlan } from './box-house.ts';
 import { BoxHouse } from './box-house.ts';
 import type { BoxMachine } from './box-plan.ts';
 import { boxKindFor, boxShape } from './box-plan.ts';
 import { BubblewrapEngine } from './bubblewrap-engine.ts';
+import { Nursery } from './nursery.ts';
 import { explainFailure } from './refusals.ts';
 import { buildRootTree } from './root-tree.ts';
 import type { UserRange } from './user-range.ts';
@@ -38,9 +39,6 @@ export type BubblewrapOptions = {
 const PROGRAMS = ['/usr/bin/bwrap', '/usr/local/bin/bwrap'];
 /** Options that boxes need and that bubblewrap has had since 0.8. */
 const NEEDED_OPTIONS = ['--disable-userns', '--size', '--json-status-fd'];
-/** Where boxes find their root when the state directory lies under a private one. */
-const PUBLIC_PLACE = '/var/lib/assay-runner';
-
 /** Limits of most runs: what the control plane asks for when its caller says nothing. Boxes are started for these. */
 const USUAL_LIMITS: RunLimits = {
   wall_ms: 30_000,
@@ -72,12 +70,10 @@ type Found = { bwrap: string; arch: FilterArchitecture; version: string; users: 
 
 async function open(options: BubblewrapOptions, found: Found): Promise<Engine | EngineRefusal> {
   const { groups, toolchains } = options;
-  const directory = placeFor(options.directory, found.users !== undefined);
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => found.users?.release());
+  const directory = await openEngineDirectory(options.directory, found.users !== undefined);
   cleanup.defer(() => rm(directory, { recursive: true, force: true }));
-  mkdirSync(directory, { recursive: true });
-  chmodSync(directory, 0o711);
   const filter = buildFilter({ arch: found.arch, variant: groups ? 'default' : 'no-cgroup' });
   writeFileSync(`${directory}/filter`, filter, { mode: 0o644 });
   const machine: BoxMachine = {
@@ -85,13 +81,38 @@ async function open(options: BubblewrapOptions, found: Found): Promise<Engine | 
     root: await buildRootTree(`${directory}/root`, toolchains),
     perl: statSync('/usr/bin/perl', { throwIfNoEntry: false }) ? '/usr/bin/perl' : undefined,
     python: toolchains.find(({ language }) => language.name === 'python'),
+    nursery: null,
   };
+  if (options.warm > 0 && canFork(machine.python) && found.users && groups) {
+    const python = machine.python.program;
+    machine.nursery = cleanup.use(new Nursery({ python, root: machine.root, filter: `${directory}/filter` }));
+  }
   const house = cleanup.use(await openHouse(options, { machine, directory, base: found.users?.base }));
   const failure = await house.tryOut(anyPlan(groups));
   if (failure !== undefined) return explainFailure(failure);
+  await tryNursery(options, machine, house);
   if (options.warm > 0) house.warmUp();
   const facts = { version: found.version, perRunUser: found.users !== undefined, groups, missing: missing(options) };
   return new BubblewrapEngine(facts, toolchains, house, cleanup.move());
+}
+
+/** Joining a box needs Linux 5.8 and a Python with `ctypes`. Without, interpreters are started in their boxes. */
+async function tryNursery(options: BubblewrapOptions, machine: BoxMachine, house: BoxHouse): Promise<void> {
+  if (!machine.nursery) return;
+  const failure = await house.tryOut({ kind: 'python', shape: boxShape(USUAL_LIMITS, options.groups) }, 'ahead');
+  if (failure === undefined) return;
+  machine.nursery = null;
+  options.onTrouble(new Error(`Python cannot be forked into boxes here, and starts in each: ${failure}`));
+}
+
+/**
+ * An interpreter that was forked outside its box runs the machine's own file of Python, where one that starts inside
+ * sees it read-only. So it must be a file that no user of a box could write.
+ */
+function canFork(python: Toolchain | undefined): python is Toolchain {
+  if (!python || boxKindFor(python, {}) !== 'python') return false;
+  const { uid, mode } = statSync(python.program);
+  return uid === 0 && (mode & 0o022) === 0;
 }
 
 async function openHouse(
@@ -137,16 +158,4 @@ async function findVersion(bwrap: string): Promise<string | undefined> {
   const ask = async (option: string) => (await promisify(execFile)(bwrap, [option], { env: {}, cwd: '/' })).stdout;
   const [version, help] = await Promise.all([ask('--version'), ask('--help')]);
   return NEEDED_OPTIONS.every((option) => help.includes(option)) ? /[\d.]+/.exec(version)?.[0] : undefined;
-}
-
-/** Box users must be able to walk down to the root of their boxes. */
-function placeFor(directory: string, hasOwnUsers: boolean): string {
-  if (!hasOwnUsers || isSearchable(dirname(directory))) return directory;
-  return `${PUBLIC_PLACE}/${process.pid}`;
-}
-
-function isSearchable(directory: string): boolean {
-  const status = statSync(directory, { throwIfNoEntry: false });
-  if (status && (status.mode & 0o001) === 0) return false;
-  return directory === '/' || isSearchable(dirname(directory));
 }

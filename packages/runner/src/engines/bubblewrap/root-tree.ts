@@ -103,19 +103,23 @@ async function installLoaders(target: string, toolchains: readonly Toolchain[]):
     await copyFile(new URL(name, source), `${target}/${name}`);
   }
   const python = toolchains.find(({ language }) => language.name === 'python');
-  if (python) await installPythonLoader(new URL('assay_loader.py', source), target, python);
+  if (python) await installPythonLoader(source, target, python);
 }
 
 /** Python looks for user site packages under a directory named for its version; a `.pth` file there is imported. */
 async function installPythonLoader(source: URL, target: string, { program, version }: Toolchain): Promise<void> {
   const directory = `${target}/python/lib/python${version.split('.').slice(0, 2).join('.')}/site-packages`;
   await mkdir(directory, { recursive: true });
-  await copyFile(source, `${directory}/assay_loader.py`);
+  const files = ['assay_loader.py', 'assay_nursery.py'];
+  for (const name of files) await copyFile(new URL(name, source), `${directory}/${name}`);
   await writeFile(`${directory}/assay.pth`, 'import assay_loader\n');
-  await byteCompile(program, `${directory}/assay_loader.py`);
+  await byteCompile(
+    program,
+    files.map((name) => `${directory}/${name}`),
+  );
 }
 
 /** Boxes cannot write the compiled form beside the source, and compiling it takes them 3 ms each. */
-async function byteCompile(python: string, file: string): Promise<void> {
-  await promisify(execFile)(python, ['-I', '-S', '-m', 'py_compile', file], { env: {}, cwd: '/' });
+async function byteCompile(python: string, files: readonly string[]): Promise<void> {
+  await promisify(execFile)(python, ['-I', '-S', '-m', 'py_compile', ...files], { env: {}, cwd: '/' });
 }

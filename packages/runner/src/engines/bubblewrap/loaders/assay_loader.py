@@ -1,4 +1,5 @@
-"""Holds a Python interpreter at the end of its start until a parcel comes (see parcel.ts), then lets it run /work/main.py.
+"""Holds a Python interpreter at the end of its start until a parcel comes (see parcel.ts), then lets it run
+/work/main.py. The interpreter was started in its box, or comes into it from the nursery (see assay_nursery.py).
 
 Python itself imports this while it sets up `site`, before it opens the main program: so the program is the main
 module as ever, with no frame of ours below it. User site packages come first in that set-up, which is why this file
@@ -45,9 +46,12 @@ def take(size):
     return b''.join(parts)
 
 
-def unpack():
+def announce():
     os.write(6, b'ready\n')
     os.close(6)
+
+
+def unpack():
     head = b''
     while not head.endswith(b'\n'):
         head += take(1)
@@ -76,15 +80,21 @@ def write(path, content):
 
 
 def run_sitecustomize():
+    sitecustomize()
+    modules = set(sys.modules) - {'assay_loader'}
+    enter_box = announce
+    if 'ASSAY_NURSERY' in os.environ:
+        from assay_nursery import enter_box
     home = os.environ.pop('PYTHONUSERBASE')
     sys.path[:] = [path for path in sys.path if not path.startswith(home)]
     site.USER_BASE = site.USER_SITE = None
     site.addpackage = add_package
     site.execsitecustomize = sitecustomize
-    del sys.modules['assay_loader']
-    sitecustomize()
     if deferred.waiting:
         sys.meta_path.insert(0, deferred)
+    enter_box()
+    for name in set(sys.modules) - modules:
+        del sys.modules[name]
     unpack()
 
 
