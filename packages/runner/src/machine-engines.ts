@@ -44,7 +44,7 @@ export async function makeEngines(options: MachineOptions): Promise<MachineEngin
     onTrouble: options.onTrouble,
   };
   const directory = (engine: EngineName): string => join(options.stateDir, 'boxes', `${engine}-${process.pid}`);
-  const makers: Partial<Record<EngineName, () => Promise<Engine | EngineRefusal>>> = {
+  const makers: Record<EngineName, () => Promise<Engine | EngineRefusal>> = {
     bubblewrap: async () => {
       const { createBubblewrapEngine } = await import('./engines/bubblewrap/create-bubblewrap-engine.ts');
       return createBubblewrapEngine({ ...confined, directory: directory('bubblewrap') });
@@ -64,7 +64,7 @@ export async function makeEngines(options: MachineOptions): Promise<MachineEngin
     quickjs: async () => (await import('./engines/quickjs/quickjs-engine.ts')).createQuickJsEngine(),
     docker: () => makeDocker(options),
   };
-  const wanted = options.engines.flatMap((name) => makers[name] ?? []);
+  const wanted = options.engines.map((name) => () => makeOrRefuse(name, makers[name]));
   const made = await Promise.all(wanted.map(async (make) => attacked(await make(), ground)));
   return {
     engines: made.filter((one): one is Engine => 'run' in one),
@@ -73,6 +73,19 @@ export async function makeEngines(options: MachineOptions): Promise<MachineEngin
     rejected,
     groupsReason: confined.groupsReason,
   };
+}
+
+/** A fault while an engine is made is a reason to do without it, not without the others. */
+async function makeOrRefuse(
+  name: EngineName,
+  make: () => Promise<Engine | EngineRefusal>,
+): Promise<Engine | EngineRefusal> {
+  try {
+    return await make();
+  } catch (error) {
+    const reason = `it could not be made: ${error instanceof Error ? error.message : String(error)}`;
+    return { engine: name, reason, fix: 'Mend what it names, then start the runner again.' };
+  }
 }
 
 /** An engine that an attack got through is ended, and refused. */
