@@ -28,6 +28,18 @@ const HEADERS: JsonObject = {
   'X-RateLimit-Reset': { schema: { type: 'integer' }, description: 'When the window ends, epoch seconds.' },
 };
 
+const SECURITY_SCHEMES = {
+  bearer: { type: 'http', scheme: 'bearer', description: 'An access token or an API key.' },
+  apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+  apiKeyQuery: { type: 'apiKey', in: 'query', name: 'api_key', description: 'Only on event streams.' },
+} as const;
+
+/** Ways to bring a credential to a route, any one of which will do. */
+function schemesOf({ isPublic, streams }: Route): (keyof typeof SECURITY_SCHEMES)[] {
+  if (isPublic) return [];
+  return streams ? ['bearer', 'apiKey', 'apiKeyQuery'] : ['bearer', 'apiKey'];
+}
+
 /** Makes the OpenAPI 3.1 document of the given routes. */
 export function openApiDocument(
   routes: readonly Route[],
@@ -48,11 +60,7 @@ export function openApiDocument(
     tags: used.map((surface) => ({ name: surface, description: TAGS[surface] })),
     paths,
     components: {
-      securitySchemes: {
-        bearer: { type: 'http', scheme: 'bearer', description: 'An access token or an API key.' },
-        apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
-        apiKeyQuery: { type: 'apiKey', in: 'query', name: 'api_key', description: 'Only on event streams.' },
-      },
+      securitySchemes: Object.fromEntries(routes.flatMap(schemesOf).map((name) => [name, SECURITY_SCHEMES[name]])),
       schemas: Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => a.localeCompare(b))),
     },
   };
@@ -71,9 +79,7 @@ function describe(declared: Route, schemas: JsonObject): JsonObject {
     operationId: operationId(declared),
     tags: [declared.surface],
     summary: declared.summary,
-    security: declared.isPublic
-      ? [{}]
-      : [{ bearer: [] }, { apiKey: [] }, ...(declared.streams ? [{ apiKeyQuery: [] }] : [])],
+    security: declared.isPublic ? [{}] : schemesOf(declared).map((name) => ({ [name]: [] })),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(declared.body
       ? {
