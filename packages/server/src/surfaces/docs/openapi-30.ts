@@ -22,12 +22,15 @@ const UNKNOWN_TO_30 = new Set([
   'unevaluatedProperties',
 ]);
 
+/** What holds data and no schema: a word in it means nothing. */
+const DATA = new Set(['example', 'examples', 'default', 'enum']);
+
 function rewrite(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(rewrite);
   if (typeof value !== 'object' || value === null) return value;
   const source = value as JsonObject;
   const result: JsonObject = {};
-  for (const [key, item] of Object.entries(source)) if (!UNKNOWN_TO_30.has(key)) result[key] = rewrite(item);
+  for (const [key, item] of Object.entries(source)) if (!UNKNOWN_TO_30.has(key)) result[key] = rewriteUnder(key, item);
   if ('const' in source) {
     delete result['const'];
     result['enum'] = [source['const']];
@@ -44,12 +47,26 @@ function rewrite(value: unknown): unknown {
   return nullable(result);
 }
 
+/** Properties are named by us, and one may be called like a word of JSON Schema. */
+function rewriteUnder(key: string, item: unknown): unknown {
+  if (DATA.has(key)) return item;
+  if (key !== 'properties') return rewrite(item);
+  return Object.fromEntries(Object.entries(item as JsonObject).map(([name, schema]) => [name, rewrite(schema)]));
+}
+
 /** `anyOf: [X, null]` and `type: [T, null]` in the way of 3.0. */
 function nullable(schema: JsonObject): JsonObject {
   const types = schema['type'];
   if (types === 'null') return { ...schema, type: 'object', nullable: true, maxProperties: 0 };
-  if (Array.isArray(types))
-    return { ...schema, type: types.find((type) => type !== 'null'), nullable: types.includes('null') };
+  if (Array.isArray(types)) {
+    const { type: _types, ...rest } = schema;
+    const real = types.filter((type) => type !== 'null');
+    const isNullable = real.length < types.length ? { nullable: true } : {};
+    const [only] = real;
+    return real.length === 1
+      ? { ...rest, type: only, ...isNullable }
+      : { ...rest, anyOf: real.map((type) => ({ type })), ...isNullable };
+  }
   const choices = schema['anyOf'];
   if (!Array.isArray(choices)) return schema;
   const isNull = (choice: JsonObject): boolean => choice['nullable'] === true && choice['maxProperties'] === 0;
