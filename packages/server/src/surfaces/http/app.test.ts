@@ -25,7 +25,7 @@ let port: number;
 
 beforeEach(async () => {
   const { kit } = fakeKit();
-  app = new HttpApp({ trustedProxies: [] });
+  app = new HttpApp({ trustedProxies: [], stopMs: 1_000 });
   for (const [prefix, renderError] of SURFACES) {
     await app.surface(prefix, (scope) => {
       const surface = new Surface(scope, { name: 'control', renderError, rate: 'control', kit });
