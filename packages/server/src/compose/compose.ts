@@ -103,7 +103,6 @@ async function startApi(
   );
   const dispatcher = stack.use(createDispatcher(core, hub));
   const runner = config.role.has('runner') ? await startRunner(core, endpoint, token.file, stack) : null;
-  stack.defer(() => drain(dispatcher, config.stopSeconds));
   dispatcher.start();
   const slots = (): number => hub.connections.reduce((sum, { offer }) => sum + offer.slots, 0);
   core.metrics.gauge('assay_runners_connected', 'Runners connected to this process.', () => hub.connections.length);
@@ -116,16 +115,19 @@ async function startApi(
   core.metrics.gauge('assay_event_streams', 'Open event streams.', () => core.feed.streams);
 
   const kit = httpKit(core);
-  const http = stack.use(
-    await createHttpServer({
-      kit,
-      operations,
-      readiness: () => checkReadiness(core),
-      release: RELEASE,
-      trustedProxies: config.trustedProxies,
-      claimedPaths: new Set([RUNNER_PATH]),
-    }),
-  );
+  const http = await createHttpServer({
+    kit,
+    operations,
+    readiness: () => checkReadiness(core),
+    release: RELEASE,
+    trustedProxies: config.trustedProxies,
+    stopMs: config.stopSeconds * 1000,
+    claimedPaths: new Set([RUNNER_PATH]),
+  });
+  // Together: what a request waits for is the end of a run.
+  stack.defer(async () => {
+    await Promise.all([http[Symbol.asyncDispose](), drain(dispatcher, config.stopSeconds)]);
+  });
   endpoint.attach(http.server);
   const port = await http.listen(config.host, config.httpPort);
   log.info({ url: urlOf(config.host, port), runner_pid: runner?.pid }, 'listening');

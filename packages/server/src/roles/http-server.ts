@@ -27,6 +27,8 @@ export type HttpServerOptions = {
   readiness(): Promise<Check[]>;
   release: string;
   trustedProxies: readonly string[];
+  /** For how long a stop waits for requests that are under way. */
+  stopMs: number;
   /** WebSocket paths that somebody else serves on this server. */
   claimedPaths: ReadonlySet<string>;
 };

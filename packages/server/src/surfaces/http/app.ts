@@ -1,7 +1,9 @@
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { SECURITY_HEADERS, setHeaders } from './headers.ts';
+import { isEventStream } from './sse.ts';
 import type { Surface } from './surface.ts';
 
 /** Bodies of all routes but uploads. */
@@ -9,12 +11,21 @@ const BODY_LIMIT = 2 << 20;
 /** Above the 60 s that a request may wait for an end. */
 const REQUEST_TIMEOUT_MS = 90_000;
 
+const STOP_LOOK_MS = 10;
+/** For what a cut connection still sets off; it is over at once unless a WebSocket is open. */
+const LAST_WORDS_MS = 100;
+
 /** One HTTP server with a scope per surface. */
 export class HttpApp implements AsyncDisposable {
   readonly #fastify: FastifyInstance;
   readonly #surfaces: { prefix: string; surface: Surface }[] = [];
+  readonly #stopMs: number;
+  /** Responses that are not complete. */
+  readonly #open = new Set<ServerResponse>();
 
-  constructor(options: { trustedProxies: readonly string[] }) {
+  /** @param options `stopMs` is for how long a stop waits for requests that are under way */
+  constructor(options: { trustedProxies: readonly string[]; stopMs: number }) {
+    this.#stopMs = options.stopMs;
     this.#fastify = fastify({
       bodyLimit: BODY_LIMIT,
       trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
@@ -27,6 +38,10 @@ export class HttpApp implements AsyncDisposable {
         setHeaders(reply as FastifyReply, SECURITY_HEADERS);
         this.#ownerOf(request.url)?.refuse(error, request as FastifyRequest, reply as FastifyReply);
       },
+    });
+    this.#fastify.server.on('request', (_request, response) => {
+      this.#open.add(response);
+      response.once('close', () => this.#open.delete(response));
     });
     this.#fastify.addHook('onSend', async (_request, reply) => {
       for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
@@ -72,7 +87,16 @@ export class HttpApp implements AsyncDisposable {
     return (this.#fastify.server.address() as AddressInfo).port;
   }
 
+  /**
+   * Takes no new request, ends event streams (they resume elsewhere), waits for the other requests, and cuts what is left
+   * then, callers that are connected and say nothing among it. Connections that became WebSockets are their owners' to end.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#fastify.close();
+    const closed = this.#fastify.close();
+    for (const response of this.#open) if (isEventStream(response)) response.end();
+    const until = Date.now() + this.#stopMs;
+    while (this.#open.size > 0 && Date.now() < until) await delay(STOP_LOOK_MS);
+    this.server.closeAllConnections();
+    await Promise.race([closed, delay(LAST_WORDS_MS)]);
   }
 }

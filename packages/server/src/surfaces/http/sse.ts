@@ -1,9 +1,15 @@
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { SECURITY_HEADERS } from './headers.ts';
 
 const HEARTBEAT_MS = 15_000;
 /** A consumer that leaves this much unread for longer than STALL_MS is cut; it resumes by id. */
 const STALL_MS = 30_000;
+
+const streams = new WeakSet<ServerResponse>();
+
+/** Whether a response is a stream of events: one that ends only when somebody ends it. */
+export const isEventStream = (response: ServerResponse): boolean => streams.has(response);
 
 export type SseFrame = { id: string; event: string; data: unknown };
 
@@ -22,6 +28,7 @@ export async function sendEvents(
 ): Promise<void> {
   const { raw } = reply;
   reply.hijack();
+  streams.add(raw);
   raw.writeHead(200, {
     ...SECURITY_HEADERS,
     ...options.headers,
@@ -31,10 +38,11 @@ export async function sendEvents(
   });
   raw.flushHeaders();
   if (options.start !== undefined) raw.write(`id: ${options.start}\n\n`);
-  const heartbeat = setInterval(() => raw.write(': keep-alive\n\n'), HEARTBEAT_MS);
+  const heartbeat = setInterval(() => raw.writableEnded || raw.write(': keep-alive\n\n'), HEARTBEAT_MS);
   try {
     for await (const { id, event, data } of frames) {
-      if (options.signal.aborted) break;
+      // Ended from outside: the server stops.
+      if (options.signal.aborted || raw.writableEnded) break;
       const flowing = raw.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
       if (!flowing && !(await drained(raw, options.signal))) break;
     }
