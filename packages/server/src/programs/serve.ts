@@ -28,7 +28,7 @@ export async function serve(invocation: Invocation): Promise<number> {
   if (app.firstStart && app.url) {
     // What is shown once goes out before anything can go wrong; what to do next when it can be done.
     process.stdout.write(credentials(app.url, app.firstStart));
-    await Promise.race([runnerIsReady(app), stopping.promise]);
+    await runnerIsReady(app, () => signals > 0);
     process.stdout.write(nextStep(app, app.url, app.firstStart));
   } else if (app.url) process.stdout.write(`Assay is at ${app.url}\n`);
   const signal = await stopping.promise;
@@ -45,9 +45,9 @@ const usage = (): string => {
 const RUNNER_WAIT_MS = 20_000;
 const LOOK_MS = 50;
 
-async function runnerIsReady({ core }: App): Promise<void> {
+async function runnerIsReady({ core }: App, isStopping: () => boolean): Promise<void> {
   const until = Date.now() + (core.config.role.has('runner') ? RUNNER_WAIT_MS : 0);
-  while (core.fleet.engines.length === 0 && Date.now() < until) await delay(LOOK_MS);
+  while (core.fleet.engines.length === 0 && Date.now() < until && !isStopping()) await delay(LOOK_MS);
 }
 
 /** What is printed once, at the first start. */
