@@ -32,6 +32,7 @@ export async function inspectMachine(): Promise<Check[]> {
     return [...engineChecks(machine), accounting(machine), ...languageChecks(machine), orphans()];
   } finally {
     for (const engine of machine.engines) await engine[Symbol.asyncDispose]();
+    await machine.groups?.close();
     await rm(stateDir, { recursive: true, force: true });
   }
 }

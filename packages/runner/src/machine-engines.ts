@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { EngineName } from '@assay/contract/runner';
+import type { ControlGroups } from './cgroup/control-group.ts';
 import { openGroups } from './cgroup/open-groups.ts';
 import type { Configuration } from './configuration.ts';
 import type { Engine, EngineRefusal } from './engine.ts';
@@ -15,6 +16,8 @@ export type MachineEngines = {
   toolchains: readonly Toolchain[];
   /** Programs of languages that were found and are not used, and why. */
   rejected: readonly RejectedProgram[];
+  /** Control groups that the engines use; to be closed after them. */
+  groups: ControlGroups | null;
   /** Why there are no control groups; empty when there are. */
   groupsReason: string;
 };
@@ -71,6 +74,7 @@ export async function makeEngines(options: MachineOptions): Promise<MachineEngin
     refused: made.filter((one): one is EngineRefusal => !('run' in one)),
     toolchains,
     rejected,
+    groups: access.groups,
     groupsReason: confined.groupsReason,
   };
 }

@@ -17,7 +17,7 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 
 /** Runs until it is told to end: offers what this machine has, takes leases, drains when asked to stop. */
 export async function serve(configuration: Configuration): Promise<void> {
-  const stopping = stopSignals(configuration);
+  const stop = stopSignals(configuration);
   if (process.pid === 1)
     log.warn({}, 'this is process 1, which collects no orphans: run it under an init such as tini');
   const inherited = closeInheritedDescriptors();
@@ -26,7 +26,8 @@ export async function serve(configuration: Configuration): Promise<void> {
   const id = runnerId(configuration.stateDir);
   const onTrouble = (error: unknown): void =>
     log.warn({ error: String(error) }, 'something went wrong and is being mended');
-  const { engines, refused, toolchains } = await makeEngines({ ...configuration, runnerId: id, onTrouble });
+  const { engines, refused, toolchains, groups } = await makeEngines({ ...configuration, runnerId: id, onTrouble });
+  stack.defer(() => groups?.close());
   for (const engine of engines) stack.use(engine);
   for (const { engine, reason, fix } of refused) log.warn({ engine, reason, fix }, `engine ${engine} is not offered`);
   if (engines.length === 0)
@@ -51,7 +52,7 @@ export async function serve(configuration: Configuration): Promise<void> {
     }),
   );
   session.start();
-  if ((await stopping) === 'drain') await session.drain();
+  await Promise.race([stop.drain.then(() => session.drain()), stop.end]);
 }
 
 const offerOf = (engine: Engine): OfferedEngine => ({
@@ -69,22 +70,27 @@ const languageOf = ({ language, version: found }: Toolchain): OfferedLanguage =>
   compiled: language.compile !== undefined,
 });
 
+/** Requests to stop: `drain` when what runs may end, `end` when nobody is left to take its results. */
+type Stop = { drain: Promise<void>; end: Promise<void> };
+
 /**
  * The first SIGTERM or SIGINT drains, a second one ends at once. When the parent goes (its end of our standard input
- * closes, whatever killed it) nobody is left to take results: everything ends.
+ * closes, whatever killed it), everything ends, also in the middle of a drain.
  */
-function stopSignals({ exitWithParent }: Configuration): Promise<'drain' | 'end'> {
-  return new Promise((resolve) => {
-    let signals = 0;
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => {
-        signals += 1;
-        if (signals > 1) process.exit(130);
-        resolve('drain');
-      });
-    }
-    if (!exitWithParent) return;
-    process.stdin.on('end', () => resolve('end')).on('error', () => resolve('end'));
+function stopSignals({ exitWithParent }: Configuration): Stop {
+  const drain = Promise.withResolvers<void>();
+  const end = Promise.withResolvers<void>();
+  let signals = 0;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      signals += 1;
+      if (signals === 1) drain.resolve();
+      else end.resolve();
+    });
+  }
+  if (exitWithParent) {
+    process.stdin.on('end', () => end.resolve()).on('error', () => end.resolve());
     process.stdin.resume();
-  });
+  }
+  return { drain: drain.promise, end: end.promise };
 }

@@ -209,7 +209,7 @@ describe('a JavaScript program in a Node that was started ahead', () => {
   test('finds no descriptor of the way it came', async () => {
     const code = [
       'const { readdirSync, readlinkSync } = require("node:fs");',
-      'const target = (fd) => { try { return readlinkSync(`/proc/self/fd/${fd}`); } catch { return ""; } };',
+      'const target = (fd) => { try { return readlinkSync("/proc/self/fd/" + fd); } catch { return ""; } };',
       'console.log(readdirSync("/proc/self/fd").map(target).filter((path) => /parcel|socket|args|filter/.test(path)));',
     ].join('\n');
     expect((await javascript(code)).stdout).toBe('[]\n');

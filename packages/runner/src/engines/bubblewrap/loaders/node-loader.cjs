@@ -19,7 +19,9 @@ function unpack() {
 
   const decimals = [];
   for (let byte = take(1); byte[0] !== 10; byte = take(1)) decimals.push(byte[0]);
-  const [argumentCount, variableCount, , ...sizes] = String.fromCharCode(...decimals).split(' ').map(Number);
+  const [argumentCount, variableCount, , ...sizes] = String.fromCharCode(...decimals)
+    .split(' ')
+    .map(Number);
   const items = sizes.map(take);
   fs.closeSync(3);
 
