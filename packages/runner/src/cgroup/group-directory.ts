@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -47,23 +47,24 @@ export async function removeGroup(directory: string): Promise<void> {
   }
 }
 
-/** Names a process so that a later one with the same id is not taken for it. */
+/** Names a process so that a later one with the same id is not taken for it; undefined when it has ended. */
 export function processName(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-    return `${pid}-${started}`;
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return state === 'Z' ? undefined : `${pid}-${fields[18]}`;
   } catch {
     return undefined;
   }
 }
 
-/** Kills what is in the groups of processes that are no more, and removes those groups. */
+/** Kills what is in the groups of processes that are no more, and removes those groups in its own time. */
 export function sweepStaleGroups(parent: string): void {
   for (const name of directoriesIn(parent)) {
     const pid = Number.parseInt(name, 10);
     if (Number.isNaN(pid) || processName(pid) === name) continue;
-    removeTree(`${parent}/${name}`);
+    // One that a process hangs in is found again by the next start.
+    void removeTree(`${parent}/${name}`).catch(() => undefined);
   }
 }
 
@@ -72,14 +73,10 @@ export function killMembers(directory: string): void {
   for (const pid of membersOf(directory)) signal(pid);
 }
 
-function removeTree(directory: string): void {
-  for (const name of directoriesIn(directory)) removeTree(`${directory}/${name}`);
+async function removeTree(directory: string): Promise<void> {
+  await Promise.all(directoriesIn(directory).map((name) => removeTree(`${directory}/${name}`)));
   killMembers(directory);
-  try {
-    rmdirSync(directory);
-  } catch {
-    // Still busy dying: the next start finds it again.
-  }
+  await removeGroup(directory);
 }
 
 function signal(pid: number): void {
