@@ -68,7 +68,6 @@ export async function openBubblewrap(options: { cgroups: boolean; warm?: number;
     directory: `${directory}/boxes`,
     toolchains,
     groups: access.groups,
-    groupsReason: access.groups === null ? access.reason : '',
     slots: options.slots ?? 2,
     warm: options.warm ?? 0,
     onTrouble: (error) => void trouble.push(error),

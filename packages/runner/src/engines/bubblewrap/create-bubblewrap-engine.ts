@@ -25,9 +25,8 @@ export type BubblewrapOptions = {
   /** A directory of its own for this process; made, and removed at the end. */
   directory: string;
   toolchains: readonly Toolchain[];
-  /** Null: bubblewrap without cgroups, with the reason in `groupsReason`. */
+  /** Null: bubblewrap without cgroups. */
   groups: ControlGroups | null;
-  groupsReason: string;
   slots: number;
   /** How many boxes to keep started ahead. */
   warm: number;
@@ -145,11 +144,11 @@ function plansAtRest(toolchains: readonly Toolchain[], groups: ControlGroups | n
 
 const anyPlan = (groups: ControlGroups | null): BoxPlan => ({ kind: 'any', shape: boxShape(USUAL_LIMITS, groups) });
 
-function missing({ groups, groupsReason }: BubblewrapOptions): string[] {
+function missing({ groups }: BubblewrapOptions): string[] {
   const shared = process.getuid?.() === 0 ? [] : ['All runs share the host user of the runner.'];
   if (groups) return shared;
   return [
-    `Memory and CPU totals are approximate, and cores are not limited: cgroups cannot be used here (${groupsReason}).`,
+    'Memory and CPU totals are approximate, and cores are not limited: this runner may not make cgroups.',
     ...shared,
   ];
 }
