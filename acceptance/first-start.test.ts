@@ -86,7 +86,7 @@ describe('what a start refuses', () => {
   });
 });
 
-test('without an engine it says so and runs nothing', async () => {
+test('without an engine that can work here, readiness says which and why, and a submission is a clear 503', async () => {
   await using server = await Server.start({ args: ['--runner-engines', 'docker'], awaitReady: false });
   const readiness = await until('the runner has presented itself', async () => {
     const answer = await server.anonymous.get('/readyz');

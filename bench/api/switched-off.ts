@@ -93,6 +93,7 @@ export async function serveWithout(app: App, part: Part): Promise<string> {
     readiness: async () => [],
     release: 'bench',
     trustedProxies: [],
+    stopMs: 0,
     claimedPaths: new Set(),
   });
   return `http://127.0.0.1:${await http.listen('127.0.0.1', 0)}`;

@@ -23,6 +23,7 @@ export function fakeKit(): FakeKit {
   const logged: Record<string, unknown>[] = [];
   const rate = { policy: 'control', limit: 10, remaining: 7, resetAt: Date.now() + 30_000, windowMs: 60_000 };
   const authenticator = {
+    watch: () => () => {},
     async authenticate(credential: Credential) {
       asked.push(credential);
       if (credential.value === 'sk_good') return principal;

@@ -1,3 +1,4 @@
+import { type AppError, toAppError } from '../../kernel/errors.ts';
 import type { OrganizationId } from '../../kernel/ids.ts';
 import type { Principal } from '../../kernel/principal.ts';
 import type { Tx } from '../../platform/db/index.ts';
@@ -27,6 +28,10 @@ export type AuthenticatorOptions = {
 const GRANT_LIFETIME_MS = 30_000;
 const CACHED_GRANTS = 10_000;
 
+/** How often open streams are asked whether their credential has expired, milliseconds. Revocations are told at once. */
+const RECHECK_MS = 15_000;
+
+type Watched = { credential: Credential; onDead(refusal: AppError): void };
 type CachedGrant = { principal: Principal; until: number };
 
 /**
@@ -37,6 +42,8 @@ export class Authenticator {
   readonly #options: AuthenticatorOptions;
   readonly #grants = new Map<string, CachedGrant>();
   readonly #withoutChecksum = new Set<string>();
+  readonly #watched = new Set<Watched>();
+  #recheck: NodeJS.Timeout | null = null;
   #generation = 0;
 
   constructor(options: AuthenticatorOptions) {
@@ -53,6 +60,15 @@ export class Authenticator {
   forget(): void {
     this.#generation += 1;
     this.#grants.clear();
+    void this.#checkWatched();
+  }
+
+  /** Calls back once when a credential that has opened a stream stops being alive. Gives how to stop watching. */
+  watch(credential: Credential, onDead: Watched['onDead']): () => void {
+    const watched = { credential, onDead };
+    this.#watched.add(watched);
+    this.#recheck ??= setInterval(() => void this.#checkWatched(), RECHECK_MS).unref();
+    return () => this.#unwatch(watched);
   }
 
   /** @throws AppError `unauthenticated` when the credential is not a living one */
@@ -62,6 +78,27 @@ export class Authenticator {
     const principal = await this.#cached(`login\0${claims.familyId}\0${claims.orgId}`, () => this.#loadLogin(claims));
     if (!principal) throw credentialErrors.invalid('This login has ended. Sign in again.');
     return principal;
+  }
+
+  async #checkWatched(): Promise<void> {
+    for (const watched of [...this.#watched]) {
+      try {
+        await this.authenticate(watched.credential);
+      } catch (thrown) {
+        const refusal = toAppError(thrown);
+        // A database that is away says nothing about the credential.
+        if (refusal.kind !== 'unauthenticated' || !this.#watched.has(watched)) continue;
+        this.#unwatch(watched);
+        watched.onDead(refusal);
+      }
+    }
+  }
+
+  #unwatch(watched: Watched): void {
+    this.#watched.delete(watched);
+    if (this.#watched.size > 0 || this.#recheck === null) return;
+    clearInterval(this.#recheck);
+    this.#recheck = null;
   }
 
   async #byKey(raw: string): Promise<Principal> {

@@ -23,7 +23,7 @@ export class HttpCall implements Call {
   principal: Principal = ANONYMOUS;
   idempotency: Call['idempotency'] = null;
   readonly #onGone: (listener: () => void) => void;
-  #signal: AbortSignal | null = null;
+  #controller: AbortController | null = null;
 
   constructor(of: {
     headers: FastifyRequest['headers'];
@@ -44,12 +44,18 @@ export class HttpCall implements Call {
   }
 
   get signal(): AbortSignal {
-    if (!this.#signal) {
+    if (!this.#controller) {
       const controller = new AbortController();
+      this.#controller = controller;
       this.#onGone(() => controller.abort());
-      this.#signal = controller.signal;
     }
-    return this.#signal;
+    return this.#controller.signal;
+  }
+
+  /** Ends what the call set going, as if the caller had gone. */
+  end(): void {
+    void this.signal;
+    this.#controller?.abort();
   }
 }
 

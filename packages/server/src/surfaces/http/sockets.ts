@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { toAppError } from '../../kernel/errors.ts';
+import { type AppError, toAppError } from '../../kernel/errors.ts';
 import type { Call } from '../../platform/operation.ts';
 import { findCredential } from './credentials.ts';
 import { HttpCall } from './http-call.ts';
@@ -70,14 +70,13 @@ export class Sockets implements AsyncDisposable {
         onGone: (listener) => void socket.once('close', listener),
       });
       const credential = findCredential({ headers: request.headers, queryKey: keysOf(url) });
-      if (credential) call.principal = await this.#kit.authenticator.authenticate(credential);
-      if (call.principal.kind === 'anonymous') return refuse(socket, 401, UNAUTHENTICATED);
-      this.#server.handleUpgrade(
-        request,
-        socket,
-        head,
-        (client) => void this.#run(client, handler, { call, query: url.searchParams }),
-      );
+      if (!credential) return refuse(socket, 401, UNAUTHENTICATED);
+      call.principal = await this.#kit.authenticator.authenticate(credential);
+      this.#server.handleUpgrade(request, socket, head, (client) => {
+        const endWith = (refusal: AppError): void => client.close(1008, refusal.message.slice(0, 120));
+        client.once('close', this.#kit.authenticator.watch(credential, endWith));
+        void this.#run(client, handler, { call, query: url.searchParams });
+      });
     } catch (thrown) {
       const refusal = toAppError(thrown);
       const status = { unauthenticated: 401, invalid: 400, unavailable: 503 }[refusal.kind as string] ?? 400;

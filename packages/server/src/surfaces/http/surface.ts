@@ -73,7 +73,7 @@ export class Surface {
       handler: async (request, reply) => {
         const call = this.#call(request);
         // A route without an operation has nobody to be: health is told even where keys cannot be looked up.
-        if (route.operation !== null) await this.#authenticate(route, request, call);
+        if (route.operation !== null) await this.#authenticate(route, { request, reply }, call);
         const decoded = decode(route, request);
         call.idempotency = idempotencyOf(request, decoded.body);
         const answer = await handler(decoded, call, { request, reply });
@@ -101,7 +101,11 @@ export class Surface {
     return this.#refuse(refusal, request, reply);
   }
 
-  async #authenticate(route: Route, request: FastifyRequest, call: HttpCall): Promise<void> {
+  async #authenticate(
+    route: Route,
+    { request, reply }: { request: FastifyRequest; reply: FastifyReply },
+    call: HttpCall,
+  ): Promise<void> {
     const queryKey = (request.query as Record<string, string | string[] | undefined>)['api_key'];
     const mayUseQuery = route.streams === true && (request.headers.accept ?? '').includes('text/event-stream');
     if (queryKey !== undefined && !mayUseQuery) {
@@ -112,8 +116,18 @@ export class Surface {
       );
     }
     const credential = findCredential({ headers: request.headers, queryKey: queryKey ?? null });
-    if (credential) call.principal = await this.#options.kit.authenticator.authenticate(credential);
-    else if (!route.isPublic) throw missingCredential();
+    if (!credential) {
+      if (!route.isPublic) throw missingCredential();
+      return;
+    }
+    const { authenticator } = this.#options.kit;
+    call.principal = await authenticator.authenticate(credential);
+    // A stream outlives the check at its start: it ends with its credential.
+    if (route.streams)
+      reply.raw.once(
+        'close',
+        authenticator.watch(credential, () => call.end()),
+      );
   }
 
   #refuse(error: AppError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
