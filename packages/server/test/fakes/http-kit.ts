@@ -13,6 +13,8 @@ export type FakeKit = {
   /** Who `sk_good` stands for. */
   principal: Principal;
   asked: Credential[];
+  /** Ends the credentials that opened streams, one call for each stream that is still open. */
+  watched: Set<(refusal: AppError) => void>;
   logged: Record<string, unknown>[];
   rate: RateState;
 };
@@ -20,6 +22,7 @@ export type FakeKit = {
 export function fakeKit(): FakeKit {
   const principal = aPrincipal();
   const asked: Credential[] = [];
+  const watched: FakeKit['watched'] = new Set();
   const logged: Record<string, unknown>[] = [];
   const rate = { policy: 'control', limit: 10, remaining: 7, resetAt: Date.now() + 30_000, windowMs: 60_000 };
   const authenticator = {
@@ -29,7 +32,7 @@ export function fakeKit(): FakeKit {
       if (credential.value === 'sk_good') return principal;
       throw new AppError('unauthenticated', 'credential.invalid', 'The API key is not valid.');
     },
-  } as Authenticator;
+  } as unknown as Authenticator;
   const operator = {
     run: () => Promise.reject(new Error('No operation is run here.')),
   } as unknown as HttpKit['operator'];
@@ -43,6 +46,7 @@ export function fakeKit(): FakeKit {
     },
     principal,
     asked,
+    watched,
     logged,
     rate,
   };
