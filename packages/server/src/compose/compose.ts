@@ -15,6 +15,7 @@ import type { HttpKit } from '../surfaces/http/kit.ts';
 import { RUNNER_PATH, RunnerEndpoint } from '../surfaces/runners/index.ts';
 import { type Core, composeCore, TOPICS } from './core.ts';
 import { openDatabase, prepareDatabase } from './database.ts';
+import { assertCanListen } from './listening-address.ts';
 import { composeOperations, type Operations } from './operations.ts';
 import { ratePolicyOf } from './rate-policies.ts';
 import { checkReadiness } from './readiness.ts';
@@ -52,6 +53,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const address = overrides.address ?? (await openDatabase(config, log, stack));
   await prepareDatabase(config, address);
+  if (config.role.has('api')) await assertCanListen(config);
   const core = await composeCore(config, address, log, stack);
   const operations = composeOperations(core);
   const api = config.role.has('api') ? await startApi(core, operations, stack) : null;
