@@ -123,11 +123,10 @@ export class Surface {
     const { authenticator } = this.#options.kit;
     call.principal = await authenticator.authenticate(credential);
     // A stream outlives the check at its start: it ends with its credential.
-    if (route.streams)
-      reply.raw.once(
-        'close',
-        authenticator.watch(credential, () => call.end()),
-      );
+    if (route.streams && !reply.raw.destroyed) {
+      const unwatch = authenticator.watch(credential, () => call.end());
+      reply.raw.once('close', unwatch);
+    }
   }
 
   #refuse(error: AppError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
