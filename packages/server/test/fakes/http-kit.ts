@@ -26,11 +26,14 @@ export function fakeKit(): FakeKit {
   const logged: Record<string, unknown>[] = [];
   const rate = { policy: 'control', limit: 10, remaining: 7, resetAt: Date.now() + 30_000, windowMs: 60_000 };
   const authenticator = {
-    watch: () => () => {},
     async authenticate(credential: Credential) {
       asked.push(credential);
       if (credential.value === 'sk_good') return principal;
       throw new AppError('unauthenticated', 'credential.invalid', 'The API key is not valid.');
+    },
+    watch(_credential: Credential, onDead: (refusal: AppError) => void) {
+      watched.add(onDead);
+      return () => watched.delete(onDead);
     },
   } as unknown as Authenticator;
   const operator = {

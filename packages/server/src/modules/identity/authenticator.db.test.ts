@@ -7,6 +7,7 @@ import { governed } from '../../../test/governed.ts';
 import { aKey, aPerson } from '../../../test/people.ts';
 import { testServer } from '../../../test/test-server.ts';
 import { until } from '../../../test/until.ts';
+import { AppError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { MEMBER_ROLES, type MemberRole } from '../../kernel/principal.ts';
 import { Sensitive } from '../../kernel/sensitive.ts';
@@ -296,6 +297,74 @@ describe('a revocation', () => {
     await expect(byKey(raw)).rejects.toMatchObject(refused);
     await until('signals arrive again', () => wakeups.connected);
     await expect(byKey(raw)).rejects.toMatchObject(refused);
+  });
+});
+
+describe('a credential that has opened a stream', () => {
+  const watching = async (options: Parameters<typeof counting>[0] = {}) => {
+    const { authenticator, ...rest } = await counting(options);
+    const ended: string[] = [];
+    const watch = (value: string, name: string) =>
+      authenticator.watch({ kind: 'api_key', value }, ({ code }) => void ended.push(`${name}: ${code}`));
+    return { authenticator, ended, watch, ...rest };
+  };
+  const revoke = (id: string) => change('update api_keys set revoked_at = now() where id = $1', [id]);
+
+  test('is told of its end as soon as it is known, once, and no other is', async () => {
+    const orgId = await db.organization();
+    const [dying, living] = [await aKey(db, { orgId }), await aKey(db, { orgId })];
+    const { authenticator, ended, watch } = await watching();
+    const stop = [watch(dying.raw, 'dying'), watch(living.raw, 'living')];
+    await revoke(dying.id);
+    authenticator.forget();
+    await until('it is told', () => ended.length > 0);
+    authenticator.forget();
+    await authenticator.authenticate({ kind: 'api_key', value: living.raw });
+    expect(ended).toEqual(['dying: credential.invalid']);
+    for (const each of stop) each();
+  });
+
+  test('is told nothing any more when the stream has ended by itself', async () => {
+    const orgId = await db.organization();
+    const [gone, witness] = [await aKey(db, { orgId }), await aKey(db, { orgId })];
+    const { authenticator, ended, watch } = await watching();
+    watch(gone.raw, 'gone')();
+    watch(witness.raw, 'witness');
+    await revoke(gone.id);
+    await revoke(witness.id);
+    authenticator.forget();
+    await until('the witness is told', () => ended.length > 0);
+    expect(ended).toEqual(['witness: credential.invalid']);
+  });
+
+  test('is told of its expiry though nobody revoked it', async () => {
+    const { raw } = await aKey(db, { orgId: await db.organization(), expiresInMs: 200 });
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const { ended, watch } = await watching();
+    watch(raw, 'expiring');
+    await until('it is told', () => {
+      vi.advanceTimersByTime(15_000);
+      return ended.length > 0;
+    });
+    expect(ended).toEqual(['expiring: credential.invalid']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('is not ended by a database that is away', async () => {
+    const { raw } = await aKey(db, { orgId: await db.organization() });
+    let isAway = false;
+    const { authenticator, asked, ended, watch } = await watching({
+      read: (work) =>
+        isAway ? Promise.reject(new AppError('unavailable', 'database.unavailable', 'Not now.')) : plainly(work),
+    });
+    const stop = watch(raw, 'living');
+    isAway = true;
+    authenticator.forget();
+    await until('it was asked for', () => asked.times === 1);
+    isAway = false;
+    await authenticator.authenticate({ kind: 'api_key', value: raw });
+    expect(ended).toEqual([]);
+    stop();
   });
 });
 

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type { Route } from '@assay/contract';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { fakeKit } from '../../../test/fakes/http-kit.ts';
+import { type FakeKit, fakeKit } from '../../../test/fakes/http-kit.ts';
+import { until } from '../../../test/until.ts';
+import { AppError } from '../../kernel/errors.ts';
 import { renderError as asBuilds } from '../builds/render-error.ts';
 import { renderError as asControl } from '../control/render-error.ts';
 import { renderError as asEvaluations } from '../evaluations/render-error.ts';
@@ -19,12 +21,14 @@ const SURFACES: [string, RenderError][] = [
   ['/api/v1', asBuilds],
 ];
 
+let fake: FakeKit;
 let app: HttpApp;
 let sockets: Sockets;
 let port: number;
 
 beforeEach(async () => {
-  const { kit } = fakeKit();
+  fake = fakeKit();
+  const { kit } = fake;
   app = new HttpApp({ trustedProxies: [], stopMs: 1_000 });
   for (const [prefix, renderError] of SURFACES) {
     await app.surface(prefix, (scope) => {
@@ -36,6 +40,11 @@ beforeEach(async () => {
         answers: { 200: { description: '' } },
       } as const;
       surface.serve({ ...route, method: 'POST', path: `${prefix}/echo` } as Route, async () => ({ prefix }));
+      surface.serve(
+        { ...route, method: 'GET', path: `${prefix}/stream`, streams: true } as Route,
+        (_decoded, { signal }) =>
+          new Promise((resolve) => signal.addEventListener('abort', () => resolve({ ended: true }), { once: true })),
+      );
       return surface;
     });
   }
@@ -141,6 +150,53 @@ test('a page keeps the policy that it sets itself', async () => {
   const { head } = await ask('GET /page');
   expect(head).toContain('content-security-policy: mine');
   expect(head).toContain('x-frame-options: deny');
+});
+
+describe('a stream', () => {
+  const open = (): Socket => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET /v1/stream HTTP/1.1\r\nHost: x\r\nX-Api-Key: sk_good\r\n\r\n');
+    return socket;
+  };
+  const refusal = new AppError('unauthenticated', 'credential.invalid', 'Revoked.');
+
+  test('ends with the credential that opened it', async () => {
+    const socket = open();
+    await until('it is open', () => fake.watched.size === 1);
+    for (const end of fake.watched) end(refusal);
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    expect(chunk.toString()).toContain('{"ended":true}');
+    socket.destroy();
+    await until('nobody watches it any more', () => fake.watched.size === 0);
+  });
+
+  test('whose caller leaves is watched no longer', async () => {
+    const socket = open();
+    await until('it is open', () => fake.watched.size === 1);
+    socket.destroy();
+    await until('nobody watches it any more', () => fake.watched.size === 0);
+  });
+
+  test('whose caller left while the credential was looked up is not watched at all', async () => {
+    const [asked, mayAnswer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { authenticate } = fake.kit.authenticator;
+    fake.kit.authenticator.authenticate = async (credential) => {
+      asked.resolve();
+      await mayAnswer.promise;
+      return authenticate(credential);
+    };
+    const gone = new Promise<void>((resolve) => {
+      app.server.once('connection', (connection) => connection.once('close', resolve));
+    });
+    const socket = open();
+    await asked.promise;
+    socket.destroy();
+    await gone;
+    mayAnswer.resolve();
+    await until('the answer was given', () => fake.asked.length === 1);
+    await new Promise(setImmediate);
+    expect(fake.watched.size).toBe(0);
+  });
 });
 
 describe('an upgrade', () => {
