@@ -21,6 +21,9 @@ const START_LIMITS: GroupLimits = { memoryMb: 512, processes: 128 + OWN_PROCESSE
 
 const LEAST_TO_START: GroupLimits = { memoryMb: 128, processes: 16 + OWN_PROCESSES, cpus: 1 };
 
+/** Callers choose limits, so there is no end to shapes. */
+const MOST_KNOWN_STARTS = 100;
+
 /** Descriptors as the box's first programs find them; 5 and 7 are gone before the loader starts, 3 and 6 after. */
 const DESCRIPTORS = '<in >out 2>err 3<>parcel 5<args 7<../filter';
 
@@ -83,15 +86,11 @@ export class Berth {
    */
   launch(kind: BoxKind, shape: BoxShape, when: LaunchTime): Box {
     const { directory, machine } = this.#options;
-    this.#writeArguments(bwrapArguments(machine, kind, shape));
-    const box = new Box({ kind, shape, directory, abandon: () => this.#abandon() });
     const nursery = kind === 'python' && when === 'ahead' ? machine.nursery : null;
-    const bwrap = [machine.bwrap, '--args', '5', '--json-status-fd', '4', '--seccomp', '7', '--'];
-    const first = nursery ? PLACEHOLDER : loaderCommand(machine, kind);
-    const command = [...bwrap, ...first].map(shellQuote).join(' ');
-    const descriptors = nursery ? `${DESCRIPTORS} 8<>hold` : DESCRIPTORS;
-    const start = [...shellLimits(shape), `exec ${command} 4>&1 6>&1 ${descriptors}`].join(' && ');
-    this.#porter.command(`{ ${start} || echo refused; } &`, (line) => {
+    const start = startOf(machine, kind, shape, nursery !== null);
+    this.#writeArguments(start.args);
+    const box = new Box({ kind, shape, directory, abandon: () => this.#abandon() });
+    this.#porter.command(start.line, (line) => {
       if (line === 'built' && nursery) this.#fill(box, nursery);
       else box.report(line);
     });
@@ -181,10 +180,35 @@ export class Berth {
     void this.#porter.close();
   }
 
-  #writeArguments(args: readonly string[]): void {
-    const text = `${args.join('\0')}\0`;
-    if (text === this.#lastArguments) return;
-    writeFileSync(`${this.#options.directory}/args`, text, { mode: 0o644 });
-    this.#lastArguments = text;
+  #writeArguments(args: string): void {
+    if (args === this.#lastArguments) return;
+    writeFileSync(`${this.#options.directory}/args`, args, { mode: 0o644 });
+    this.#lastArguments = args;
   }
+}
+
+/** What starts a box: bubblewrap's arguments, for its descriptor 5, and the porter's line. */
+type Start = { args: string; line: string };
+
+/** Most boxes are like one before; building their arguments anew takes longer than handing them over. */
+const known = new WeakMap<BoxMachine, Map<string, Start>>();
+
+function startOf(machine: BoxMachine, kind: BoxKind, shape: BoxShape, joined: boolean): Start {
+  const starts = known.get(machine) ?? new Map<string, Start>();
+  known.set(machine, starts);
+  const name = JSON.stringify([kind, shape, joined]);
+  const start = starts.get(name) ?? buildStart(machine, kind, shape, joined);
+  if (starts.size >= MOST_KNOWN_STARTS) starts.clear();
+  starts.set(name, start);
+  return start;
+}
+
+function buildStart(machine: BoxMachine, kind: BoxKind, shape: BoxShape, joined: boolean): Start {
+  const bwrap = [machine.bwrap, '--args', '5', '--json-status-fd', '4', '--seccomp', '7', '--'];
+  const first = joined ? PLACEHOLDER : loaderCommand(machine, kind);
+  const command = [...bwrap, ...first].map(shellQuote).join(' ');
+  const descriptors = joined ? `${DESCRIPTORS} 8<>hold` : DESCRIPTORS;
+  const steps = [...shellLimits(shape), `exec ${command} 4>&1 6>&1 ${descriptors}`].join(' && ');
+  const args = `${bwrapArguments(machine, kind, shape).join('\0')}\0`;
+  return { args, line: `{ ${steps} || echo refused; } &` };
 }

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import { onLine } from '../../output/lines.ts';
 import type { BoxShape } from './box-plan.ts';
 import { BOX_ENVIRONMENT } from './box-plan.ts';
 import type { RootTree } from './root-tree.ts';
@@ -87,7 +87,7 @@ export class Nursery implements AsyncDisposable {
     child.on('error', () => this.#lose(brood));
     child.on('exit', () => this.#lose(brood));
     child.stdin?.on('error', () => this.#lose(brood));
-    if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => take(brood, line));
+    if (child.stdout) onLine(child.stdout, (line) => take(brood, line));
     return brood;
   }
 

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import { onLine } from '../../output/lines.ts';
 
 /**
  * Reads one command after another. It reaps the last box before it starts the next, and ends when we do: its end of
@@ -34,7 +34,7 @@ export class Porter {
     this.#process.on('exit', () => this.#end());
     this.#process.stdin?.on('error', () => this.#end());
     const { stdout } = this.#process;
-    if (stdout) createInterface({ input: stdout }).on('line', (line) => this.#listener(line));
+    if (stdout) onLine(stdout, (line) => this.#listener(line));
   }
 
   get pid(): number | undefined {

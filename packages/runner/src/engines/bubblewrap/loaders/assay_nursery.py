@@ -2,16 +2,19 @@
 
 This process never runs anybody's code. Each order names a box; a child joins the box's control groups and namespaces,
 gives up every right it has, puts on the box's system-call filter, and only then returns to the loader, which waits for
-the parcel. Whatever fails on that way ends the child. A second child, between the two, waits for the first and tells
-how it ended. The module runs as root and is gone from the program's interpreter before the program starts.
+the parcel. Whatever fails on that way ends the child. The module runs as root, and is gone from the interpreter before the
+program starts.
 """
 
 import ctypes
 import gc
 import os
+import select
 
 BOX_USER = 65534
-NAMESPACES = 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000 | 0x00020000
+CLONE_NEWPID = 0x20000000
+# Mounts, control groups, host name, IPC, users and network.
+NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x40000000
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -50,62 +53,71 @@ def enter_box():
     gc.collect()
     gc.freeze()
     waiting = b''
-    while True:
-        received = os.read(0, 65536)
-        if not received:
-            end()
-        *orders, waiting = (waiting + received).split(b'\n')
-        for order in orders:
-            reap()
-            if os.fork() == 0:
-                if become_interpreter(order):
+    children = {}
+    events = select.poll()
+    events.register(0, select.POLLIN)
+    receiving = True
+    while receiving or children:
+        for descriptor, _ in events.poll():
+            if descriptor in children:
+                events.unregister(descriptor)
+                tell_end(descriptor, *children.pop(descriptor))
+                continue
+            received = os.read(0, 65536)
+            if not received:
+                events.unregister(0)
+                receiving = False
+            *orders, waiting = (waiting + received).split(b'\n')
+            for order in orders:
+                child = fork_into_box(*order.decode().split('\t'))
+                if child is None:
+                    continue
+                if child[0] == 0:
                     return
-                os._exit(0)
+                descriptor = os.pidfd_open(child[0])
+                children[descriptor] = child
+                events.register(descriptor, select.POLLIN)
+    os._exit(0)
 
 
-def end():
-    """Its children die with it, so it stays until the last one has ended."""
+def tell_end(descriptor, child, name):
+    os.close(descriptor)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    report(f'ended {name} {status if status >= 0 else 128 - status}')
+
+
+def fork_into_box(name, first_process, directory, file_bytes, open_files, *groups):
+    """The child's id and name; 0 in the child, which is then in its box; None when there is no such box any more."""
     try:
-        while True:
-            os.wait()
-    except ChildProcessError:
-        os._exit(0)
-
-
-def reap():
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
-
-
-def become_interpreter(order):
-    """True in the interpreter; False in the child that waited for it."""
-    name, first_process, directory, file_bytes, open_files, *groups = order.decode().split('\t')
-    try:
-        prctl(PR_SET_PDEATHSIG, SIGKILL)
-        for group in groups:
-            put(f'{group}/cgroup.procs', b'0')
-        open_pipes(directory)
-        limit(int(file_bytes), int(open_files))
-        os.setgroups([])
         box = os.pidfd_open(int(first_process))
-        check(libc.setns(box, NAMESPACES))
-        os.close(box)
-        interpreter = os.fork()
-        if interpreter == 0:
+        # Only what is forked after this is in the box's process namespace.
+        check(libc.setns(box, CLONE_NEWPID))
+    except OSError as error:
+        report(f'failed {name} {error}')
+        return None
+    child = os.fork()
+    if child == 0:
+        try:
+            join(box, directory, groups)
+            limit(int(file_bytes), int(open_files))
             confine()
             report(f'ready {name}')
             os.closerange(4, 256)
-            return True
-    except BaseException as error:
-        report(f'failed {name} {type(error).__name__} {error}'.replace('\n', ' '))
-        os._exit(125)
-    os.closerange(0, 4)
-    status = os.waitstatus_to_exitcode(os.waitpid(interpreter, 0)[1])
-    report(f'ended {name} {status if status >= 0 else 128 - status}')
-    return False
+        except BaseException as error:
+            report(f'failed {name} {type(error).__name__} {error}'.replace('\n', ' '))
+            os._exit(125)
+    else:
+        os.close(box)
+    return child, name
+
+
+def join(box, directory, groups):
+    prctl(PR_SET_PDEATHSIG, SIGKILL)
+    for group in groups:
+        put(f'{group}/cgroup.procs', b'0')
+    open_pipes(directory)
+    os.setgroups([])
+    check(libc.setns(box, NAMESPACES))
 
 
 def put(path, text):
@@ -170,6 +182,7 @@ def verify():
             raise PermissionError(f'{name.decode()} is {status.get(name)}')
 
 
-# Descriptors up to 3 are the program's; reports must not end up among them.
+# Descriptors up to 3 are the program's: nothing else may end up among them.
 REPORTS = 9
 os.dup2(1, REPORTS, inheritable=False)
+os.dup2(2, 3)
