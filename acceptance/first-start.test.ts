@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { EvaluationRecord } from '@assay/sdk';
+import { afterAll, describe, expect, test } from 'vitest';
 import { credentialsIn, plainEnvironment, Server } from './harness/server.ts';
 import { until } from './harness/until.ts';
 
@@ -30,11 +31,12 @@ async function assay(
   }
 }
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-first-'));
-});
+const folder = await mkdtemp(join(tmpdir(), 'assay-first-'));
 afterAll(() => rm(folder, { recursive: true, force: true, maxRetries: 20 }));
+
+/** One that serves already, while others are tried. */
+const server = await Server.start();
+afterAll(() => server[Symbol.asyncDispose]());
 
 test('a newcomer starts it, pastes the line that it prints, and sees the output of a program', async () => {
   const dataDir = join(folder, 'newcomer');
@@ -78,8 +80,27 @@ describe('what a start refuses', () => {
     expect(stderr).toMatch(/ASSAY_HTTP_PORT must be a whole number/);
   });
 
+  test('an address that is taken, before it has made any secret that is shown only once', async () => {
+    const { port } = new URL(server.url);
+    const dataDir = join(folder, 'taken');
+    const { code, stdout, stderr } = await assay(['serve', '--data-dir', dataDir, '--http-port', port]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/EADDRINUSE.* ASSAY_HTTP_PORT/);
+
+    // A later start makes them, others than this installation's, and nothing that could be guessed.
+    await using another = await Server.start({ dataDir, awaitReady: false });
+    const { email, password, apiKey } = another.credentials;
+    const guesses = ['admin', 'password', 'assay', 'owner', 'changeme', email, server.credentials.password];
+    for (const guess of guesses) {
+      const { status } = await another.anonymous.post('/api/v1/auth/login', { email, password: guess });
+      expect(`${guess} ${status}`).toBe(`${guess} 401`);
+    }
+    expect((await another.as(server.credentials.apiKey).get('/v1/me')).status).toBe(401);
+    expect((await another.as(apiKey).get('/v1/me')).status).toBe(200);
+    expect((await another.anonymous.post('/api/v1/auth/login', { email, password })).status).toBe(200);
+  });
+
   test('a data directory that another Assay serves, naming the process', async () => {
-    await using server = await Server.start({ awaitReady: false });
     const { code, stderr } = await assay(['serve', '--data-dir', server.dataDir, '--http-port', '0']);
     expect(code).not.toBe(0);
     expect(stderr).toContain(String(server.pid));
@@ -87,13 +108,13 @@ describe('what a start refuses', () => {
 });
 
 test('without an engine that can work here, readiness says which and why, and a submission is a clear 503', async () => {
-  await using server = await Server.start({ args: ['--runner-engines', 'docker'], awaitReady: false });
+  await using bare = await Server.start({ args: ['--runner-engines', 'docker'], awaitReady: false });
   const readiness = await until('the runner has presented itself', async () => {
-    const answer = await server.anonymous.get('/readyz');
+    const answer = await bare.anonymous.get('/readyz');
     return answer.text.includes('docker') ? answer : null;
   });
   expect(readiness.status).toBe(503);
-  const answer = await server.as().post('/api/eval', { code: 'print(1)', language: 'python' });
+  const answer = await bare.as().post('/api/eval', { code: 'print(1)', language: 'python' });
   expect(answer.status).toBe(503);
   expect(answer.headers.get('retry-after')).not.toBeNull();
   expect(answer.body).toMatchObject({
@@ -104,21 +125,26 @@ test('without an engine that can work here, readiness says which and why, and a 
 });
 
 test('a backup taken while it serves holds everything, on another machine’s data directory', async () => {
-  const file = join(folder, 'backup.tar.zst');
+  const backup = join(folder, 'backup.tar.zst');
   const elsewhere = join(folder, 'elsewhere');
-  await using server = await Server.start();
-  const submitted = await server.as().post('/api/eval?wait=30', { code: 'print("kept")', language: 'python' });
+  const request = { code: 'print("kept"); open("kept.txt", "w").write("file")', outputs: ['kept.txt'] };
+  const submitted = await server.as().post('/api/eval?wait=30', request);
   const { eval_id } = submitted.body as { eval_id: string };
 
-  expect(await assay(['backup', file, '--data-dir', server.dataDir])).toMatchObject({ code: 0 });
-  expect((await stat(file)).mode & 0o777).toBe(0o600);
-  expect(await assay(['restore', file, '--verify'])).toMatchObject({ code: 0 });
-  expect(await assay(['restore', file, '--data-dir', server.dataDir])).not.toMatchObject({ code: 0 });
-  expect(await assay(['restore', file, '--data-dir', elsewhere])).toMatchObject({ code: 0 });
+  expect(await assay(['backup', backup, '--data-dir', server.dataDir])).toMatchObject({ code: 0 });
+  expect((await stat(backup)).mode & 0o777).toBe(0o600);
+  expect(await assay(['restore', backup, '--verify'])).toMatchObject({ code: 0 });
+  expect(await assay(['restore', backup, '--data-dir', server.dataDir])).not.toMatchObject({ code: 0 });
+  expect(await assay(['restore', backup, '--data-dir', elsewhere])).toMatchObject({ code: 0 });
 
   await using restored = await Server.start({ dataDir: elsewhere, awaitReady: false });
   const again = await restored.as(server.credentials.apiKey).get(`/api/eval-status/${eval_id}`);
   expect(again.body).toMatchObject({ status: 'completed', output: 'kept\n' });
+  const { files } = (await restored.as(server.credentials.apiKey).get(`/api/eval/${eval_id}`)).body as EvaluationRecord;
+  const file = await restored.as(server.credentials.apiKey).get(`/v1/assets/${files[0]?.asset_id}`);
+  expect(file.text).toBe('file');
+  const { email, password } = server.credentials;
+  expect((await restored.anonymous.post('/api/v1/auth/login', { email, password })).status).toBe(200);
 });
 
 describe('the doctor', () => {
