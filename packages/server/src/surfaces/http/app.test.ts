@@ -105,6 +105,16 @@ describe('a path that nobody serves', () => {
   });
 });
 
+test.each([
+  ['application/json', '{', 1],
+  ['application/json', '', 50 << 20],
+  ['text/plain', 'text', 4],
+])('a path that nobody serves is refused as such, whatever is sent to it (%s)', async (type, body, length) => {
+  const request = `Content-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n${body}`;
+  const answer = await ask('POST /api/nothing', request);
+  expect(JSON.parse(answer.body)).toMatchObject({ error: 'Not found', status_code: 404 });
+});
+
 describe('a request that no route can see', () => {
   test.each([
     ['/v1/%zz', (body: object) => expect(body).toMatchObject({ error: { code: 'validation_failed' } })],

@@ -39,6 +39,9 @@ export class HttpApp implements AsyncDisposable {
         this.#ownerOf(request.url)?.refuse(error, request as FastifyRequest, reply as FastifyReply);
       },
     });
+    // Only surfaces read bodies. What is sent to a path that nobody serves is not looked at: the path is what is refused.
+    this.#fastify.removeAllContentTypeParsers();
+    this.#fastify.addContentTypeParser('*', async () => undefined);
     this.#fastify.server.on('request', (_request, response) => {
       this.#open.add(response);
       response.once('close', () => this.#open.delete(response));
