@@ -8,8 +8,9 @@ const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_DIRECTORY } = constants;
 
 /** A box starts in about 20 ms; on a machine so busy that it takes this long, nothing else would work either. */
 const START_WITHIN_MS = 10_000;
-/** The report of the exit code and the closing of the pipes reach us by different ways, microseconds apart. */
-const EXIT_REPORT_WITHIN_MS = 500;
+/** Bubblewrap's last report and the closing of the pipes reach us by different ways, microseconds apart. */
+const LAST_REPORT_WITHIN_MS = 500;
+const LOOK_EVERY_MS = 25;
 const DIAGNOSTICS_BYTES = 2000;
 
 /** Receives one piece of a program's output; resolves when it can take more. */
@@ -30,7 +31,8 @@ export class Box {
   readonly #abandon: () => void;
   readonly #output: readonly [Socket, Socket];
   readonly #started = Promise.withResolvers<void>();
-  readonly #exitReport = Promise.withResolvers<number | null>();
+  readonly #programEnd = Promise.withResolvers<number | null>();
+  readonly #boxEnd = Promise.withResolvers<void>();
   #diagnostics = '';
   #take: OutputTaker = (_, bytes) => this.#diagnose(bytes);
   #init: number | undefined;
@@ -72,11 +74,17 @@ export class Box {
     const child = /"child-pid": (\d+)/.exec(line)?.[1];
     if (child !== undefined) this.#init = Number.parseInt(child, 10);
     const [, from, code] = /("exit-code":|^ended) (\d+)/.exec(line) ?? [];
-    if (code === undefined || this.#exited) return;
-    // Bubblewrap ends the box with its program. An interpreter that joined the box leaves the box behind.
+    if (code === undefined) return;
+    this.#programEnd.resolve(Number.parseInt(code, 10));
+    // An interpreter that joined the box leaves the box behind, with whatever it started.
     if (from === 'ended') this.kill();
+    else this.#endOfBox();
+  }
+
+  /** Bubblewrap's report is the last of this box: what the porter tells next is about another one. */
+  #endOfBox(): void {
     this.#exited = true;
-    this.#exitReport.resolve(Number.parseInt(code, 10));
+    this.#boxEnd.resolve();
   }
 
   /** Opens the working directory as the box sees it. It can be read through this even when the box is gone. */
@@ -107,10 +115,11 @@ export class Box {
       drain(out, (bytes) => this.#take('stdout', bytes)),
       drain(err, (bytes) => this.#take('stderr', bytes)),
     ]);
-    const code = await Promise.race([this.#exitReport.promise, delay(EXIT_REPORT_WITHIN_MS, null, { ref: false })]);
+    await settledWithin(this.#boxEnd.promise, LAST_REPORT_WITHIN_MS);
+    this.#programEnd.resolve(null);
     this.#exited = true;
     this.#started.reject(new BoxFault(this.#diagnostics.trim() || 'It ended before it was ready.'));
-    return code;
+    return this.#programEnd.promise;
   }
 
   async #diagnose(bytes: Buffer): Promise<void> {
@@ -120,13 +129,25 @@ export class Box {
   /** All that the porter started goes with it. If it had not come as far as opening the pipes, nothing else ends them. */
   #lostPorter(): void {
     this.#started.reject(new BoxFault('The shell that starts boxes has ended.'));
-    this.#exitReport.resolve(null);
+    this.#programEnd.resolve(null);
+    this.#endOfBox();
     for (const pipe of this.#output) pipe.destroy();
   }
 
   #fail(reason: string): void {
     this.#started.reject(new BoxFault(reason));
     this.#abandon();
+  }
+}
+
+/** Waits in steps: after a stall of this process, what has arrived meanwhile is read before the time counts as over. */
+async function settledWithin(promise: Promise<void>, ms: number): Promise<void> {
+  let settled = false;
+  const seen = promise.then(() => {
+    settled = true;
+  });
+  for (let waited = 0; !settled && waited < ms; waited += LOOK_EVERY_MS) {
+    await Promise.race([seen, delay(LOOK_EVERY_MS, undefined, { ref: false })]);
   }
 }
 
