@@ -2,19 +2,20 @@ import { allRoutes } from '@assay/contract';
 import type { Core } from '../packages/server/src/compose/core.ts';
 import { composeOperations, listOperations } from '../packages/server/src/compose/operations.ts';
 import { MEMBER_ROLES } from '../packages/server/src/kernel/principal.ts';
-import { KEY_TEMPLATES, ROLE_SCOPES, SCOPES } from '../packages/server/src/modules/access/index.ts';
+import { coverage, KEY_TEMPLATES, ROLE_SCOPES, SCOPES } from '../packages/server/src/modules/access/index.ts';
 
 /** Every operation, made over nothing: to be listed, not run. */
 export const declaredOperations = () =>
   listOperations(composeOperations({ config: { role: new Set(), dataDir: '.', queueSeconds: 1 } } as unknown as Core));
 
-const mark = (holds: boolean): string => (holds ? '●' : '');
+const MARKS = { all: '●', own: '○', none: '' } as const;
+const mark = (held: Iterable<string>, scope: string): string => MARKS[coverage(new Set(held), scope)];
 
 /** The reference of scopes, roles and the operations that need them. */
 export async function renderPermissions(): Promise<string> {
   const scopes = Object.entries(SCOPES).map(([scope, sentence]) => {
-    const roles = MEMBER_ROLES.map((role) => mark(ROLE_SCOPES[role].has(scope)));
-    const templates = Object.values(KEY_TEMPLATES).map((held) => mark(new Set<string>(held).has(scope)));
+    const roles = MEMBER_ROLES.map((role) => mark(ROLE_SCOPES[role], scope));
+    const templates = Object.values(KEY_TEMPLATES).map((held) => mark(held, scope));
     return `| \`${scope}\` | ${sentence} | ${[...roles, ...templates].join(' | ')} |`;
   });
   const operations = declaredOperations()
@@ -32,7 +33,8 @@ export async function renderPermissions(): Promise<string> {
     '',
     '## Scopes, and who holds them',
     '',
-    'Member roles form one ladder; key templates are sets to choose from, always cut to what the creator holds.',
+    'Member roles form one ladder; key templates are sets to choose from, always cut to what the creator holds. ● the',
+    'whole scope, ○ the part of it that ends in `:own`.',
     '',
     `| Scope | Allows to | ${columns.join(' | ')} |`,
     `| --- | --- | ${columns.map(() => ':-:').join(' | ')} |`,

@@ -37,7 +37,10 @@ const SWITCHES: Readonly<Record<Exclude<Part, 'all of them'>, Switch>> = {
     const known = { authenticate: async () => principal } as unknown as Authenticator;
     return { ...whole, kit: { ...whole.kit, authenticator: known } };
   },
-  authorization: async (_app, whole) => ({ ...whole, governance: { ...whole.governance, authorize: () => {} } }),
+  authorization: async (_app, whole) => ({
+    ...whole,
+    governance: { ...whole.governance, authorize: () => ({ ownOnly: false }) },
+  }),
   'rate limit': async (_app, whole) => ({
     ...whole,
     governance: { ...whole.governance, takeRate: () => null },
@@ -106,6 +109,7 @@ function wholeOf({ core, operations }: App): Assembly {
     governance: createGovernance({ database, system, idempotency, limiter, metrics, tracing: noTracing, told, log }),
     kit: {
       authenticator,
+      authorize: () => {},
       peekRate(rate, call) {
         const { policy, caller } = ratePolicyOf(rate, call);
         return limiter?.peek(policy, caller) ?? null;

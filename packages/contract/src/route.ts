@@ -26,6 +26,8 @@ export type Route = {
   body?: z.ZodType;
   /** Statuses besides the errors that every route of the surface can answer. */
   answers: Readonly<Record<number, Answer>>;
+  /** Name of the path parameter that says which organization this is about. */
+  organization?: string;
   /** Works without a credential. */
   isPublic?: boolean;
   /** Also answers as a stream, so the key may come as `?api_key=`. */

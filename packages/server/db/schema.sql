@@ -9,12 +9,14 @@ table api_keys · row security forced
   last_four text not null
   name text not null
   org_id uuid not null
+  permission_set text
   prefix text not null
   revoked_at timestamp with time zone
   scopes text[] not null
   constraint api_keys__created_by FOREIGN KEY (created_by) REFERENCES users(id)
   constraint api_keys__hash UNIQUE (hash)
   constraint api_keys__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint api_keys__permission_set CHECK ((permission_set = ANY (ARRAY['full_access'::text, 'submit_observe'::text, 'read_only'::text])))
   constraint api_keys__pk PRIMARY KEY (org_id, id)
   CREATE INDEX api_keys__created_by ON public.api_keys USING btree (created_by)
   CREATE UNIQUE INDEX api_keys__hash ON public.api_keys USING btree (hash)
@@ -54,12 +56,12 @@ table audit_leaves · row security forced
   action text not null
   actor_id text not null
   actor_kind text not null
-  address text
   at timestamp with time zone not null default now()
   detail jsonb not null
   id bigint not null generated always as identity
   org_id uuid not null
   outcome text not null
+  personal jsonb
   request_id text not null
   target_id text
   target_type text
@@ -74,6 +76,24 @@ table audit_leaves · row security forced
   policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
   grant INSERT, SELECT to assay_app
   grant INSERT, SELECT to assay_system
+
+table custom_roles · row security forced
+  created_at timestamp with time zone not null default now()
+  description text not null default ''::text
+  id uuid not null
+  name text not null
+  org_id uuid not null
+  scopes text[] not null
+  updated_at timestamp with time zone not null default now()
+  constraint custom_roles__name UNIQUE (org_id, name)
+  constraint custom_roles__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint custom_roles__pk PRIMARY KEY (org_id, id)
+  CREATE UNIQUE INDEX custom_roles__name ON public.custom_roles USING btree (org_id, name)
+  CREATE UNIQUE INDEX custom_roles__pk ON public.custom_roles USING btree (org_id, id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
 table evaluation_output · row security forced
   bytes bytea not null
@@ -192,17 +212,45 @@ table idempotency_keys · row security forced
   policy system ALL to {assay_system} using true check true
   policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
   grant INSERT, SELECT, UPDATE to assay_app
-  grant DELETE, INSERT, SELECT to assay_system
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table logins · row security forced
+  address text
+  client text not null default ''::text
+  created_at timestamp with time zone not null default now()
+  expires_at timestamp with time zone not null
+  id uuid not null
+  last_seen_at timestamp with time zone not null default now()
+  method text not null
+  org_id uuid
+  revoked_at timestamp with time zone
+  session_hash bytea
+  user_id uuid not null
+  constraint logins__method CHECK ((method = ANY (ARRAY['password'::text, 'sso'::text, 'passkey'::text, 'device'::text, 'invitation'::text])))
+  constraint logins__org_id FOREIGN KEY (org_id) REFERENCES organizations(id) ON DELETE SET NULL
+  constraint logins__pk PRIMARY KEY (id)
+  constraint logins__session_hash UNIQUE (session_hash)
+  constraint logins__user_id FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+  CREATE INDEX logins__age ON public.logins USING btree (expires_at)
+  CREATE INDEX logins__org ON public.logins USING btree (org_id)
+  CREATE UNIQUE INDEX logins__pk ON public.logins USING btree (id)
+  CREATE UNIQUE INDEX logins__session_hash ON public.logins USING btree (session_hash)
+  CREATE INDEX logins__user ON public.logins USING btree (user_id, created_at DESC)
+  policy system ALL to {assay_system} using true check true
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
 table memberships · row security forced
   created_at timestamp with time zone not null default now()
+  custom_role_id uuid
   org_id uuid not null
   role text not null
   user_id uuid not null
+  constraint memberships__custom_role FOREIGN KEY (org_id, custom_role_id) REFERENCES custom_roles(org_id, id)
   constraint memberships__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
   constraint memberships__pk PRIMARY KEY (org_id, user_id)
   constraint memberships__role CHECK ((role = ANY (ARRAY['viewer'::text, 'developer'::text, 'operator'::text, 'admin'::text, 'owner'::text])))
   constraint memberships__user_id FOREIGN KEY (user_id) REFERENCES users(id)
+  CREATE INDEX memberships__custom_role ON public.memberships USING btree (org_id, custom_role_id)
   CREATE UNIQUE INDEX memberships__pk ON public.memberships USING btree (org_id, user_id)
   CREATE INDEX memberships__user ON public.memberships USING btree (user_id)
   policy system ALL to {assay_system} using true check true
@@ -228,22 +276,29 @@ table organizations · row security forced
   grant SELECT to assay_app
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
+table platform_grants
+  granted_at timestamp with time zone not null default now()
+  granted_by text not null
+  principal_id uuid not null
+  principal_kind text not null
+  constraint platform_grants__pk PRIMARY KEY (principal_kind, principal_id)
+  constraint platform_grants__principal_kind CHECK ((principal_kind = ANY (ARRAY['user'::text, 'api_key'::text])))
+  CREATE UNIQUE INDEX platform_grants__pk ON public.platform_grants USING btree (principal_kind, principal_id)
+  grant DELETE, INSERT, SELECT to assay_system
+
 table refresh_tokens
   created_at timestamp with time zone not null default now()
   expires_at timestamp with time zone not null
-  family_id uuid not null
   hash bytea not null
   id uuid not null
-  revoked_at timestamp with time zone
+  login_id uuid not null
   used_at timestamp with time zone
-  user_id uuid not null
   constraint refresh_tokens__hash UNIQUE (hash)
+  constraint refresh_tokens__login_id FOREIGN KEY (login_id) REFERENCES logins(id) ON DELETE CASCADE
   constraint refresh_tokens__pk PRIMARY KEY (id)
-  constraint refresh_tokens__user_id FOREIGN KEY (user_id) REFERENCES users(id)
-  CREATE INDEX refresh_tokens__family ON public.refresh_tokens USING btree (family_id)
   CREATE UNIQUE INDEX refresh_tokens__hash ON public.refresh_tokens USING btree (hash)
+  CREATE INDEX refresh_tokens__login ON public.refresh_tokens USING btree (login_id)
   CREATE UNIQUE INDEX refresh_tokens__pk ON public.refresh_tokens USING btree (id)
-  CREATE INDEX refresh_tokens__user ON public.refresh_tokens USING btree (user_id)
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
 table runners
@@ -275,17 +330,23 @@ table signing_keys
   CREATE UNIQUE INDEX signing_keys__pk ON public.signing_keys USING btree (id)
   grant INSERT, SELECT, UPDATE to assay_system
 
-table users
+table users · row security forced
   created_at timestamp with time zone not null default now()
   disabled_at timestamp with time zone
   email text not null
   id uuid not null
+  kind text not null default 'person'::text
   name text not null
   password_hash text
   constraint users__email_lower CHECK ((email = lower(email)))
+  constraint users__kind CHECK ((kind = ANY (ARRAY['person'::text, 'service'::text])))
   constraint users__pk PRIMARY KEY (id)
   CREATE UNIQUE INDEX users__email ON public.users USING btree (email)
   CREATE UNIQUE INDEX users__pk ON public.users USING btree (id)
+  policy member SELECT to {assay_app} using (EXISTS ( SELECT 1
+   FROM memberships m
+  WHERE (m.user_id = users.id))) check null
+  policy system ALL to {assay_system} using true check true
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
 CREATE OR REPLACE FUNCTION public.assay_secure_tenant_table(target regclass)

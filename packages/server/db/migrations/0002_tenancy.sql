@@ -20,29 +20,71 @@ grant select on organizations to assay_app;
 grant select, insert, update, delete on organizations to assay_system;
 
 -- People exist once, whatever organizations they belong to; only the system handle reads them.
+-- People sign in; a service account never does, and acts through API keys that it bounds.
 create table users (
   id uuid not null,
+  kind text not null default 'person',
   email text not null,
   name text not null,
   password_hash text,
   created_at timestamptz not null default now(),
   disabled_at timestamptz,
   constraint users__pk primary key (id),
+  constraint users__kind check (kind in ('person', 'service')),
   constraint users__email_lower check (email = lower(email))
 );
 create unique index users__email on users (email);
-grant select, insert, update, delete on users to assay_system;
+
+-- Sets of scopes that an organization names itself. A member who has one holds its scopes instead of those of the
+-- ladder; the ladder role still says whom the member may manage.
+create table custom_roles (
+  org_id uuid not null,
+  id uuid not null,
+  name text not null,
+  description text not null default '',
+  scopes text[] not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint custom_roles__pk primary key (org_id, id),
+  constraint custom_roles__name unique (org_id, name),
+  constraint custom_roles__org_id foreign key (org_id) references organizations (id)
+);
+select assay_secure_tenant_table('custom_roles');
+grant select, insert, update, delete on custom_roles to assay_app, assay_system;
 
 create table memberships (
   org_id uuid not null,
   user_id uuid not null,
   role text not null,
+  custom_role_id uuid,
   created_at timestamptz not null default now(),
   constraint memberships__pk primary key (org_id, user_id),
   constraint memberships__org_id foreign key (org_id) references organizations (id),
   constraint memberships__user_id foreign key (user_id) references users (id),
+  constraint memberships__custom_role foreign key (org_id, custom_role_id) references custom_roles (org_id, id),
   constraint memberships__role check (role in ('viewer', 'developer', 'operator', 'admin', 'owner'))
 );
 create index memberships__user on memberships (user_id);
+create index memberships__custom_role on memberships (org_id, custom_role_id);
 select assay_secure_tenant_table('memberships');
 grant select, insert, update, delete on memberships to assay_app, assay_system;
+
+-- An organization sees the people in it, and nothing of what signs them in.
+alter table users enable row level security;
+alter table users force row level security;
+create policy member on users for select to assay_app
+  using (exists (select 1 from memberships m where m.user_id = users.id));
+create policy system on users for all to assay_system using (true) with check (true);
+grant select (id, kind, email, name, created_at, disabled_at) on users to assay_app;
+grant select, insert, update, delete on users to assay_system;
+
+-- Who governs the installation itself. Not a role in an organization, and no access to what is in one.
+create table platform_grants (
+  principal_kind text not null,
+  principal_id uuid not null,
+  granted_by text not null,
+  granted_at timestamptz not null default now(),
+  constraint platform_grants__pk primary key (principal_kind, principal_id),
+  constraint platform_grants__principal_kind check (principal_kind in ('user', 'api_key'))
+);
+grant select, insert, delete on platform_grants to assay_system;

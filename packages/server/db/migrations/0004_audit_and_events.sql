@@ -15,8 +15,9 @@ create table audit_leaves (
   target_id text,
   request_id text not null,
   trace_id text,
-  address text,
   detail jsonb not null,
+  -- Names and addresses of people. Not part of what is hashed: it can be erased.
+  personal jsonb,
   constraint audit_leaves__pk primary key (org_id, id),
   constraint audit_leaves__outcome check (outcome in ('allowed', 'refused'))
 );
@@ -57,4 +58,4 @@ create table idempotency_keys (
 create index idempotency_keys__age on idempotency_keys (created_at);
 select assay_secure_tenant_table('idempotency_keys');
 grant select, insert, update on idempotency_keys to assay_app;
-grant select, insert, delete on idempotency_keys to assay_system;
+grant select, insert, update, delete on idempotency_keys to assay_system;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { assertAllowed } from '../modules/access/index.ts';
 import { Dispatcher } from '../modules/evaluations/index.ts';
 import type { Bootstrap } from '../modules/identity/index.ts';
 import { RunnerHub } from '../modules/runners/index.ts';
@@ -16,7 +17,7 @@ import { RUNNER_PATH, RunnerEndpoint } from '../surfaces/runners/index.ts';
 import { type Core, composeCore, TOPICS } from './core.ts';
 import { openDatabase, prepareDatabase } from './database.ts';
 import { assertCanListen } from './listening-address.ts';
-import { composeOperations, type Operations } from './operations.ts';
+import { composeOperations, listOperations, type Operations } from './operations.ts';
 import { ratePolicyOf } from './rate-policies.ts';
 import { checkReadiness } from './readiness.ts';
 import { RELEASE } from './release.ts';
@@ -116,7 +117,7 @@ async function startApi(
   );
   core.metrics.gauge('assay_event_streams', 'Open event streams.', () => core.feed.streams);
 
-  const kit = httpKit(core);
+  const kit = httpKit(core, operations);
   const http = await createHttpServer({
     kit,
     operations,
@@ -141,10 +142,16 @@ const urlOf = (host: string, port: number): string => {
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 };
 
-function httpKit(core: Core): HttpKit {
+function httpKit(core: Core, operations: Operations): HttpKit {
+  const byName = new Map(listOperations(operations).map((operation) => [operation.name, operation]));
   return {
     operator: core.operator,
     authenticator: core.authenticator,
+    authorize(principal, name) {
+      const operation = byName.get(name);
+      if (!operation) throw new Error(`There is no operation named "${name}".`);
+      assertAllowed(principal, operation, new Date());
+    },
     peekRate(rate, call) {
       const { policy, caller } = ratePolicyOf(rate, call);
       return core.limiter?.peek(policy, caller) ?? null;

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { DiskBlobs } from '../modules/assets/index.ts';
 import { Endings, isEnding } from '../modules/evaluations/index.ts';
 import { EventFeed } from '../modules/events/index.ts';
-import { Authenticator, type Bootstrap, bootstrap, loadAccessTokens } from '../modules/identity/index.ts';
+import { Authenticator, type Bootstrap, bootstrap, Logins, loadAccessTokens } from '../modules/identity/index.ts';
 import { Fleet } from '../modules/runners/index.ts';
 import { tenancyConstraints } from '../modules/tenancy/index.ts';
 import { loadMasterKey } from '../platform/crypto/master-key.ts';
@@ -100,6 +100,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     onWake,
     tokens,
     authenticator,
+    logins: new Logins(tokens),
     idempotency,
     limiter,
     told,

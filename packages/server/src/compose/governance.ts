@@ -42,8 +42,9 @@ export function createGovernance(parts: GovernanceParts): Governance {
     transaction: (scope, work) => database.transaction(scope, work),
     systemTransaction: (work) => system.transaction({ orgId: null }, work),
     statements: (scope, work) => database.statements(scope, work),
-    audit(tx, call, { action, target, detail }) {
-      insertLeaf(tx, { ...leafOf(call), action, target, detail, outcome: 'allowed' });
+    audit(tx, call, act) {
+      const leaf = leafOf(call);
+      insertLeaf(tx, { ...leaf, ...act, personal: { ...leaf.personal, ...act.personal }, outcome: 'allowed' });
       tx.onCommit(told);
     },
     emit(tx, orgId, event) {
@@ -89,7 +90,7 @@ export function leafOf(call: Call): Omit<Leaf, 'action' | 'target' | 'detail' | 
     via: call.via,
     requestId: call.requestId,
     traceId: call.traceId,
-    address: call.address,
+    personal: call.address === null ? {} : { address: call.address },
   };
 }
 

@@ -24,12 +24,13 @@ export function composeOperations(core: Core) {
   return {
     keys: keyOperations({ grantsChanged }),
     login: loginOperations({
-      tokens: core.tokens,
+      logins: core.logins,
       grantsChanged,
       auditAs(context, orgId, userId, action) {
-        const leaf = { ...leafOf(context.call), orgId, actor: { kind: 'user', id: userId } };
         insertLeaf(context.tx, {
-          ...leaf,
+          ...leafOf(context.call),
+          orgId,
+          actor: { kind: 'user', id: userId },
           action,
           target: { type: 'user', id: userId },
           detail: {},

@@ -20,8 +20,12 @@ export type Principal = {
   scopes: ReadonlySet<string>;
   posture: Posture;
   trialEndsAt: Date | null;
-  /** The person behind the credential, where there is one. */
+  /** The person or service account behind the credential, where there is one. */
   userId: string | null;
+  /** The login behind an access token or a session cookie; null for other credentials. */
+  loginId: string | null;
+  /** Whether the installation itself is theirs to govern: a grant of its own, never a role in an organization. */
+  isPlatformAdmin: boolean;
 };
 
 /** A caller without a credential. */
@@ -34,4 +38,6 @@ export const ANONYMOUS: Principal = {
   posture: 'active',
   trialEndsAt: null,
   userId: null,
+  loginId: null,
+  isPlatformAdmin: false,
 };

@@ -26,7 +26,10 @@ function recording(overrides: Partial<Governance> = {}): { steps: string[]; oper
     }
   };
   const governance: Governance = {
-    authorize: () => note('authorize'),
+    authorize: () => {
+      note('authorize');
+      return { ownOnly: false };
+    },
     takeRate: () => {
       note('rate');
       return { policy: 'p', limit: 5, remaining: 4, resetAt: 0, windowMs: 1 };

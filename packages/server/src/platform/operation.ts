@@ -7,7 +7,7 @@ import type { TraceContext } from './telemetry/trace-context.ts';
 export type Effect = 'read' | 'create' | 'wind_down';
 
 /** Through which door a call came. */
-export type Via = 'http' | 'websocket' | 'job';
+export type Via = 'http' | 'websocket' | 'grpc' | 'cli' | 'mcp' | 'console' | 'job';
 
 /** Everything about a call but its input. */
 export type Call = {
@@ -37,6 +37,8 @@ export type Context = {
   tx: Tx;
   by: Principal;
   call: Call;
+  /** The permission reaches only to rows that the caller made; true in operations that say `narrows`, and nowhere else. */
+  ownOnly: boolean;
   /** Appends to the event stream of the caller's organization, in this transaction. */
   emit(event: NewEvent): void;
 };
@@ -45,8 +47,10 @@ export type AuditRule<Input, Output> = {
   /** Past tense, dotted: `token.created`. */
   action: string;
   target?: (input: Input, output: Output) => Target;
-  /** What to keep besides who, what and when; never content, never secrets. */
+  /** What to keep besides who, what and when; never content, never secrets, and of people no more than their ids. */
   detail?: (input: Input, output: Output) => Record<string, unknown>;
+  /** Names and addresses of people: kept beside the leaf, so that they can be erased without breaking the log. */
+  personal?: (input: Input, output: Output) => Record<string, unknown>;
 };
 
 export type OperationDefinition<Input, Output> = {
@@ -54,8 +58,13 @@ export type OperationDefinition<Input, Output> = {
   name: string;
   /** One sentence for the reference and the permission screen. */
   summary: string;
-  /** The scope that the credential must hold; `public` needs no credential, `authenticated` any. */
+  /**
+   * The scope that the credential must hold; `public` needs no credential, `authenticated` any, `platform` one of an
+   * administrator of the installation.
+   */
   scope: string;
+  /** Keeps to the caller's rows where the context says `ownOnly`: then the scope `:own` is enough. */
+  narrows?: boolean;
   effect: Effect;
   /** Name of the rate limit that the call counts against; `included` when it is a step of one that was counted. */
   rate: string;
@@ -95,16 +104,24 @@ export function operation<Input, Output>(definition: OperationDefinition<Input, 
 const transactionOf = ({ transaction, effect }: Pick<AnyOperation, 'transaction' | 'effect'>) =>
   transaction ?? (effect === 'read' ? 'read' : 'tenant');
 
+/** What is audited of an act, besides what the call says. */
+export type AuditedAct = {
+  action: string;
+  target: Target | null;
+  detail: Record<string, unknown>;
+  personal: Record<string, unknown>;
+};
+
 /** What the modules give the Operator; the platform itself knows no module. */
 export type Governance = {
-  /** Throws unless the principal may run the operation now: scope, role, posture. */
-  authorize(principal: Principal, operation: AnyOperation): void;
+  /** Throws unless the principal may run the operation now: scope, role, posture. Says how far the permission reaches. */
+  authorize(principal: Principal, operation: AnyOperation): { ownOnly: boolean };
   /** Takes one from the caller's allowance. `null`: limits are off. */
   takeRate(call: Call, operation: AnyOperation): RateState | null;
   transaction<Result>(scope: TxScope, work: (tx: Tx) => Promise<Result>): Promise<Result>;
   systemTransaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   statements<Result>(scope: TxScope, work: (tx: Tx) => Promise<Result>): Promise<Result>;
-  audit(tx: Tx, call: Call, leaf: { action: string; target: Target | null; detail: Record<string, unknown> }): void;
+  audit(tx: Tx, call: Call, leaf: AuditedAct): void;
   emit(tx: Tx, orgId: string, event: NewEvent): void;
   /** Records a refusal in a transaction of its own, at a bounded rate. */
   auditRefusal(call: Call, operation: AnyOperation, refusal: AppError): Promise<void>;
@@ -130,11 +147,12 @@ export class Operator {
   async run<Input, Output>(operation: Operation<Input, Output>, call: Call, input: Input): Promise<Output> {
     const observation = this.#governance.observe(operation, call);
     try {
-      this.#governance.authorize(call.principal, operation);
+      const { ownOnly } = this.#governance.authorize(call.principal, operation);
       call.notes.rate = this.#governance.takeRate(call, operation);
-      const output = await this.#perform(operation, call, input);
+      const act: Act<Input, Output> = { operation, call, input, ownOnly };
+      const output = await this.#perform(act);
       const answer = operation.afterCommit
-        ? await operation.afterCommit(this.#context(call, NO_TRANSACTION), input, output)
+        ? await operation.afterCommit(this.#context(act, NO_TRANSACTION), input, output)
         : output;
       observation.end(null);
       return answer;
@@ -146,57 +164,65 @@ export class Operator {
     }
   }
 
-  async #perform<Input, Output>(operation: Operation<Input, Output>, call: Call, input: Input): Promise<Output> {
+  async #perform<Input, Output>(act: Act<Input, Output>): Promise<Output> {
+    const { operation, call, input } = act;
     const orgId = call.principal.orgId;
     switch (transactionOf(operation)) {
       case 'system':
-        return this.#governance.systemTransaction((tx) => this.#act(operation, call, input, tx));
+        return this.#governance.systemTransaction((tx) => this.#run(act, tx));
       case 'none':
-        return operation.run(this.#context(call, NO_TRANSACTION), input);
+        return operation.run(this.#context(act, NO_TRANSACTION), input);
       case 'read':
         return this.#governance.statements(organizationScope(orgId), (tx) =>
-          operation.run(this.#context(call, tx), input),
+          operation.run(this.#context(act, tx), input),
         );
       case 'tenant':
-        return this.#governance.transaction(organizationScope(orgId), (tx) => this.#once(operation, call, input, tx));
+        return this.#governance.transaction(organizationScope(orgId), (tx) => this.#once(act, tx));
     }
   }
 
   /** Acts, or gives the answer that an earlier call with the same idempotency key got. */
-  async #once<Input, Output>(operation: Operation<Input, Output>, call: Call, input: Input, tx: Tx): Promise<Output> {
-    if (call.idempotency === null) return this.#act(operation, call, input, tx);
+  async #once<Input, Output>(act: Act<Input, Output>, tx: Tx): Promise<Output> {
+    const { operation, call } = act;
+    if (call.idempotency === null) return this.#run(act, tx);
     const earlier = await this.#governance.claimIdempotencyKey(tx, call, operation);
     if (earlier !== null) {
       call.notes.replayed = true;
       return earlier.output as Output;
     }
-    const output = await this.#act(operation, call, input, tx);
+    const output = await this.#run(act, tx);
     this.#governance.storeIdempotentOutput(tx, call, operation, output);
     return output;
   }
 
-  async #act<Input, Output>(operation: Operation<Input, Output>, call: Call, input: Input, tx: Tx): Promise<Output> {
-    const output = await operation.run(this.#context(call, tx), input);
+  async #run<Input, Output>(act: Act<Input, Output>, tx: Tx): Promise<Output> {
+    const { operation, call, input } = act;
+    const output = await operation.run(this.#context(act, tx), input);
     if (operation.audit !== null && operation.audit !== 'own') {
-      const { action, target, detail } = operation.audit;
+      const { action, target, detail, personal } = operation.audit;
       this.#governance.audit(tx, call, {
         action,
         target: target?.(input, output) ?? null,
         detail: detail?.(input, output) ?? {},
+        personal: personal?.(input, output) ?? {},
       });
     }
     return output;
   }
 
-  #context(call: Call, tx: Tx): Context {
+  #context<Input, Output>({ call, ownOnly }: Act<Input, Output>, tx: Tx): Context {
     return {
       tx,
       by: call.principal,
       call,
+      ownOnly,
       emit: (event) => this.#governance.emit(tx, organizationScope(call.principal.orgId).orgId, event),
     };
   }
 }
+
+/** One call of an operation, admitted. */
+type Act<Input, Output> = { operation: Operation<Input, Output>; call: Call; input: Input; ownOnly: boolean };
 
 function organizationScope(orgId: string | null): { orgId: string } {
   if (orgId === null) {

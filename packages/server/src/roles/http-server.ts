@@ -61,8 +61,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   await app.ready();
 
   const sockets = new Sockets(kit);
-  sockets.serve('/ws', serveEvaluationSocket(kit, operations.events));
-  sockets.serve('/v1/events/ws', serveEventSocket(kit, operations.events));
+  sockets.serve('/ws', operations.events.followEvents.name, serveEvaluationSocket(kit, operations.events));
+  sockets.serve('/v1/events/ws', operations.events.followEvents.name, serveEventSocket(kit, operations.events));
   sockets.attach(app.server, options.claimedPaths);
   return {
     server: app.server,

@@ -1,7 +1,7 @@
 import type { Endings } from '../modules/evaluations/index.ts';
 import { deleteEvaluationsOlderThan, Janitor } from '../modules/evaluations/index.ts';
 import { deleteEventsOlderThan } from '../modules/events/index.ts';
-import { deleteExpiredTokens } from '../modules/identity/index.ts';
+import { deleteExpiredLogins } from '../modules/identity/index.ts';
 import { forgetOldRunners } from '../modules/runners/index.ts';
 import type { DatabaseAddress, Tx } from '../platform/db/index.ts';
 import { deleteOldKeys } from '../platform/idempotency-store.ts';
@@ -52,7 +52,7 @@ function choresOf({ statements, evaluationRetentionDays, eventRetentionDays }: W
       run: () => inBatches((tx) => deleteEventsOlderThan(tx, eventRetentionDays)),
     },
     { name: 'retain_idempotency_keys', schedule: '27 * * * *', run: () => statements(deleteOldKeys) },
-    { name: 'retain_refresh_tokens', schedule: '37 3 * * *', run: () => statements(deleteExpiredTokens) },
+    { name: 'retain_logins', schedule: '37 3 * * *', run: () => statements(deleteExpiredLogins) },
     { name: 'forget_runners', schedule: '47 3 * * *', run: () => statements(forgetOldRunners) },
   ];
 }

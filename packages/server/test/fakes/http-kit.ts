@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { AppError } from '../../src/kernel/errors.ts';
 import type { Principal } from '../../src/kernel/principal.ts';
-import type { Authenticator, Credential } from '../../src/modules/identity/index.ts';
+import type { Authenticator, Credential, Watched } from '../../src/modules/identity/index.ts';
 import type { RateState } from '../../src/platform/operation.ts';
 import { createMetrics } from '../../src/platform/telemetry/metrics.ts';
 import type { HttpKit } from '../../src/surfaces/http/kit.ts';
@@ -13,8 +13,8 @@ export type FakeKit = {
   /** Who `sk_good` stands for. */
   principal: Principal;
   asked: Credential[];
-  /** Ends the credentials that opened streams, one call for each stream that is still open. */
-  watched: Set<(refusal: AppError) => void>;
+  /** What looks after open streams, one for each that is still open. */
+  watched: Set<Watched>;
   logged: Record<string, unknown>[];
   rate: RateState;
 };
@@ -31,9 +31,9 @@ export function fakeKit(): FakeKit {
       if (credential.value === 'sk_good') return principal;
       throw new AppError('unauthenticated', 'credential.invalid', 'The API key is not valid.');
     },
-    watch(_credential: Credential, onDead: (refusal: AppError) => void) {
-      watched.add(onDead);
-      return () => watched.delete(onDead);
+    watch(stream: Watched) {
+      watched.add(stream);
+      return () => watched.delete(stream);
     },
   } as unknown as Authenticator;
   const operator = {
@@ -43,6 +43,7 @@ export function fakeKit(): FakeKit {
     kit: {
       operator,
       authenticator,
+      authorize: () => {},
       peekRate: () => rate,
       metrics: createMetrics(),
       log: pino({ base: null }, { write: (line: string) => void logged.push(JSON.parse(line)) }),

@@ -3,4 +3,14 @@
  * itself. It has no tables: grants live on memberships and keys, and reach it inside the principal.
  * Invariants: an empty scope list means no access; scopes only ever narrow from person to key.
  */
-export { assertAllowed, KEY_TEMPLATES, ROLE_SCOPES, SCOPES, scopesWithin } from './policy.ts';
+export {
+  coverage,
+  KEY_TEMPLATES,
+  type KeyTemplate,
+  ROLE_SCOPES,
+  SCOPES,
+  scopesOfKey,
+  scopesOfMember,
+  scopesWithin,
+} from './catalogue.ts';
+export { assertAllowed, type Reach } from './policy.ts';

@@ -10,11 +10,13 @@ import {
   type Posture,
   type Principal,
 } from '../../kernel/principal.ts';
-import { assertAllowed, type Governed, KEY_TEMPLATES, ROLE_SCOPES, SCOPES, scopesWithin } from './policy.ts';
+import { coverage, KEY_TEMPLATES, ROLE_SCOPES, SCOPES, scopesWithin } from './catalogue.ts';
+import { assertAllowed, type Governed } from './policy.ts';
 
 const NOW = new Date('2026-06-01T00:00:00Z');
 const HOUR = 3_600_000;
 const ALL = Object.keys(SCOPES);
+const WHOLE = ALL.filter((scope) => !scope.endsWith(':own'));
 const EFFECTS = ['read', 'create', 'wind_down'] as const;
 
 const governed = (scope: string, effect: Governed['effect'] = 'read'): Governed => ({ name: 'a.b.c', scope, effect });
@@ -33,18 +35,20 @@ describe('the ladder of roles', () => {
   test('gives each role all that the ones below it hold', () => {
     for (const [index, role] of MEMBER_ROLES.entries()) {
       const below = MEMBER_ROLES[index - 1];
-      if (below !== undefined) expect(ROLE_SCOPES[below].difference(ROLE_SCOPES[role])).toEqual(new Set());
+      for (const scope of below === undefined ? [] : ROLE_SCOPES[below])
+        expect([scope, coverage(ROLE_SCOPES[role], scope)]).toEqual([scope, 'all']);
     }
   });
 
   test('gives the owner everything, the viewer no change of anything, and nobody what does not exist', () => {
-    expect([...ROLE_SCOPES.owner].sort()).toEqual([...ALL].sort());
+    expect([...ROLE_SCOPES.owner].sort()).toEqual([...WHOLE].sort());
     expect([...ROLE_SCOPES.viewer].filter((scope) => !scope.endsWith(':read'))).toEqual([]);
-    for (const role of MEMBER_ROLES) expect([...ROLE_SCOPES[role]].filter((scope) => !ALL.includes(scope))).toEqual([]);
+    for (const role of MEMBER_ROLES)
+      expect([...ROLE_SCOPES[role]].filter((scope: string) => !ALL.includes(scope))).toEqual([]);
   });
 
   test('keeps the audit log from viewers and developers, and the making of keys from all below admin', () => {
-    const holders = (scope: string) => MEMBER_ROLES.filter((role) => ROLE_SCOPES[role].has(scope));
+    const holders = (scope: string) => MEMBER_ROLES.filter((role) => coverage(ROLE_SCOPES[role], scope) === 'all');
     expect(holders('audit:read')).toEqual(['operator', 'admin', 'owner']);
     expect(holders('apikeys:write')).toEqual(['admin', 'owner']);
     expect(holders('evaluations:write')).toEqual(['developer', 'operator', 'admin', 'owner']);
@@ -53,18 +57,22 @@ describe('the ladder of roles', () => {
 
 describe('the catalogue', () => {
   test.each(Object.entries(SCOPES))('has %s in its form, with a sentence', (scope, sentence) => {
-    expect(scope).toMatch(/^[a-z]+:(read|write)$/);
+    expect(scope).toMatch(/^[a-z]+:(read|write)(:own)?$/);
     expect(sentence).toMatch(/^[A-Z].*\.$/);
+  });
+
+  test.each(ALL.filter((scope) => !WHOLE.includes(scope)))('has what %s is a part of', (scope) => {
+    expect(WHOLE).toContain(scope.replace(/:own$/, ''));
   });
 
   test.each(Object.entries(KEY_TEMPLATES))('has the template %s within it', (_name, scopes) => {
     expect(scopes.length).toBeGreaterThan(0);
-    expect(scopes.filter((scope) => !ALL.includes(scope))).toEqual([]);
+    expect(scopes.filter((scope: string) => !ALL.includes(scope))).toEqual([]);
     expect(new Set(scopes).size).toBe(scopes.length);
   });
 
   test('has one template of everything, one that changes nothing, and a default that a developer could hold', () => {
-    expect([...KEY_TEMPLATES.full_access].sort()).toEqual([...ALL].sort());
+    expect([...KEY_TEMPLATES.full_access].sort()).toEqual([...WHOLE].sort());
     expect(KEY_TEMPLATES.read_only.filter((scope) => !scope.endsWith(':read'))).toEqual([]);
     expect(scopesWithin(KEY_TEMPLATES.submit_observe, ROLE_SCOPES.developer).size).toBe(
       KEY_TEMPLATES.submit_observe.length,
@@ -80,8 +88,8 @@ describe('scopes within a bound', () => {
       fc.property(sets, sets, (asked, bound) => {
         const within = scopesWithin(asked, new Set(bound));
         for (const scope of within) {
-          expect(asked).toContain(scope);
-          expect(bound).toContain(scope);
+          expect(coverage(new Set(asked), scope)).toBe('all');
+          expect(coverage(new Set(bound), scope)).toBe('all');
         }
         for (const scope of asked) if (bound.includes(scope)) expect(within).toContain(scope);
       }),
@@ -120,7 +128,7 @@ describe('a decision', () => {
 
   describe.each(kinds)('on %s', (_kind, make) => {
     test.each(POSTURES)('in an organization that is %s goes by scope first, then by what billing allows', (posture) => {
-      for (const scope of ALL) {
+      for (const scope of WHOLE) {
         for (const effect of EFFECTS) {
           const operation = governed(scope, effect);
           const expected = OPEN[posture][effect] ? 'allowed' : 'access.billing_inactive';
@@ -132,7 +140,7 @@ describe('a decision', () => {
     });
 
     test('allows nothing to an empty list of scopes', () => {
-      for (const scope of ALL) expect(decide(make(new Set(), 'active'), governed(scope))).not.toBe('allowed');
+      for (const scope of WHOLE) expect(decide(make(new Set(), 'active'), governed(scope))).not.toBe('allowed');
     });
 
     test('takes no scope for another that begins or ends like it', () => {
@@ -148,6 +156,24 @@ describe('a decision', () => {
       expect(decide(make(near, 'active'), governed('evaluations:read'))).not.toBe('allowed');
     });
 
+    test('with a scope that ends in :own reaches to rows of its own, where the operation can keep to them', () => {
+      const principal = make(new Set(['evaluations:write:own']), 'active');
+      const operation = governed('evaluations:write', 'create');
+      expect(assertAllowed(principal, { ...operation, narrows: true }, NOW)).toEqual({ ownOnly: true });
+      expect(decide(principal, operation)).toMatch(/^access\.(scope|role)_missing$/);
+      const whole = make(new Set(['evaluations:write:own', 'evaluations:write']), 'active');
+      expect(assertAllowed(whole, { ...operation, narrows: true }, NOW)).toEqual({ ownOnly: false });
+    });
+
+    test('governs the installation only by a grant of its own', () => {
+      const principal = make(new Set(ALL), 'active');
+      expect(decide(principal, governed('platform'))).toBe('access.role_missing');
+      expect(decide({ ...principal, isPlatformAdmin: true }, governed('platform'))).toBe('allowed');
+      expect(decide({ ...principal, isPlatformAdmin: true, scopes: new Set() }, governed('audit:read'))).not.toBe(
+        'allowed',
+      );
+    });
+
     test('needs any credential, and no scope, for what asks for one only', () => {
       expect(decide(make(new Set(), 'active'), governed('authenticated'))).toBe('allowed');
       expect(decide(make(new Set(), 'past_due'), governed('authenticated', 'create'))).toBe('access.billing_inactive');
@@ -157,8 +183,10 @@ describe('a decision', () => {
   test('on each role allows what the role holds and nothing else', () => {
     for (const role of MEMBER_ROLES) {
       const person = aPrincipal({ kind: 'user', role, scopes: new Set(ROLE_SCOPES[role]) });
-      for (const scope of ALL) {
-        expect(decide(person, governed(scope))).toBe(ROLE_SCOPES[role].has(scope) ? 'allowed' : 'access.role_missing');
+      for (const scope of WHOLE) {
+        expect(decide(person, governed(scope))).toBe(
+          coverage(ROLE_SCOPES[role], scope) === 'all' ? 'allowed' : 'access.role_missing',
+        );
       }
     }
   });
@@ -177,14 +205,14 @@ describe('a decision', () => {
 
   test('on nobody allows what is public, and asks for a credential for all else', () => {
     for (const effect of EFFECTS) expect(decide(ANONYMOUS, governed('public', effect))).toBe('allowed');
-    for (const scope of [...ALL, 'authenticated']) {
+    for (const scope of [...WHOLE, 'authenticated']) {
       expect(decide(ANONYMOUS, governed(scope))).toBe('access.unauthenticated');
     }
   });
 
   test('on a job of ours is always yes', () => {
     const job = aPrincipal({ kind: 'system', scopes: new Set(), role: null, posture: 'past_due' });
-    for (const scope of ALL) expect(decide(job, governed(scope, 'create'))).toBe('allowed');
+    for (const scope of WHOLE) expect(decide(job, governed(scope, 'create'))).toBe('allowed');
   });
 });
 

@@ -47,7 +47,7 @@ describe('a leaf', () => {
         target_id: 'it',
         request_id: call.requestId,
         trace_id: call.traceId,
-        address: '203.0.113.7',
+        personal: { address: '203.0.113.7' },
         detail: { size: 3 },
       },
     ]);

@@ -4,7 +4,7 @@ import type { Leaf } from './model.ts';
 const insert = statement(
   'audit.insert',
   `insert into audit_leaves
-     (org_id, action, outcome, actor_kind, actor_id, via, target_type, target_id, request_id, trace_id, address, detail)
+     (org_id, action, outcome, actor_kind, actor_id, via, target_type, target_id, request_id, trace_id, detail, personal)
    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 );
 
@@ -21,7 +21,7 @@ export function insertLeaf(tx: Tx, leaf: Leaf): void {
     leaf.target?.id ?? null,
     leaf.requestId,
     leaf.traceId,
-    leaf.address,
     JSON.stringify(leaf.detail),
+    Object.keys(leaf.personal).length === 0 ? null : JSON.stringify(leaf.personal),
   ]);
 }

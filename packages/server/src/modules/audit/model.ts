@@ -8,6 +8,7 @@ export type Leaf = {
   target: { type: string; id: string } | null;
   requestId: string;
   traceId: string | null;
-  address: string | null;
   detail: Record<string, unknown>;
+  /** Names and addresses of people, kept beside the leaf: erasing them leaves it whole. */
+  personal: Record<string, unknown>;
 };

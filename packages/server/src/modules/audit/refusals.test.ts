@@ -12,7 +12,7 @@ const leaf = (orgId: string): Leaf => ({
   target: null,
   requestId: 'r',
   traceId: null,
-  address: null,
+  personal: {},
   detail: {},
 });
 

@@ -13,7 +13,7 @@ import { MEMBER_ROLES, type MemberRole } from '../../kernel/principal.ts';
 import { Sensitive } from '../../kernel/sensitive.ts';
 import type { Tx } from '../../platform/db/index.ts';
 import { Wakeups } from '../../platform/queue/wakeups.ts';
-import { ROLE_SCOPES, SCOPES } from '../access/index.ts';
+import { assertAllowed, KEY_TEMPLATES, ROLE_SCOPES } from '../access/index.ts';
 import { Authenticator } from './authenticator.ts';
 import { newRawKey } from './keys/model.ts';
 import { keyOperations } from './keys/operations.ts';
@@ -25,7 +25,7 @@ const operator = governed(db);
 const masterKey = new Sensitive(randomBytes(32));
 const systemTransaction = <Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> =>
   db.system.transaction({ orgId: null }, work);
-const ALL = Object.keys(SCOPES);
+const ALL = KEY_TEMPLATES.full_access;
 const refused = { kind: 'unauthenticated', code: 'credential.invalid' };
 
 const disposables: AsyncDisposable[] = [];
@@ -54,14 +54,14 @@ async function counting({ read = plainly, hears = () => true }: { read?: Read; h
   return { authenticator, asked, tokens, byKey, byToken };
 }
 
-/** A login as a sign-in leaves it: its access token, and its family. */
+/** A login as a sign-in leaves it, and an access token of it. */
 async function aLogin(tokens: AccessTokens, { userId, orgId }: { userId: string; orgId: string }) {
-  const familyId = newId();
+  const loginId = newId();
   await db.owner.query(
-    `insert into refresh_tokens (id, family_id, user_id, hash, expires_at) values ($1, $2, $3, $4, now() + interval '1 day')`,
-    [newId(), familyId, userId, randomBytes(32)],
+    `insert into logins (id, user_id, org_id, method, expires_at) values ($1, $2, $3, 'password', now() + interval '1 day')`,
+    [loginId, userId, orgId],
   );
-  return { familyId, token: await tokens.sign({ userId, orgId, familyId }) };
+  return { loginId, token: await tokens.sign({ userId, orgId, loginId }) };
 }
 
 const change = (sql: string, values: unknown[]): Promise<unknown> => db.owner.query(sql, values);
@@ -80,6 +80,8 @@ describe('an API key', () => {
       posture: 'active',
       trialEndsAt: null,
       userId,
+      loginId: null,
+      isPlatformAdmin: false,
     });
   });
 
@@ -305,9 +307,15 @@ describe('a credential that has opened a stream', () => {
     const { authenticator, ...rest } = await counting(options);
     const ended: string[] = [];
     const watch = (value: string, name: string) =>
-      authenticator.watch({ kind: 'api_key', value }, ({ code }) => void ended.push(`${name}: ${code}`));
+      authenticator.watch({
+        credential: { kind: 'api_key', value },
+        orgId: null,
+        check: (principal) => void assertAllowed(principal, following, new Date()),
+        onEnd: ({ code }) => void ended.push(`${name}: ${code}`),
+      });
     return { authenticator, ended, watch, ...rest };
   };
+  const following = { name: 'a.b.c', scope: 'evaluations:read', effect: 'read' } as const;
   const revoke = (id: string) => change('update api_keys set revoked_at = now() where id = $1', [id]);
 
   test('is told of its end as soon as it is known, once, and no other is', async () => {
@@ -322,6 +330,17 @@ describe('a credential that has opened a stream', () => {
     await authenticator.authenticate({ kind: 'api_key', value: living.raw });
     expect(ended).toEqual(['dying: credential.invalid']);
     for (const each of stop) each();
+  });
+
+  test('is told when it may not have the stream any more, though it lives', async () => {
+    const { id, raw } = await aKey(db, { orgId: await db.organization() });
+    const { authenticator, ended, watch } = await watching();
+    const stop = watch(raw, 'shrunk');
+    await change(`update api_keys set scopes = '{evaluations:write}' where id = $1`, [id]);
+    authenticator.forget();
+    await until('it is told', () => ended.length > 0);
+    expect(ended).toEqual(['shrunk: access.scope_missing']);
+    stop();
   });
 
   test('is told nothing any more when the stream has ended by itself', async () => {
@@ -373,7 +392,7 @@ describe('an access token', () => {
     for (const role of MEMBER_ROLES as readonly MemberRole[]) {
       const person = await aPerson(db, { role });
       const { tokens, byToken } = await counting();
-      const { token } = await aLogin(tokens, person);
+      const { loginId, token } = await aLogin(tokens, person);
       expect(await byToken(token)).toEqual({
         kind: 'user',
         id: person.userId,
@@ -383,6 +402,8 @@ describe('an access token', () => {
         posture: 'active',
         trialEndsAt: null,
         userId: person.userId,
+        loginId,
+        isPlatformAdmin: false,
       });
     }
   });
@@ -390,9 +411,9 @@ describe('an access token', () => {
   test('is looked up once for its login', async () => {
     const person = await aPerson(db);
     const { tokens, byToken, asked } = await counting();
-    const { familyId, token } = await aLogin(tokens, person);
+    const { loginId, token } = await aLogin(tokens, person);
     await byToken(token);
-    await byToken(await tokens.sign({ userId: person.userId, orgId: person.orgId, familyId }));
+    await byToken(await tokens.sign({ userId: person.userId, orgId: person.orgId, loginId }));
     expect(asked.times).toBe(1);
   });
 
@@ -403,13 +424,8 @@ describe('an access token', () => {
   });
 
   test.each([
-    ['of a login that has ended', 'update refresh_tokens set revoked_at = now() where user_id = $1'],
+    ['of a login that has ended', 'update logins set revoked_at = now() where user_id = $1'],
     ['of a person who was disabled', 'update users set disabled_at = now() where id = $1'],
-    ['of a person who left the organization', 'delete from memberships where user_id = $1'],
-    [
-      'for an organization that was deleted',
-      'update organizations set deleted_at = now() where id = (select org_id from memberships where user_id = $1)',
-    ],
   ])('%s is refused', async (_name, sql) => {
     const person = await aPerson(db);
     const { tokens, byToken, authenticator } = await counting();
@@ -420,18 +436,54 @@ describe('an access token', () => {
     await expect(byToken(token)).rejects.toMatchObject(refused);
   });
 
-  test('for an organization that the person does not belong to is refused', async () => {
+  test.each([
+    ['from which the person was removed', 'delete from memberships where user_id = $1'],
+    [
+      'that was deleted',
+      'update organizations set deleted_at = now() where id = (select org_id from memberships where user_id = $1)',
+    ],
+  ])('for an organization %s stands for the person alone, who may do nothing', async (_name, sql) => {
     const person = await aPerson(db);
+    const { tokens, byToken, authenticator } = await counting();
+    const { token } = await aLogin(tokens, person);
+    await byToken(token);
+    await change(sql, [person.userId]);
+    authenticator.forget();
+    const alone = { id: person.userId, orgId: null, role: null, scopes: new Set() };
+    expect(await byToken(token)).toMatchObject(alone);
+  });
+
+  test('reaches into each organization of the person by name, and into no other', async () => {
+    const person = await aPerson(db);
+    const second = await db.organization();
+    await change(`insert into memberships (org_id, user_id, role) values ($1, $2, 'viewer')`, [second, person.userId]);
+    const { tokens, authenticator } = await counting();
+    const { token } = await aLogin(tokens, person);
+    const within = (orgId: string) => authenticator.authenticate({ kind: 'access_token', value: token }, orgId);
+    expect(await within(second)).toMatchObject({ orgId: second, role: 'viewer' });
+    expect(await within(person.orgId.toUpperCase())).toMatchObject({ orgId: person.orgId, role: 'owner' });
+    for (const orgId of [await db.organization(), newId(), 'x', "' or true --"])
+      await expect(within(orgId)).rejects.toMatchObject({ kind: 'not_found', code: 'credential.not_a_member' });
+  });
+
+  test('of a member with a custom role holds its scopes, and nothing of the ladder', async () => {
+    const person = await aPerson(db, { role: 'viewer' });
+    const roleId = newId();
+    await change(`insert into custom_roles (org_id, id, name, scopes) values ($1, $2, 'auditor', '{audit:read}')`, [
+      person.orgId,
+      roleId,
+    ]);
+    await change('update memberships set custom_role_id = $2 where user_id = $1', [person.userId, roleId]);
     const { tokens, byToken } = await counting();
-    const { token } = await aLogin(tokens, { ...person, orgId: (await db.organization()) as never });
-    await expect(byToken(token)).rejects.toMatchObject(refused);
+    const { token } = await aLogin(tokens, person);
+    expect(await byToken(token)).toMatchObject({ role: 'viewer', scopes: new Set(['audit:read']) });
   });
 
   test('that names the login of somebody else is refused', async () => {
     const [one, other] = [await aPerson(db), await aPerson(db)];
     const { tokens, byToken } = await counting();
-    const { familyId } = await aLogin(tokens, other);
-    const token = await tokens.sign({ userId: one.userId, orgId: one.orgId, familyId });
+    const { loginId } = await aLogin(tokens, other);
+    const token = await tokens.sign({ userId: one.userId, orgId: one.orgId, loginId });
     await expect(byToken(token)).rejects.toMatchObject(refused);
   });
 });
@@ -442,7 +494,7 @@ describe('the signing key', () => {
     await using fresh = db.open({ role: 'assay_system', at: address });
     const load = () => loadAccessTokens((work) => fresh.transaction({ orgId: null }, work), masterKey);
     const [first, ...others] = await Promise.all(Array.from({ length: 6 }, load));
-    const token = await first?.sign({ userId: 'u', orgId: 'o', familyId: 'f' });
+    const token = await first?.sign({ userId: 'u', orgId: 'o', loginId: 'l' });
     for (const each of [...others, await load()])
       expect(await each.verify(String(token))).toMatchObject({ userId: 'u' });
   });
@@ -459,7 +511,7 @@ describe('the signing key', () => {
 });
 
 test('what is known of callers is bounded: after ten thousand others the first one is asked for again', async () => {
-  const grant = { id: newId(), org_id: newId(), scopes: [], created_by: null, expires_at: null, role: null };
+  const grant = { until: Number.POSITIVE_INFINITY, principal: aPrincipal() };
   const { byKey, asked } = await counting({ read: async () => grant as never });
   const first = newRawKey();
   await byKey(first);

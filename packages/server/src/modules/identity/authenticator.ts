@@ -1,17 +1,16 @@
+import { createHash } from 'node:crypto';
 import { type AppError, toAppError } from '../../kernel/errors.ts';
-import type { OrganizationId } from '../../kernel/ids.ts';
 import type { Principal } from '../../kernel/principal.ts';
 import type { Tx } from '../../platform/db/index.ts';
-import { ROLE_SCOPES, scopesWithin } from '../access/index.ts';
-import { findMemberships, findUserById } from '../tenancy/index.ts';
 import { credentialErrors } from './errors.ts';
+import { type Grant, loadKeyGrant, loadLoginGrant } from './grants.ts';
 import { hashKey, isWellFormed } from './keys/model.ts';
-import { findGrant, listUnchecksummedHashes } from './keys/store.ts';
-import { isFamilyAlive } from './login/store.ts';
+import { listUnchecksummedHashes } from './keys/store.ts';
+import { findSession } from './login/store.ts';
 import type { AccessClaims, AccessTokens } from './tokens/access-tokens.ts';
 
-/** A credential as a surface found it. */
-export type Credential = { kind: 'api_key' | 'access_token'; value: string };
+/** A credential as a surface found it; `session` is the cookie of a browser. */
+export type Credential = { kind: 'api_key' | 'access_token' | 'session'; value: string };
 
 export type AuthenticatorOptions = {
   tokens: AccessTokens;
@@ -21,26 +20,30 @@ export type AuthenticatorOptions = {
   hearsRevocations(): boolean;
 };
 
-/**
- * Upper bound of what a lost revocation signal can cost, milliseconds. Longer saves queries that are rare already;
- * shorter asks the database for every key twice a minute.
- */
-const GRANT_LIFETIME_MS = 30_000;
 const CACHED_GRANTS = 10_000;
 
 /** How often open streams are asked whether their credential has expired, milliseconds. Revocations are told at once. */
 const RECHECK_MS = 15_000;
 
-type Watched = { credential: Credential; onDead(refusal: AppError): void };
-type CachedGrant = { principal: Principal; until: number };
+/** What keeps a stream open: a credential in an organization, and whether its principal may still have the stream. */
+export type Watched = {
+  credential: Credential;
+  orgId: string | null;
+  /** Throws a refusal when the principal may not go on. */
+  check(principal: Principal): void;
+  /** Called once, with the refusal that ended it. */
+  onEnd(refusal: AppError): void;
+};
+
+const NOT_YOURS = 'There is no organization with this id, or you are not in it.';
 
 /**
- * Turns credentials into principals. Grants are cached by key hash or login; `forget` empties the cache when any
- * grant changes, and a look-up that was under way at that moment is not cached.
+ * Turns credentials into principals. Grants are cached by key hash, or login and organization; `forget` empties the
+ * cache when any grant changes, and a look-up that was under way at that moment is not cached.
  */
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
-  readonly #grants = new Map<string, CachedGrant>();
+  readonly #grants = new Map<string, Grant>();
   readonly #withoutChecksum = new Set<string>();
   readonly #watched = new Set<Watched>();
   #recheck: NodeJS.Timeout | null = null;
@@ -63,33 +66,37 @@ export class Authenticator {
     void this.#checkWatched();
   }
 
-  /** Calls back once when a credential that has opened a stream stops being alive. Gives how to stop watching. */
-  watch(credential: Credential, onDead: Watched['onDead']): () => void {
-    const watched = { credential, onDead };
+  /** Looks after something that stays open while its credential lives and may. Gives how to stop looking. */
+  watch(watched: Watched): () => void {
     this.#watched.add(watched);
     this.#recheck ??= setInterval(() => void this.#checkWatched(), RECHECK_MS).unref();
     return () => this.#unwatch(watched);
   }
 
-  /** @throws AppError `unauthenticated` when the credential is not a living one */
-  async authenticate(credential: Credential): Promise<Principal> {
-    if (credential.kind === 'api_key') return this.#byKey(credential.value);
-    const claims = await this.#options.tokens.verify(credential.value);
-    const principal = await this.#cached(`login\0${claims.familyId}\0${claims.orgId}`, () => this.#loadLogin(claims));
-    if (!principal) throw credentialErrors.invalid('This login has ended. Sign in again.');
+  /**
+   * Gives whom the credential stands for in an organization: the one asked for, else the credential's own.
+   * @throws AppError `unauthenticated` when the credential is not a living one, `not_found` when it does not reach
+   *   into the organization that was asked for
+   */
+  async authenticate(credential: Credential, orgId: string | null = null): Promise<Principal> {
+    const principal =
+      credential.kind === 'api_key'
+        ? await this.#byKey(credential.value)
+        : await this.#byLogin(await this.#loginOf(credential), orgId);
+    if (orgId !== null && principal.orgId !== orgId.toLowerCase()) throw credentialErrors.not_a_member(NOT_YOURS);
     return principal;
   }
 
   async #checkWatched(): Promise<void> {
     for (const watched of [...this.#watched]) {
       try {
-        await this.authenticate(watched.credential);
+        watched.check(await this.authenticate(watched.credential, watched.orgId));
       } catch (thrown) {
         const refusal = toAppError(thrown);
         // A database that is away says nothing about the credential.
-        if (refusal.kind !== 'unauthenticated' || !this.#watched.has(watched)) continue;
+        if (refusal.kind === 'unavailable' || refusal.kind === 'internal' || !this.#watched.has(watched)) continue;
         this.#unwatch(watched);
-        watched.onDead(refusal);
+        watched.onEnd(refusal);
       }
     }
   }
@@ -105,64 +112,40 @@ export class Authenticator {
     const hash = hashKey(raw);
     const hex = hash.toString('hex');
     const isPossible = isWellFormed(raw) || this.#withoutChecksum.has(hex);
-    const principal = isPossible ? await this.#cached(`key\0${hex}`, () => this.#loadKey(hash)) : null;
+    const principal = isPossible ? await this.#cached(cacheKey('key', hex), (tx) => loadKeyGrant(tx, hash)) : null;
     if (!principal) throw credentialErrors.invalid('The API key is not valid: unknown, mistyped, expired or revoked.');
     return principal;
   }
 
-  async #cached(name: string, load: () => Promise<CachedGrant | null>): Promise<Principal | null> {
+  /** The login that a token or cookie belongs to, and the organization that it stands for by itself. */
+  async #loginOf({ kind, value }: Credential): Promise<AccessClaims> {
+    if (kind === 'access_token') return this.#options.tokens.verify(value);
+    const hash = createHash('sha256').update(value).digest();
+    const session = await this.#options.systemRead((tx) => findSession(tx, hash));
+    if (!session) throw credentialErrors.invalid('This session has ended. Sign in again.');
+    return session;
+  }
+
+  async #byLogin(login: AccessClaims, asked: string | null): Promise<Principal> {
+    const of = { ...login, orgId: asked ?? login.orgId };
+    const name = cacheKey('login', of.loginId, of.userId, of.orgId ?? '');
+    const principal = await this.#cached(name, (tx) => loadLoginGrant(tx, of));
+    if (!principal) throw credentialErrors.invalid('This login has ended. Sign in again.');
+    return principal;
+  }
+
+  async #cached(name: string, load: (tx: Tx) => Promise<Grant | null>): Promise<Principal | null> {
     const found = this.#grants.get(name);
     if (found && found.until > Date.now() && this.#options.hearsRevocations()) return found.principal;
     const generation = this.#generation;
-    const grant = await load();
+    const grant = await this.#options.systemRead(load);
     if (grant && generation === this.#generation) {
       if (this.#grants.size >= CACHED_GRANTS) this.#grants.clear();
       this.#grants.set(name, grant);
     }
     return grant?.principal ?? null;
   }
-
-  async #loadKey(hash: Buffer): Promise<CachedGrant | null> {
-    const row = await this.#options.systemRead((tx) => findGrant(tx, hash));
-    if (!row) return null;
-    const bound = row.role === null ? new Set(row.scopes) : ROLE_SCOPES[row.role];
-    return {
-      until: Math.min(Date.now() + GRANT_LIFETIME_MS, row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY),
-      principal: {
-        kind: 'api_key',
-        id: row.id,
-        orgId: row.org_id as OrganizationId,
-        role: row.role,
-        scopes: scopesWithin(row.scopes, bound),
-        posture: row.posture,
-        trialEndsAt: row.trial_ends_at,
-        userId: row.created_by,
-      },
-    };
-  }
-
-  async #loadLogin(claims: AccessClaims): Promise<CachedGrant | null> {
-    return this.#options.systemRead(async (tx) => {
-      const user = await findUserById(tx, claims.userId);
-      if (!user || user.disabledAt || !(await isFamilyAlive(tx, claims.familyId, claims.userId))) return null;
-      const membership = (await findMemberships(tx, user.id)).find(
-        ({ organization }) => organization.id === claims.orgId,
-      );
-      if (!membership) return null;
-      const { organization, role } = membership;
-      return {
-        until: Date.now() + GRANT_LIFETIME_MS,
-        principal: {
-          kind: 'user',
-          id: user.id,
-          orgId: organization.id,
-          role,
-          scopes: new Set(ROLE_SCOPES[role]),
-          posture: organization.posture,
-          trialEndsAt: organization.trialEndsAt,
-          userId: user.id,
-        },
-      };
-    });
-  }
 }
+
+/** Fields with their lengths in front: no two lists of fields make the same key. */
+const cacheKey = (...fields: readonly string[]): string => fields.map((field) => `${field.length}:${field}`).join('');

@@ -3,7 +3,7 @@ import { testDatabase } from '../../../test/database.ts';
 import { testServer } from '../../../test/test-server.ts';
 import { Sensitive } from '../../kernel/sensitive.ts';
 import type { Database } from '../../platform/db/index.ts';
-import { SCOPES } from '../access/index.ts';
+import { KEY_TEMPLATES } from '../access/index.ts';
 import { type BootstrapOptions, bootstrap } from './bootstrap.ts';
 import { hashKey, isWellFormed } from './keys/model.ts';
 import { verifyPassword } from './login/passwords.ts';
@@ -41,17 +41,24 @@ describe('a first start', () => {
     const raw = String(made?.rawKey?.reveal());
     expect(isWellFormed(raw)).toBe(true);
     const [key] = await fresh.rows<Record<string, unknown>>(
-      'select org_id, hash, scopes, created_by, expires_at, is_checksummed from api_keys',
+      'select id, org_id, hash, permission_set, scopes, created_by, expires_at, is_checksummed from api_keys',
     );
     expect(key).toEqual({
+      id: expect.any(String),
       org_id: made?.orgId,
       hash: hashKey(raw),
-      scopes: Object.keys(SCOPES),
+      permission_set: 'full_access',
+      scopes: KEY_TEMPLATES.full_access,
       created_by: owner?.id,
       expires_at: null,
       is_checksummed: true,
     });
     expect(JSON.stringify(made)).not.toContain(raw);
+    const grants = await fresh.rows('select principal_kind, principal_id from platform_grants order by principal_kind');
+    expect(grants).toEqual([
+      { principal_kind: 'api_key', principal_id: key?.['id'] },
+      { principal_kind: 'user', principal_id: owner?.id },
+    ]);
   });
 
   test('has no default password and no default key: each installation has its own', async () => {

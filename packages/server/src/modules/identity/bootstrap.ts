@@ -6,6 +6,7 @@ import { insertFirstOrganization, isEmpty, lockFirstStart } from '../tenancy/ind
 import { describeKey, hashKey, isAcceptableBootstrapKey, isWellFormed, newRawKey } from './keys/model.ts';
 import { insertKey } from './keys/store.ts';
 import { hashPassword, newOneTimePassword } from './login/passwords.ts';
+import { grantPlatform } from './platform/store.ts';
 
 export type BootstrapOptions = {
   ownerEmail: string;
@@ -23,7 +24,7 @@ export type Bootstrap = {
 };
 
 /**
- * Creates the first organization with its owner and one full-access key, once: a database that has an organization is
+ * Creates the first organization with its owner and one full-access key, who govern the installation, once: a database that has an organization is
  * left alone, and of two processes that start together one does it.
  * @throws Error when a configured key has not the form of one
  */
@@ -42,17 +43,20 @@ export async function bootstrap(tx: Tx, options: BootstrapOptions): Promise<Boot
     { id: orgId, name: 'Default', slug: 'default' },
     { ...owner, passwordHash: await hashPassword(password) },
   );
-  await insertKey(tx, {
+  const key = await insertKey(tx, {
     id: newId() as ApiKeyId,
     orgId,
     name: 'First key',
     hash: hashKey(rawKey),
     ...describeKey(rawKey),
+    template: 'full_access',
     scopes: KEY_TEMPLATES.full_access,
     createdBy: owner.id,
     expiresAt: null,
     isChecksummed: isWellFormed(rawKey),
   });
+  grantPlatform(tx, { kind: 'user', id: owner.id }, 'first start');
+  grantPlatform(tx, { kind: 'api_key', id: key.id }, 'first start');
   return {
     orgId,
     ownerEmail: owner.email,

@@ -5,6 +5,7 @@ export const credentialErrors = defineErrors('credential', {
   expired: 'unauthenticated',
   ambiguous: 'invalid',
   misplaced: 'unauthenticated',
+  not_a_member: 'not_found',
 });
 
 export const loginErrors = defineErrors('login', {

@@ -19,4 +19,10 @@ export type User = {
   disabledAt: Date | null;
 };
 
-export type Membership = { organization: Organization; userId: UserId; role: MemberRole };
+/** A person in an organization. `customScopes` are those of a custom role, held instead of the ladder role's. */
+export type Membership = {
+  organization: Organization;
+  userId: UserId;
+  role: MemberRole;
+  customScopes: readonly string[] | null;
+};

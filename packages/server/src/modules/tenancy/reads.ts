@@ -7,6 +7,7 @@ type UserRow = { id: string; email: string; name: string; password_hash: string 
 type MembershipRow = {
   user_id: string;
   role: MemberRole;
+  custom_scopes: string[] | null;
   org_id: string;
   name: string;
   slug: string;
@@ -23,12 +24,18 @@ const userById = statement<UserRow>(
   'tenancy.user_by_id',
   'select id, email, name, password_hash, disabled_at from users where id = $1',
 );
+const MEMBERSHIP = `select m.user_id, m.role, c.scopes as custom_scopes, o.id as org_id, o.name, o.slug, o.posture,
+     o.trial_ends_at, o.created_at
+   from memberships m
+   join organizations o on o.id = m.org_id
+   left join custom_roles c on c.org_id = m.org_id and c.id = m.custom_role_id
+   where m.user_id = $1 and o.deleted_at is null`;
 const membershipsOfUser = statement<MembershipRow>(
   'tenancy.memberships',
-  `select m.user_id, m.role, o.id as org_id, o.name, o.slug, o.posture, o.trial_ends_at, o.created_at
-   from memberships m join organizations o on o.id = m.org_id
-   where m.user_id = $1 and o.deleted_at is null order by m.created_at, m.org_id`,
+  `${MEMBERSHIP} order by m.created_at, m.org_id`,
 );
+const membershipOfUser = statement<MembershipRow>('tenancy.membership', `${MEMBERSHIP} and m.org_id = $2`);
+
 export async function findUserByEmail(tx: Tx, email: string): Promise<User | null> {
   return toUser((await tx.query(userByEmail, [email.toLowerCase()]))[0]);
 }
@@ -40,6 +47,12 @@ export async function findUserById(tx: Tx, id: string): Promise<User | null> {
 /** The organizations that a person belongs to, the oldest membership first. */
 export async function findMemberships(tx: Tx, userId: string): Promise<Membership[]> {
   return (await tx.query(membershipsOfUser, [userId])).map(toMembership);
+}
+
+/** How a person stands in an organization; null for one who is not in it. */
+export async function findMembership(tx: Tx, userId: string, orgId: string): Promise<Membership | null> {
+  const [row] = await tx.query(membershipOfUser, [userId, orgId]);
+  return row ? toMembership(row) : null;
 }
 
 function toUser(row: UserRow | undefined): User | null {
@@ -57,6 +70,7 @@ function toMembership(row: MembershipRow): Membership {
   return {
     userId: row.user_id as UserId,
     role: row.role,
+    customScopes: row.custom_scopes,
     organization: {
       id: row.org_id as OrganizationId,
       name: row.name,

@@ -15,7 +15,10 @@ export function registerBuilds(scope: FastifyInstance, { kit, operations: of }: 
   const surface = new Surface(scope, { name: 'builds', renderError, rate: 'control', kit });
   const run = kit.operator.run.bind(kit.operator);
 
-  surface.serve(routes.login, async ({ body }, call) => encodePair(await run(of.login, call, body)));
+  surface.serve(routes.login, async ({ body }, call, { request }) => {
+    const client = request.headers['user-agent'] ?? '';
+    return encodePair(await run(of.login, call, { ...body, client }));
+  });
 
   surface.serve(routes.refresh, async ({ body }, call) => {
     const pair = await run(of.refresh, call, { refreshToken: body.refresh_token });

@@ -53,7 +53,7 @@ beforeEach(async () => {
   });
   await app.ready();
   sockets = new Sockets(kit);
-  sockets.serve('/ws', async (socket, { query }) => {
+  sockets.serve('/ws', 'things.thing.watch', async (socket, { query }) => {
     sendJson(socket, { asked: query.get('asked') });
     socket.close(1000, 'done');
   });
@@ -173,7 +173,7 @@ describe('a stream', () => {
   test('ends with the credential that opened it', async () => {
     const socket = open();
     await until('it is open', () => fake.watched.size === 1);
-    for (const end of fake.watched) end(refusal);
+    for (const { onEnd } of fake.watched) onEnd(refusal);
     const [chunk] = (await once(socket, 'data')) as [Buffer];
     expect(chunk.toString()).toContain('{"ended":true}');
     socket.destroy();

@@ -1,4 +1,5 @@
 import type { AppError } from '../../kernel/errors.ts';
+import type { Principal } from '../../kernel/principal.ts';
 import type { Authenticator } from '../../modules/identity/index.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Call, Operator, RateState } from '../../platform/operation.ts';
@@ -8,6 +9,8 @@ import type { Metrics } from '../../platform/telemetry/metrics.ts';
 export type HttpKit = {
   operator: Operator;
   authenticator: Authenticator;
+  /** Throws unless the principal may run the operation of this name now; for what stays open. */
+  authorize(principal: Principal, operation: string): void;
   /** How a caller stands with a rate limit, taking nothing; null when limits are off. */
   peekRate(rate: string, call: Call): RateState | null;
   metrics: Metrics;

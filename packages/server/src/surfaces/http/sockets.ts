@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type AppError, toAppError } from '../../kernel/errors.ts';
+import { toAppError } from '../../kernel/errors.ts';
 import type { Call } from '../../platform/operation.ts';
 import { findCredential } from './credentials.ts';
 import { HttpCall } from './http-call.ts';
@@ -31,15 +31,16 @@ const STATUS_TEXT: Record<number, string> = {
 /** WebSocket end points on the server's own port, by path. */
 export class Sockets implements AsyncDisposable {
   readonly #kit: HttpKit;
-  readonly #handlers = new Map<string, SocketHandler>();
+  readonly #served = new Map<string, { operation: string; handler: SocketHandler }>();
   readonly #server = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES });
 
   constructor(kit: HttpKit) {
     this.#kit = kit;
   }
 
-  serve(path: string, handler: SocketHandler): void {
-    this.#handlers.set(path, handler);
+  /** Serves a path with the operation that its sockets stand for: a socket ends when its caller may not run it any more. */
+  serve(path: string, operation: string, handler: SocketHandler): void {
+    this.#served.set(path, { operation, handler });
   }
 
   /** Takes over upgrade requests of an HTTP server. `claimed` paths are somebody else's. */
@@ -59,8 +60,8 @@ export class Sockets implements AsyncDisposable {
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, url: URL): Promise<void> {
-    const handler = this.#handlers.get(url.pathname);
-    if (!handler)
+    const served = this.#served.get(url.pathname);
+    if (!served)
       return refuse(socket, 404, { error: 'Not found', detail: 'There is no WebSocket here.', status_code: 404 });
     try {
       const call = new HttpCall({
@@ -71,15 +72,23 @@ export class Sockets implements AsyncDisposable {
       });
       const credential = findCredential({ headers: request.headers, queryKey: keysOf(url) });
       if (!credential) return refuse(socket, 401, UNAUTHENTICATED);
-      call.principal = await this.#kit.authenticator.authenticate(credential);
+      const named = request.headers['x-organization-id'];
+      const orgId = (typeof named === 'string' ? named : url.searchParams.get('organization_id')) ?? null;
+      call.principal = await this.#kit.authenticator.authenticate(credential, orgId);
       this.#server.handleUpgrade(request, socket, head, (client) => {
-        const endWith = (refusal: AppError): void => client.close(1008, refusal.message.slice(0, 120));
-        client.once('close', this.#kit.authenticator.watch(credential, endWith));
-        void this.#run(client, handler, { call, query: url.searchParams });
+        const unwatch = this.#kit.authenticator.watch({
+          credential,
+          orgId,
+          check: (principal) => this.#kit.authorize(principal, served.operation),
+          onEnd: (refusal) => client.close(1008, refusal.message.slice(0, 120)),
+        });
+        client.once('close', unwatch);
+        void this.#run(client, served.handler, { call, query: url.searchParams });
       });
     } catch (thrown) {
       const refusal = toAppError(thrown);
-      const status = { unauthenticated: 401, invalid: 400, unavailable: 503 }[refusal.kind as string] ?? 400;
+      const status =
+        { unauthenticated: 401, invalid: 400, not_found: 404, unavailable: 503 }[refusal.kind as string] ?? 400;
       refuse(socket, status, { error: STATUS_TEXT[status], detail: refusal.message, status_code: status });
     }
   }

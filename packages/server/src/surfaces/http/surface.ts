@@ -2,6 +2,7 @@ import type { Route } from '@assay/contract';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { AppError, type FieldFault, toAppError } from '../../kernel/errors.ts';
+import type { Principal } from '../../kernel/principal.ts';
 import { findCredential } from './credentials.ts';
 import { rateHeaders, refusalHeaders, setHeaders } from './headers.ts';
 import { callOf, type HttpCall, idempotencyOf } from './http-call.ts';
@@ -121,11 +122,12 @@ export class Surface {
       return;
     }
     const { authenticator } = this.#options.kit;
-    call.principal = await authenticator.authenticate(credential);
-    // A stream outlives the check at its start: it ends with its credential.
+    const orgId = organizationOf(route, request);
+    call.principal = await authenticator.authenticate(credential, orgId);
+    // A stream outlives the check at its start: it ends with its credential, or with the right to it.
     if (route.streams && !reply.raw.destroyed) {
-      const unwatch = authenticator.watch(credential, () => call.end());
-      reply.raw.once('close', unwatch);
+      const check = (principal: Principal): void => this.#options.kit.authorize(principal, String(route.operation));
+      reply.raw.once('close', authenticator.watch({ credential, orgId, check, onEnd: () => call.end() }));
     }
   }
 
@@ -165,6 +167,17 @@ const missingCredential = (): AppError =>
     'credential.missing',
     'Authentication is required. Send `Authorization: Bearer <token or key>` or `X-API-Key: <key>`.',
   );
+
+/** The organization that a request names: its path, else `X-Organization-Id`; null leaves it to the credential. */
+function organizationOf(route: Route, request: FastifyRequest): string | null {
+  const header = request.headers['x-organization-id'];
+  const named = route.organization
+    ? (request.params as Record<string, string>)[route.organization]
+    : typeof header === 'string'
+      ? header
+      : header?.[0];
+  return named ?? null;
+}
 
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? request.url;
 

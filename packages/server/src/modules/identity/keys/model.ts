@@ -1,6 +1,7 @@
 import { createHash, randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { ApiKeyId, OrganizationId } from '../../../kernel/ids.ts';
+import type { KeyTemplate } from '../../access/index.ts';
 
 /*
  * Form of a key: `sk_` · 32 characters of [0-9A-Za-z], 190 random bits · 6 characters: CRC-32 of what is before them,
@@ -20,6 +21,8 @@ export type ApiKey = {
   name: string;
   prefix: string;
   lastFour: string;
+  /** The template that it was made from, whose scopes it holds as they are today; null for a key with its own list. */
+  template: KeyTemplate | null;
   scopes: readonly string[];
   createdBy: string | null;
   createdAt: Date;

@@ -1,7 +1,7 @@
 import { type ApiKeyId, isUuid, newId, type OrganizationId } from '../../../kernel/ids.ts';
 import { decodeCursor, encodeCursor, type Page } from '../../../kernel/page.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
-import { KEY_TEMPLATES, SCOPES } from '../../access/index.ts';
+import { coverage, KEY_TEMPLATES, type KeyTemplate, SCOPES } from '../../access/index.ts';
 import { keyErrors } from '../errors.ts';
 import { type ApiKey, describeKey, hashKey, newRawKey } from './model.ts';
 import * as store from './store.ts';
@@ -14,9 +14,11 @@ export type KeyOperationsOptions = {
 export type NewKeyRequest = {
   name: string;
   scopes: readonly string[] | null;
-  template: keyof typeof KEY_TEMPLATES | null;
+  template: KeyTemplate | null;
   expiresAt: Date | null;
 };
+
+const DEFAULT_TEMPLATE: KeyTemplate = 'submit_observe';
 
 const orgOf = (context: Context): OrganizationId => context.by.orgId as OrganizationId;
 
@@ -38,7 +40,8 @@ export function keyOperations({ grantsChanged }: KeyOperationsOptions) {
           faults: [{ field: 'expires_at', constraint: 'future', message: 'Must be in the future.' }],
         });
       }
-      const scopes = chooseScopes(input, context.by.scopes);
+      const template = input.scopes === null ? (input.template ?? DEFAULT_TEMPLATE) : null;
+      const scopes = chooseScopes(input.scopes ?? KEY_TEMPLATES[template ?? DEFAULT_TEMPLATE], context.by.scopes);
       const rawKey = newRawKey();
       const key = await store.insertKey(context.tx, {
         id: newId() as ApiKeyId,
@@ -46,6 +49,7 @@ export function keyOperations({ grantsChanged }: KeyOperationsOptions) {
         name: input.name,
         hash: hashKey(rawKey),
         ...describeKey(rawKey),
+        template,
         scopes,
         createdBy: context.by.userId,
         expiresAt: input.expiresAt,
@@ -111,8 +115,8 @@ export function keyOperations({ grantsChanged }: KeyOperationsOptions) {
 const noSuchKey = (): Error => keyErrors.not_found('There is no API key with this id.');
 
 /** Scopes of a new key: asked for one by one or by template, never beyond the creator's. */
-function chooseScopes(input: NewKeyRequest, own: ReadonlySet<string>): string[] {
-  const asked = [...new Set(input.scopes ?? KEY_TEMPLATES[input.template ?? 'submit_observe'])];
+function chooseScopes(wanted: readonly string[], own: ReadonlySet<string>): string[] {
+  const asked = [...new Set(wanted)];
   const unknown = asked.filter((scope) => !Object.hasOwn(SCOPES, scope));
   if (unknown.length > 0) {
     throw keyErrors.unknown_scope(
@@ -126,7 +130,7 @@ function chooseScopes(input: NewKeyRequest, own: ReadonlySet<string>): string[] 
       },
     );
   }
-  const beyond = asked.filter((scope) => !own.has(scope));
+  const beyond = asked.filter((scope) => coverage(own, scope) !== 'all');
   if (beyond.length === 0) return asked;
   throw keyErrors.scope_beyond_yours(`A key can't hold more than its creator. You lack: ${beyond.join(', ')}.`, {
     faults: beyond.map((scope) => ({ field: 'scopes', constraint: 'within_creator', message: `You lack ${scope}.` })),

@@ -1,6 +1,7 @@
 import type { ApiKeyId, OrganizationId } from '../../../kernel/ids.ts';
 import type { MemberRole, Posture } from '../../../kernel/principal.ts';
 import { statement, type Tx } from '../../../platform/db/index.ts';
+import { type KeyTemplate, scopesOfKey } from '../../access/index.ts';
 import type { ApiKey } from './model.ts';
 
 type Row = {
@@ -9,6 +10,7 @@ type Row = {
   name: string;
   prefix: string;
   last_four: string;
+  permission_set: KeyTemplate | null;
   scopes: string[];
   created_by: string | null;
   created_at: Date;
@@ -17,12 +19,13 @@ type Row = {
   revoked_at: Date | null;
 };
 const COLUMNS =
-  'id, org_id, name, prefix, last_four, scopes, created_by, created_at, expires_at, disabled_at, revoked_at';
+  'id, org_id, name, prefix, last_four, permission_set, scopes, created_by, created_at, expires_at, disabled_at, revoked_at';
 
 const insert = statement<Row>(
   'keys.insert',
-  `insert into api_keys (org_id, id, name, hash, prefix, last_four, scopes, created_by, expires_at, is_checksummed)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning ${COLUMNS}`,
+  `insert into api_keys (org_id, id, name, hash, prefix, last_four, scopes, created_by, expires_at, is_checksummed,
+     permission_set)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning ${COLUMNS}`,
 );
 const byId = statement<Row>('keys.by_id', `select ${COLUMNS} from api_keys where org_id = $1 and id = $2`);
 // The page begins behind a key, not behind a moment: the driver's dates are coarser than the column's.
@@ -41,10 +44,13 @@ const revoke = statement<Row>(
 // The grant behind a key: alive, with what bounds it now. A creator who has left bounds nothing; the key belongs to the organization.
 const grant = statement<GrantRow>(
   'keys.grant',
-  `select k.id, k.org_id, k.scopes, k.created_by, k.expires_at, m.role, o.posture, o.trial_ends_at
+  `select k.id, k.org_id, k.permission_set, k.scopes, k.created_by, k.expires_at, m.role, c.scopes as custom_scopes,
+     o.posture, o.trial_ends_at,
+     exists (select 1 from platform_grants g where g.principal_kind = 'api_key' and g.principal_id = k.id) as is_platform_admin
    from api_keys k
    join organizations o on o.id = k.org_id
    left join memberships m on m.org_id = k.org_id and m.user_id = k.created_by
+   left join custom_roles c on c.org_id = m.org_id and c.id = m.custom_role_id
    where k.hash = $1 and k.revoked_at is null and k.disabled_at is null and o.deleted_at is null
      and (k.expires_at is null or k.expires_at > now())`,
 );
@@ -53,20 +59,38 @@ const unchecksummed = statement<{ hash: Buffer }>(
   'select hash from api_keys where not is_checksummed limit 100',
 );
 
-export type GrantRow = {
+type GrantRow = {
   id: string;
   org_id: string;
+  permission_set: KeyTemplate | null;
   scopes: string[];
   created_by: string | null;
   expires_at: Date | null;
   role: MemberRole | null;
+  custom_scopes: string[] | null;
   posture: Posture;
   trial_ends_at: Date | null;
+  is_platform_admin: boolean;
+};
+
+/** A living key, with what bounds it now. `role` and `customScopes` are its creator's; null once that one has left. */
+export type KeyGrant = {
+  id: string;
+  orgId: OrganizationId;
+  template: KeyTemplate | null;
+  scopes: readonly string[];
+  userId: string | null;
+  expiresAt: Date | null;
+  role: MemberRole | null;
+  customScopes: readonly string[] | null;
+  posture: Posture;
+  trialEndsAt: Date | null;
+  isPlatformAdmin: boolean;
 };
 
 export type NewKey = Pick<
   ApiKey,
-  'id' | 'orgId' | 'name' | 'prefix' | 'lastFour' | 'scopes' | 'createdBy' | 'expiresAt'
+  'id' | 'orgId' | 'name' | 'prefix' | 'lastFour' | 'template' | 'scopes' | 'createdBy' | 'expiresAt'
 > & {
   hash: Buffer;
   isChecksummed: boolean;
@@ -84,6 +108,7 @@ export async function insertKey(tx: Tx, key: NewKey): Promise<ApiKey> {
     key.createdBy,
     key.expiresAt,
     key.isChecksummed,
+    key.template,
   ]);
   return toKey(row as Row);
 }
@@ -104,8 +129,22 @@ export async function revokeKey(tx: Tx, orgId: OrganizationId, id: string): Prom
 }
 
 /** What the key with this hash grants now, over all organizations; null when there is none or it is dead. */
-export async function findGrant(tx: Tx, hash: Buffer): Promise<GrantRow | null> {
-  return (await tx.query(grant, [hash]))[0] ?? null;
+export async function findKeyGrant(tx: Tx, hash: Buffer): Promise<KeyGrant | null> {
+  const [row] = await tx.query(grant, [hash]);
+  if (!row) return null;
+  return {
+    id: row.id,
+    orgId: row.org_id as OrganizationId,
+    template: row.permission_set,
+    scopes: row.scopes,
+    userId: row.created_by,
+    expiresAt: row.expires_at,
+    role: row.role,
+    customScopes: row.custom_scopes,
+    posture: row.posture,
+    trialEndsAt: row.trial_ends_at,
+    isPlatformAdmin: row.is_platform_admin,
+  };
 }
 
 /** Hashes of the few keys that came from configuration without our checksum. */
@@ -120,7 +159,8 @@ function toKey(row: Row): ApiKey {
     name: row.name,
     prefix: row.prefix,
     lastFour: row.last_four,
-    scopes: row.scopes,
+    template: row.permission_set,
+    scopes: scopesOfKey(row.permission_set, row.scopes),
     createdBy: row.created_by,
     createdAt: row.created_at,
     expiresAt: row.expires_at,

@@ -9,8 +9,9 @@ import { Sensitive } from '../../../kernel/sensitive.ts';
 import { insertLeaf } from '../../audit/index.ts';
 import { Authenticator } from '../authenticator.ts';
 import { loadAccessTokens } from '../tokens/access-tokens.ts';
-import { deleteExpiredTokens } from './jobs.ts';
-import { loginOperations, type TokenPair } from './operations.ts';
+import { deleteExpiredLogins } from './jobs.ts';
+import { Logins, type TokenPair } from './logins.ts';
+import { loginOperations } from './operations.ts';
 
 const db = testDatabase();
 const operator = governed(db);
@@ -26,17 +27,18 @@ async function signIn() {
     hearsRevocations: () => true,
   });
   const operations = loginOperations({
-    tokens,
+    logins: new Logins(tokens),
     grantsChanged: (tx) => tx.onCommit(() => authenticator.forget()),
     auditAs({ tx, call }, orgId, userId, action) {
-      const { via, requestId, traceId, address } = call;
+      const { via, requestId, traceId } = call;
       const leaf = { orgId, action, outcome: 'allowed', actor: { kind: 'user', id: userId }, target: null } as const;
-      insertLeaf(tx, { ...leaf, via, requestId, traceId, address, detail: {} });
+      insertLeaf(tx, { ...leaf, via, requestId, traceId, detail: {}, personal: {} });
     },
   });
   const anonymous = () => aCall({ principal: ANONYMOUS });
   return {
-    login: (email: string, password: string) => operator.run(operations.login, anonymous(), { email, password }),
+    login: (email: string, password: string) =>
+      operator.run(operations.login, anonymous(), { email, password, client: 'a test' }),
     refresh: (refreshToken: string) => operator.run(operations.refresh, anonymous(), { refreshToken }),
     logout: (refreshToken: string) => operator.run(operations.logout, anonymous(), { refreshToken }),
     whoIs: ({ accessToken }: TokenPair) => authenticator.authenticate({ kind: 'access_token', value: accessToken }),
@@ -72,7 +74,10 @@ describe('a sign-in', () => {
     const person = await aPerson(db);
     const { login } = await signIn();
     const { refreshToken } = await login(person.email, person.password);
-    const { rows } = await db.owner.query('select * from refresh_tokens where user_id = $1', [person.userId]);
+    const { rows } = await db.owner.query(
+      'select t.* from refresh_tokens t join logins l on l.id = t.login_id where l.user_id = $1',
+      [person.userId],
+    );
     expect(rows).toHaveLength(1);
     expect(rows[0].hash).toHaveLength(32);
     expect(rows[0].hash.includes(Buffer.from(refreshToken.slice(3)))).toBe(false);
@@ -122,14 +127,13 @@ describe('a sign-in', () => {
     expect(ratio).toBeLessThan(1.7);
   });
 
-  test('of a person without an organization says what to ask for', async () => {
+  test('of a person without an organization stands for the person alone', async () => {
     const person = await aPerson(db);
     await db.owner.query('delete from memberships where user_id = $1', [person.userId]);
-    const { login } = await signIn();
-    await expect(login(person.email, person.password)).rejects.toMatchObject({
-      ...failed,
-      message: 'This account belongs to no organization. Ask an owner for an invitation.',
-    });
+    const { login, whoIs } = await signIn();
+    const pair = await login(person.email, person.password);
+    expect(pair.orgId).toBeNull();
+    expect(await whoIs(pair)).toMatchObject({ id: person.userId, orgId: null, role: null, scopes: new Set() });
   });
 });
 
@@ -180,13 +184,18 @@ describe('a refresh token', () => {
   test.each([
     ['that is unknown', async () => `rt_${randomBytes(32).toString('base64url')}`],
     ['that is no token', async () => 'x'],
-    ['that has expired', async (token: string) => token, `expires_at = now() - interval '1 second'`],
-    ['that was revoked', async (token: string) => token, 'revoked_at = now()'],
+    [
+      'that has expired',
+      async (token: string) => token,
+      `refresh_tokens set expires_at = now() - interval '1 second'
+       where login_id in (select id from logins where user_id = $1)`,
+    ],
+    ['whose login was ended', async (token: string) => token, 'logins set revoked_at = now() where user_id = $1'],
   ] as [string, (token: string) => Promise<string>, string?][])('%s gives nothing', async (_name, of, set) => {
     const person = await aPerson(db);
     const { login, refresh } = await signIn();
     const { refreshToken } = await login(person.email, person.password);
-    if (set) await db.owner.query(`update refresh_tokens set ${set} where user_id = $1`, [person.userId]);
+    if (set) await db.owner.query(`update ${set}`, [person.userId]);
     expect(await refresh(await of(refreshToken))).toBeNull();
   });
 
@@ -207,13 +216,15 @@ describe('a refresh token', () => {
     for (const days of [6, 8]) {
       await login(person.email, person.password);
       await db.owner.query(
-        `update refresh_tokens set expires_at = now() - make_interval(days => $1)
-         where user_id = $2 and expires_at > now()`,
+        'update logins set expires_at = now() - make_interval(days => $1) where user_id = $2 and expires_at > now()',
         [days, person.userId],
       );
     }
-    await db.system.statements({ orgId: null }, deleteExpiredTokens);
-    const { rows } = await db.owner.query('select 1 from refresh_tokens where user_id = $1', [person.userId]);
+    await db.system.statements({ orgId: null }, deleteExpiredLogins);
+    const { rows } = await db.owner.query(
+      'select 1 from refresh_tokens t join logins l on l.id = t.login_id where l.user_id = $1',
+      [person.userId],
+    );
     expect(rows).toHaveLength(1);
   });
 });

@@ -1,51 +1,20 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { newId } from '../../../kernel/ids.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
-import { findMemberships, findUserByEmail, findUserById, type User } from '../../tenancy/index.ts';
+import { findMembership, findUserByEmail, type User } from '../../tenancy/index.ts';
 import { loginErrors } from '../errors.ts';
-import { ACCESS_TOKEN_SECONDS, type AccessTokens } from '../tokens/access-tokens.ts';
+import { hashToken, type Logins, type TokenPair } from './logins.ts';
+import { REFRESH_TOKEN_SECONDS } from './model.ts';
 import { spendVerification, verifyPassword } from './passwords.ts';
 import * as store from './store.ts';
 
-const REFRESH_TOKEN_SECONDS = 30 * 24 * 3600;
-
-/** What a sign-in gives. `refreshToken` is `rt_` and 43 characters; it works once. */
-export type TokenPair = {
-  accessToken: string;
-  refreshToken: string;
-  expiresInSeconds: number;
-  userId: string;
-  orgId: string;
-};
-
 export type LoginOperationsOptions = {
-  tokens: AccessTokens;
+  logins: Logins;
   /** Drops cached grants of the login at the commit, everywhere. */
   grantsChanged(tx: Context['tx']): void;
   /** Writes an audit leaf of an act whose organization was not known from the credential. */
   auditAs(context: Context, orgId: string, userId: string, action: string): void;
 };
 
-const hashToken = (token: string): Buffer => createHash('sha256').update(token).digest();
-
-export function loginOperations({ tokens, grantsChanged, auditAs }: LoginOperationsOptions) {
-  async function issue(context: Context, userId: string, familyId: string): Promise<TokenPair> {
-    const [membership] = await findMemberships(context.tx, userId);
-    if (!membership)
-      throw loginErrors.failed('This account belongs to no organization. Ask an owner for an invitation.');
-    const orgId = membership.organization.id;
-    const refreshToken = `rt_${randomBytes(32).toString('base64url')}`;
-    store.insertRefreshToken(context.tx, {
-      id: newId(),
-      familyId,
-      userId,
-      hash: hashToken(refreshToken),
-      seconds: REFRESH_TOKEN_SECONDS,
-    });
-    const accessToken = await tokens.sign({ userId, orgId, familyId });
-    return { accessToken, refreshToken, expiresInSeconds: ACCESS_TOKEN_SECONDS, userId, orgId };
-  }
-
+export function loginOperations({ logins, grantsChanged, auditAs }: LoginOperationsOptions) {
   const login = operation({
     name: 'identity.login.create',
     summary: 'Sign in with e-mail and password.',
@@ -54,13 +23,14 @@ export function loginOperations({ tokens, grantsChanged, auditAs }: LoginOperati
     rate: 'login',
     audit: 'own',
     transaction: 'system',
-    async run(context, input: { email: string; password: string }): Promise<TokenPair> {
+    async run(context, input: { email: string; password: string; client: string }): Promise<TokenPair> {
       const user = await findUserByEmail(context.tx, input.email);
       if (!(await isPasswordOf(user, input.password)) || user === null) {
         throw loginErrors.failed('E-mail or password is wrong.');
       }
-      const pair = await issue(context, user.id, newId());
-      auditAs(context, pair.orgId, user.id, 'login.created');
+      const signIn = { userId: user.id, method: 'password', client: input.client } as const;
+      const pair = await logins.openTokens(context.tx, signIn, { call: context.call });
+      if (pair.orgId !== null) auditAs(context, pair.orgId, user.id, 'login.created');
       return pair;
     },
   });
@@ -73,18 +43,23 @@ export function loginOperations({ tokens, grantsChanged, auditAs }: LoginOperati
     rate: 'login',
     audit: 'own',
     transaction: 'system',
-    async run(context, input: { refreshToken: string }): Promise<TokenPair | null> {
+    async run(context, input: { refreshToken: string; accessSeconds?: number }): Promise<TokenPair | null> {
       const token = await store.lockRefreshToken(context.tx, hashToken(input.refreshToken));
       if (!token || token.isRevoked || token.isExpired) return null;
       if (token.isUsed) {
         // Somebody else has this token too. Returning, not throwing, so that the revocation is committed.
-        store.revokeTokenFamily(context.tx, token.familyId);
+        store.revokeLogin(context.tx, token.loginId);
         grantsChanged(context.tx);
         return null;
       }
-      if ((await findUserById(context.tx, token.userId))?.disabledAt !== null) return null;
+      const living = await store.findLogin(context.tx, token.loginId);
+      if (!living) return null;
       store.markRefreshTokenUsed(context.tx, token.id);
-      return issue(context, token.userId, token.familyId);
+      store.prolongLogin(context.tx, living.id, REFRESH_TOKEN_SECONDS);
+      const isStillIn =
+        living.orgId !== null && (await findMembership(context.tx, living.userId, living.orgId)) !== null;
+      const orgId = isStillIn ? living.orgId : null;
+      return logins.issueTokens(context.tx, { loginId: living.id, userId: living.userId, orgId }, input.accessSeconds);
     },
   });
 
@@ -98,11 +73,11 @@ export function loginOperations({ tokens, grantsChanged, auditAs }: LoginOperati
     transaction: 'system',
     async run(context, input: { refreshToken: string }): Promise<void> {
       const token = await store.lockRefreshToken(context.tx, hashToken(input.refreshToken));
-      if (!token) return;
-      store.revokeTokenFamily(context.tx, token.familyId);
+      if (!token || token.isRevoked) return;
+      const living = await store.findLogin(context.tx, token.loginId);
+      store.revokeLogin(context.tx, token.loginId);
       grantsChanged(context.tx);
-      const [membership] = await findMemberships(context.tx, token.userId);
-      if (membership) auditAs(context, membership.organization.id, token.userId, 'login.ended');
+      if (living?.orgId) auditAs(context, living.orgId, token.userId, 'login.ended');
     },
   });
 

@@ -6,7 +6,7 @@ import { AccessTokens } from './access-tokens.ts';
 const pair = () => ({ id: 'key-1', ...generateKeyPairSync('ed25519') });
 const key = pair();
 const tokens = new AccessTokens(key);
-const claims = { userId: 'user', orgId: 'organization', familyId: 'login' };
+const claims = { userId: 'user', orgId: 'organization', loginId: 'login' };
 
 /** A token like ours in all but what the test changes. */
 const forge = (
@@ -18,7 +18,7 @@ const forge = (
 ): Promise<string> =>
   new SignJWT({
     org: claims.orgId,
-    sid: claims.familyId,
+    sid: claims.loginId,
     sub: claims.userId,
     iss: 'assay',
     aud: 'assay',
@@ -56,13 +56,17 @@ describe('an access token', () => {
     expect(jti).toMatch(/^[0-9a-f-]{36}$/);
   });
 
+  test('of a person in no organization says so', async () => {
+    expect(await tokens.verify(await tokens.sign({ ...claims, orgId: null }))).toEqual({ ...claims, orgId: null });
+  });
+
   test('is another each time', async () => {
     expect(await tokens.sign(claims)).not.toBe(await tokens.sign(claims));
   });
 
   test('made like ours is taken: the forgeries below fail for what they change', async () => {
     expect(await tokens.verify(await forge())).toEqual(claims);
-    expect(await tokens.verify(withHeader({}))).toEqual({ userId: 'u', orgId: 'o', familyId: 's' });
+    expect(await tokens.verify(withHeader({}))).toEqual({ userId: 'u', orgId: 'o', loginId: 's' });
   });
 
   test.each([
@@ -75,7 +79,6 @@ describe('an access token', () => {
     ['that is not yet valid', () => forge({ payload: { nbf: Math.floor(Date.now() / 1000) + 3_600 } })],
     ['without an end', () => forge({ payload: { exp: undefined } })],
     ['without a person', () => forge({ payload: { sub: undefined } })],
-    ['without an organization', () => forge({ payload: { org: undefined } })],
     ['without a login', () => forge({ payload: { sid: undefined } })],
     ['with a critical header that we do not know', async () => withHeader({ crit: ['x'], x: 1 })],
   ])('%s is refused', async (_name, make) => {

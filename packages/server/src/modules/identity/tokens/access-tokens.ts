@@ -12,8 +12,8 @@ const AUDIENCE = 'assay';
 /** An access token of a password sign-in lives 15 minutes (evc-platform). */
 export const ACCESS_TOKEN_SECONDS = 900;
 
-/** What an access token says: who, in which organization, from which login. */
-export type AccessClaims = { userId: string; orgId: string; familyId: string };
+/** What an access token says: who, in which organization if in any, from which login. */
+export type AccessClaims = { userId: string; orgId: string | null; loginId: string };
 
 type SigningKey = { id: string; privateKey: KeyObject; publicKey: KeyObject };
 
@@ -25,15 +25,15 @@ export class AccessTokens {
     this.#key = key;
   }
 
-  async sign({ userId, orgId, familyId }: AccessClaims): Promise<string> {
-    return new SignJWT({ org: orgId, sid: familyId })
+  async sign({ userId, orgId, loginId }: AccessClaims, seconds = ACCESS_TOKEN_SECONDS): Promise<string> {
+    return new SignJWT({ ...(orgId === null ? {} : { org: orgId }), sid: loginId })
       .setProtectedHeader({ alg: 'EdDSA', kid: this.#key.id, typ: 'at+jwt' })
       .setIssuer(ISSUER)
       .setAudience(AUDIENCE)
       .setSubject(userId)
       .setJti(newId())
       .setIssuedAt()
-      .setExpirationTime(`${ACCESS_TOKEN_SECONDS}s`)
+      .setExpirationTime(`${seconds}s`)
       .sign(this.#key.privateKey);
   }
 
@@ -45,9 +45,14 @@ export class AccessTokens {
         issuer: ISSUER,
         audience: AUDIENCE,
         typ: 'at+jwt',
-        requiredClaims: ['sub', 'org', 'sid', 'exp'],
+        requiredClaims: ['sub', 'sid', 'exp'],
       });
-      return { userId: String(payload.sub), orgId: String(payload['org']), familyId: String(payload['sid']) };
+      const { org } = payload as { org?: unknown };
+      return {
+        userId: String(payload.sub),
+        orgId: typeof org === 'string' ? org : null,
+        loginId: String(payload['sid']),
+      };
     } catch (error) {
       if (error instanceof joseErrors.JWTExpired) {
         throw credentialErrors.expired('The access token has expired. Get a new one with the refresh token.');

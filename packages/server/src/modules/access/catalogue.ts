@@ -1,0 +1,85 @@
+import type { MemberRole } from '../../kernel/principal.ts';
+
+/**
+ * Every scope that exists, `<resource>:<verb>[:own]`, with the sentence that the console and the reference show.
+ * `:own` narrows to what the caller made.
+ */
+export const SCOPES = {
+  'organizations:read': 'See the organization and its settings.',
+  'organizations:write': 'Change the settings of the organization.',
+  'members:read': 'See members, their roles and pending invitations.',
+  'members:write':
+    'Invite people, change roles below your own, remove members, manage custom roles and service accounts.',
+  'teams:read': 'See teams and who is in them.',
+  'teams:write': 'Create, change and delete teams.',
+  'apikeys:read': 'List API keys and their scopes. Never shows a key.',
+  'apikeys:read:own': 'List the API keys that you made.',
+  'apikeys:write': 'Create, change, rotate and revoke API keys, within your own rights.',
+  'apikeys:write:own': 'Create API keys within your own rights, and change, rotate and revoke those that you made.',
+  'audit:read': 'Read the audit log, its checkpoints and proofs.',
+  'audit:read:own': 'Read the entries of the audit log about your own acts.',
+  'assets:read': 'Download stored files and run output.',
+  'events:read': 'Follow the event stream.',
+  'evaluations:read': 'See evaluations, their output and the queue.',
+  'evaluations:read:own': 'See the evaluations that you submitted, and their output.',
+  'evaluations:write': 'Submit, cancel and kill evaluations.',
+  'evaluations:write:own': 'Submit evaluations, and cancel and kill those that you submitted.',
+} as const satisfies Record<string, string>;
+export type Scope = keyof typeof SCOPES;
+
+const isScope = (text: string): text is Scope => Object.hasOwn(SCOPES, text);
+
+const ALL = (Object.keys(SCOPES) as Scope[]).filter((scope) => !scope.endsWith(':own'));
+const READS = ALL.filter((scope) => scope.endsWith(':read'));
+const VIEWER: Scope[] = READS.filter((scope) => scope !== 'audit:read' && scope !== 'apikeys:read');
+const DEVELOPER: Scope[] = [...VIEWER, 'evaluations:write', 'apikeys:read', 'audit:read:own'];
+const OPERATOR: Scope[] = [
+  ...DEVELOPER.filter((scope) => scope !== 'audit:read:own'),
+  'audit:read',
+  'apikeys:write:own',
+];
+
+/** What each member role holds. A role of the ladder holds all that the ones below it hold. */
+export const ROLE_SCOPES: Readonly<Record<MemberRole, ReadonlySet<Scope>>> = {
+  viewer: new Set(VIEWER),
+  developer: new Set(DEVELOPER),
+  operator: new Set(OPERATOR),
+  admin: new Set(ALL),
+  owner: new Set(ALL),
+};
+
+/** Sets of scopes to choose from when a key is made. */
+export const KEY_TEMPLATES = {
+  full_access: ALL,
+  submit_observe: [...VIEWER, 'evaluations:write'],
+  read_only: READS,
+} as const satisfies Record<string, readonly Scope[]>;
+export type KeyTemplate = keyof typeof KEY_TEMPLATES;
+
+const OWN = ':own';
+
+/** How a set of scopes covers one: all of it, only what the caller owns, or not. */
+export function coverage(held: ReadonlySet<string>, scope: string): 'all' | 'own' | 'none' {
+  if (held.has(scope)) return 'all';
+  if (scope.endsWith(OWN)) return held.has(scope.slice(0, -OWN.length)) ? 'all' : 'none';
+  return held.has(scope + OWN) ? 'own' : 'none';
+}
+
+/** The most that is within both what was asked and the bound; a scope that is bounded to `:own` becomes it. */
+export function scopesWithin(asked: Iterable<string>, bound: ReadonlySet<string>): Set<string> {
+  const within = new Set<string>();
+  for (const scope of asked) {
+    const covered = coverage(bound, scope);
+    if (covered === 'all') within.add(scope);
+    else if (covered === 'own') within.add(scope + OWN);
+  }
+  return within;
+}
+
+/** What a member holds: the scopes of a custom role where there is one, else those of the ladder. */
+export const scopesOfMember = (role: MemberRole, customScopes: readonly string[] | null): ReadonlySet<string> =>
+  customScopes === null ? ROLE_SCOPES[role] : new Set(customScopes.filter(isScope));
+
+/** What a key was given: what its template holds today, or the scopes it was made with. */
+export const scopesOfKey = (template: KeyTemplate | null, scopes: readonly string[]): readonly string[] =>
+  template === null ? scopes.filter(isScope) : KEY_TEMPLATES[template];
