@@ -28,6 +28,33 @@ const HEADERS: JsonObject = {
   'X-RateLimit-Reset': { schema: { type: 'integer' }, description: 'When the window ends, epoch seconds.' },
 };
 
+/** Headers that requests may carry, by the routes that heed them. */
+const REQUEST_HEADERS = {
+  OrganizationId: {
+    name: 'X-Organization-Id',
+    in: 'header',
+    required: false,
+    description: 'The organization to act in, for a person who belongs to several; the credential’s own by default.',
+    schema: { type: 'string', format: 'uuid' },
+  },
+  IdempotencyKey: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description:
+      'Sent again within 24 hours with the same body, it gives the first answer again and has no second effect.',
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
+  },
+} as const;
+
+function requestHeadersOf({ isPublic, organization, method }: Route): (keyof typeof REQUEST_HEADERS)[] {
+  if (isPublic) return [];
+  return [
+    ...(organization === undefined ? (['OrganizationId'] as const) : []),
+    ...(method === 'POST' || method === 'PATCH' ? (['IdempotencyKey'] as const) : []),
+  ];
+}
+
 const SECURITY_SCHEMES = {
   bearer: { type: 'http', scheme: 'bearer', description: 'An access token or an API key.' },
   apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
@@ -60,6 +87,7 @@ export function openApiDocument(
     tags: used.map((surface) => ({ name: surface, description: TAGS[surface] })),
     paths,
     components: {
+      parameters: Object.fromEntries(routes.flatMap(requestHeadersOf).map((name) => [name, REQUEST_HEADERS[name]])),
       securitySchemes: Object.fromEntries(routes.flatMap(schemesOf).map((name) => [name, SECURITY_SCHEMES[name]])),
       schemas: Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => a.localeCompare(b))),
     },
@@ -74,6 +102,7 @@ function describe(declared: Route, schemas: JsonObject): JsonObject {
   const parameters = [
     ...parametersOf(declared.params, 'path', schemas),
     ...parametersOf(declared.query, 'query', schemas),
+    ...requestHeadersOf(declared).map((name) => ({ $ref: `#/components/parameters/${name}` })),
   ];
   return {
     operationId: operationId(declared),

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { DiskBlobs } from '../modules/assets/index.ts';
-import { Endings, isEnding } from '../modules/evaluations/index.ts';
+import { Endings, evaluationConstraints, isEnding } from '../modules/evaluations/index.ts';
 import { EventFeed } from '../modules/events/index.ts';
 import { Authenticator, type Bootstrap, bootstrap, Logins, loadAccessTokens } from '../modules/identity/index.ts';
 import { Fleet } from '../modules/runners/index.ts';
@@ -46,7 +46,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
         role,
         maxConnections,
         applicationName: `assay-${role.replace('assay_', '')}`,
-        constraints: tenancyConstraints,
+        constraints: { ...tenancyConstraints, ...evaluationConstraints },
         statementTimeoutMs: STATEMENT_TIMEOUT_MS,
         onConnectionError: (error) => log.warn({ err: error }, 'a database connection was lost'),
       }),

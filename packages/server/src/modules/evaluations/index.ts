@@ -5,6 +5,7 @@
  * Invariants: every accepted evaluation ends in exactly one terminal state; a report counts only under the lease's
  * current fence; terminal is terminal; code never runs without an engine that passed its self-attack.
  */
+export { evaluationConstraints } from './constraints.ts';
 export { Dispatcher } from './dispatcher.ts';
 export { Endings } from './endings.ts';
 export { deleteEvaluationsOlderThan, Janitor } from './janitor.ts';

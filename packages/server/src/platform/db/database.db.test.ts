@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { aQueuedEvaluation } from '../../../test/builders.ts';
 import { testDatabase } from '../../../test/database.ts';
 import { newId } from '../../kernel/ids.ts';
 import { statement } from './statement.ts';
@@ -12,6 +13,13 @@ const insertEvent = statement(
 const countEvents = statement<{ count: number }>(
   'test.count_events',
   'select count(*) as count from events where subject = $1',
+);
+const copyEvaluation = statement(
+  'test.copy_evaluation',
+  `insert into evaluations (org_id, id, language, engine_asked, engine, code, code_preview, limits, created_by_kind,
+     created_by, queue_deadline)
+   select org_id, $1, language, engine_asked, engine, code, code_preview, limits, created_by_kind, created_by, queue_deadline
+   from evaluations where id = $2`,
 );
 const seenOrganizations = statement<{ org_id: string }>('test.seen', 'select distinct org_id from events');
 
@@ -50,6 +58,35 @@ describe('a transaction', () => {
     await expect(act).rejects.toThrow('changed my mind');
     const [row] = await db.app.statements({ orgId }, (tx) => tx.query(countEvents, ['thrown']));
     expect(row?.count).toBe(0);
+  });
+
+  test('is run again when a key that it made at random is taken, and keeps nothing of the first run', async () => {
+    const orgId = await db.organization();
+    const taken = await aQueuedEvaluation(db, { orgId });
+    const ids = [taken, taken, `${taken}x`];
+    const signals: string[] = [];
+    const given = await db.app.transaction({ orgId }, async (tx) => {
+      const id = String(ids.shift());
+      tx.defer(insertEvent, [orgId, 'again']);
+      tx.defer(copyEvaluation, [id, taken]);
+      tx.onCommit(() => signals.push(id));
+      return id;
+    });
+    expect([given, signals]).toEqual([`${taken}x`, [`${taken}x`]]);
+    const [row] = await db.app.statements({ orgId }, (tx) => tx.query(countEvents, ['again']));
+    expect(row?.count).toBe(1);
+  });
+
+  test('gives up when a key is taken three times', async () => {
+    const orgId = await db.organization();
+    const taken = await aQueuedEvaluation(db, { orgId });
+    let runs = 0;
+    const act = db.app.transaction({ orgId }, async (tx) => {
+      runs += 1;
+      tx.defer(copyEvaluation, [taken, taken]);
+    });
+    await expect(act).rejects.toThrow(/evaluations__pk/);
+    expect(runs).toBe(3);
   });
 
   test('refuses a handle that has outlived it', async () => {

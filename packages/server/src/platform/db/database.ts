@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { columnTypes } from './column-types.ts';
-import { type ConstraintErrors, fromSqlError } from './sql-errors.ts';
+import { type ConstraintErrors, fromSqlError, mayRunAgain } from './sql-errors.ts';
 import { StatementHandle, Transaction, type Tx, type TxScope } from './transaction.ts';
 
 /** Where PostgreSQL is, as the driver wants it. */
@@ -26,6 +26,9 @@ export type DatabaseOptions = {
   statementTimeoutMs: number;
 };
 
+/** Two clashes of random keys in a row are rare; three say that they are not random. */
+const MOST_RUNS = 3;
+
 /** A pool of connections in one role. */
 export class Database implements AsyncDisposable {
   readonly #pool: pg.Pool;
@@ -50,11 +53,22 @@ export class Database implements AsyncDisposable {
   }
 
   /**
-   * Runs `work` in a transaction and commits it, or rolls it back when it throws.
+   * Runs `work` in a transaction and commits it, or rolls it back when it throws. A key made at random that is taken
+   * has it run again.
    * @throws AppError `unavailable` when the database can't be reached, what a named constraint stands for when it
    *   was violated, and whatever `work` threw
    */
   async transaction<Result>(scope: TxScope, work: (tx: Tx) => Promise<Result>): Promise<Result> {
+    for (let run = 1; ; run++) {
+      try {
+        return await this.#runOnce(scope, work);
+      } catch (thrown) {
+        if (run === MOST_RUNS || !mayRunAgain(thrown, this.#constraints)) throw fromSqlError(thrown, this.#constraints);
+      }
+    }
+  }
+
+  async #runOnce<Result>(scope: TxScope, work: (tx: Tx) => Promise<Result>): Promise<Result> {
     const client = await this.#connect();
     const tx = new Transaction(client, scope);
     let broken = false;
@@ -69,7 +83,7 @@ export class Database implements AsyncDisposable {
           () => false,
           () => true,
         );
-      throw fromSqlError(thrown, this.#constraints);
+      throw thrown;
     } finally {
       client.release(broken);
     }

@@ -22,8 +22,15 @@ export function isConnectionLost(thrown: unknown): boolean {
   return thrown.severity === 'FATAL' || thrown.severity === 'PANIC' || UNREACHABLE.test(thrown.code);
 }
 
-/** Refusals by constraint name: a store registers what a violation of its own constraint means. */
-export type ConstraintErrors = Readonly<Record<string, () => AppError>>;
+/**
+ * By constraint name, what its violation means: a refusal, or `again` for a key that is made at random, which a second
+ * run of the transaction makes anew.
+ */
+export type ConstraintErrors = Readonly<Record<string, (() => AppError) | 'again'>>;
+
+/** Whether the transaction may be run again, and is likely to succeed then. */
+export const mayRunAgain = (thrown: unknown, constraints: ConstraintErrors): boolean =>
+  isDatabaseFault(thrown) && thrown.constraint !== undefined && constraints[thrown.constraint] === 'again';
 
 /**
  * Turns what the driver threw into the one vocabulary of errors.
@@ -33,7 +40,7 @@ export function fromSqlError(thrown: unknown, constraints: ConstraintErrors): un
   if (thrown instanceof Error && CONNECTION_LOST.test(thrown.message)) return databaseUnavailable(thrown);
   if (!isDatabaseFault(thrown)) return thrown;
   const known = thrown.constraint === undefined ? undefined : constraints[thrown.constraint];
-  if (known) return known();
+  if (known !== undefined && known !== 'again') return known();
   if (UNAVAILABLE.test(thrown.code) || UNREACHABLE.test(thrown.code)) return databaseUnavailable(thrown);
   if (thrown.code === QUERY_CANCELED) {
     return new AppError(
