@@ -48,6 +48,7 @@ export async function loadLoginGrant(tx: Tx, { loginId, userId, orgId }: AccessC
   if (login?.userId !== userId) return null;
   const membership = orgId === null || !isUuid(orgId) ? null : await findMembership(tx, userId, orgId);
   const organization = membership?.organization;
+  const held = membership ? scopesOfMember(membership.role, membership.customScopes) : new Set<string>();
   return {
     until: Math.min(Date.now() + GRANT_LIFETIME_MS, login.expiresAt.getTime()),
     principal: {
@@ -55,12 +56,13 @@ export async function loadLoginGrant(tx: Tx, { loginId, userId, orgId }: AccessC
       id: login.userId,
       orgId: organization?.id ?? null,
       role: membership?.role ?? null,
-      scopes: membership ? scopesOfMember(membership.role, membership.customScopes) : new Set(),
+      scopes: login.scopes === null ? held : scopesWithin(login.scopes, held),
       posture: organization?.posture ?? 'active',
       trialEndsAt: organization?.trialEndsAt ?? null,
       userId: login.userId,
       loginId,
-      isPlatformAdmin: login.isPlatformAdmin,
+      // A login that was given less than the person has does not govern the installation either.
+      isPlatformAdmin: login.isPlatformAdmin && login.scopes === null,
     },
   };
 }

@@ -27,6 +27,10 @@ export type NewSignIn = {
   client: string;
   /** The organization to stand for; the person's oldest membership unless given. */
   orgId?: string | null;
+  /** What the login is limited to; all that the person may do unless given. */
+  scopes?: readonly string[] | null;
+  /** The OAuth client that it is for, if one. */
+  clientId?: string | null;
 };
 
 export const hashToken = (token: string): Buffer => createHash('sha256').update(token).digest();
@@ -76,7 +80,7 @@ export class Logins {
 
   async #open(
     tx: Tx,
-    { userId, method, client, orgId: asked }: NewSignIn,
+    { userId, method, client, orgId: asked, scopes = null, clientId = null }: NewSignIn,
     { call, sessionHash, seconds }: { call: Call; sessionHash: Buffer | null; seconds: number },
   ): Promise<{ loginId: string; userId: string; orgId: string | null }> {
     const orgId = asked ?? (await findMemberships(tx, userId))[0]?.organization.id ?? null;
@@ -90,6 +94,8 @@ export class Logins {
       address: call.address,
       sessionHash,
       seconds,
+      scopes,
+      clientId,
     });
     return { loginId, userId, orgId };
   }

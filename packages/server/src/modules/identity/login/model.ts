@@ -11,9 +11,15 @@ export type Login = {
   orgId: string | null;
   method: LoginMethod;
   expiresAt: Date;
+  /** What it is limited to; null for all that the person may do. */
+  scopes: readonly string[] | null;
+  /** The OAuth client that it was given to; null for a sign-in of our own. */
+  clientId: string | null;
   isPlatformAdmin: boolean;
 };
 
+/** An access token of a device lives an hour (crewkit), that of any other sign-in 15 minutes (evc-platform). */
+export const DEVICE_TOKEN_SECONDS = 3600;
 /** A login lives this long without a refresh. */
 export const REFRESH_TOKEN_SECONDS = 30 * 24 * 3600;
 /** A browser's session ends after a week, used or not. */

@@ -1,8 +1,9 @@
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
 import { findMembership, findUserByEmail, type User } from '../../tenancy/index.ts';
 import { loginErrors } from '../errors.ts';
+import { ACCESS_TOKEN_SECONDS } from '../tokens/access-tokens.ts';
 import { hashToken, type Logins, type TokenPair } from './logins.ts';
-import { REFRESH_TOKEN_SECONDS } from './model.ts';
+import { DEVICE_TOKEN_SECONDS, type Login, REFRESH_TOKEN_SECONDS } from './model.ts';
 import { spendVerification, verifyPassword } from './passwords.ts';
 import * as store from './store.ts';
 
@@ -43,7 +44,7 @@ export function loginOperations({ logins, grantsChanged, auditAs }: LoginOperati
     rate: 'login',
     audit: 'own',
     transaction: 'system',
-    async run(context, input: { refreshToken: string; accessSeconds?: number }): Promise<TokenPair | null> {
+    async run(context, input: { refreshToken: string; clientId?: string | null }): Promise<TokenPair | null> {
       const token = await store.lockRefreshToken(context.tx, hashToken(input.refreshToken));
       if (!token || token.isRevoked || token.isExpired) return null;
       if (token.isUsed) {
@@ -53,13 +54,14 @@ export function loginOperations({ logins, grantsChanged, auditAs }: LoginOperati
         return null;
       }
       const living = await store.findLogin(context.tx, token.loginId);
-      if (!living) return null;
+      if (!living || !isFor(living, input.clientId ?? null)) return null;
       store.markRefreshTokenUsed(context.tx, token.id);
       store.prolongLogin(context.tx, living.id, REFRESH_TOKEN_SECONDS);
       const isStillIn =
         living.orgId !== null && (await findMembership(context.tx, living.userId, living.orgId)) !== null;
       const orgId = isStillIn ? living.orgId : null;
-      return logins.issueTokens(context.tx, { loginId: living.id, userId: living.userId, orgId }, input.accessSeconds);
+      const of = { loginId: living.id, userId: living.userId, orgId };
+      return logins.issueTokens(context.tx, of, accessSecondsOf(living));
     },
   });
 
@@ -83,6 +85,13 @@ export function loginOperations({ logins, grantsChanged, auditAs }: LoginOperati
 
   return { login, refresh, logout } satisfies Record<string, AnyOperation>;
 }
+
+/** A refresh token is of use only to the client that it was given to. */
+const isFor = ({ clientId }: Login, presenter: string | null): boolean =>
+  presenter === null || clientId === null || clientId === presenter;
+
+const accessSecondsOf = ({ method }: Login): number =>
+  method === 'device' ? DEVICE_TOKEN_SECONDS : ACCESS_TOKEN_SECONDS;
 
 async function isPasswordOf(user: User | null, password: string): Promise<boolean> {
   if (!user?.passwordHash || user.disabledAt) return spendVerification(password);

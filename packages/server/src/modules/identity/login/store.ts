@@ -15,12 +15,12 @@ export type RefreshToken = {
 
 const insertLoginRow = statement(
   'login.insert',
-  `insert into logins (id, user_id, org_id, method, client, address, session_hash, expires_at)
-   values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8))`,
+  `insert into logins (id, user_id, org_id, method, client, address, session_hash, expires_at, scopes, client_id)
+   values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8), $9, $10)`,
 );
 const livingLogin = statement<LoginRow>(
   'login.living',
-  `select l.id, l.user_id, l.org_id, l.method, l.expires_at,
+  `select l.id, l.user_id, l.org_id, l.method, l.expires_at, l.scopes, l.client_id,
      exists (select 1 from platform_grants g where g.principal_kind = 'user' and g.principal_id = l.user_id) as is_platform_admin
    from logins l join users u on u.id = l.user_id
    where l.id = $1 and l.revoked_at is null and l.expires_at > now() and u.disabled_at is null`,
@@ -54,6 +54,12 @@ const prolong = statement(
   'login.prolong',
   'update logins set expires_at = now() + make_interval(secs => $2), last_seen_at = now() where id = $1',
 );
+// From now on it is used by a cookie alone: its refresh tokens are gone.
+const becomeSession = statement(
+  'login.become_session',
+  `with spent as (delete from refresh_tokens where login_id = $1)
+   update logins set session_hash = $2, expires_at = now() + make_interval(secs => $3) where id = $1`,
+);
 
 type LoginRow = {
   id: string;
@@ -61,6 +67,8 @@ type LoginRow = {
   org_id: string | null;
   method: LoginMethod;
   expires_at: Date;
+  scopes: string[] | null;
+  client_id: string | null;
   is_platform_admin: boolean;
 };
 
@@ -73,11 +81,13 @@ export type NewLogin = {
   address: string | null;
   sessionHash: Buffer | null;
   seconds: number;
+  scopes: readonly string[] | null;
+  clientId: string | null;
 };
 
 export function insertLogin(tx: Tx, login: NewLogin): void {
-  const { id, userId, orgId, method, client, address, sessionHash, seconds } = login;
-  tx.defer(insertLoginRow, [id, userId, orgId, method, client, address, sessionHash, seconds]);
+  const { id, userId, orgId, method, client, address, sessionHash, seconds, scopes, clientId } = login;
+  tx.defer(insertLoginRow, [id, userId, orgId, method, client, address, sessionHash, seconds, scopes, clientId]);
 }
 
 /** A login that has not ended, of a person who may sign in. */
@@ -90,6 +100,8 @@ export async function findLogin(tx: Tx, id: string): Promise<Login | null> {
     orgId: row.org_id,
     method: row.method,
     expiresAt: row.expires_at,
+    scopes: row.scopes,
+    clientId: row.client_id,
     isPlatformAdmin: row.is_platform_admin,
   };
 }
@@ -102,6 +114,10 @@ export async function findSession(tx: Tx, hash: Buffer): Promise<AccessClaims | 
 
 /** Ends a login: its session, its access tokens and its refresh tokens. */
 export const revokeLogin = (tx: Tx, id: string): void => tx.defer(revoke, [id]);
+
+/** Makes a login that was opened with tokens a browser's session. */
+export const turnIntoSession = (tx: Tx, id: string, sessionHash: Buffer, seconds: number): void =>
+  tx.defer(becomeSession, [id, sessionHash, seconds]);
 
 export const prolongLogin = (tx: Tx, id: string, seconds: number): void => tx.defer(prolong, [id, seconds]);
 
