@@ -8,6 +8,8 @@ import type { Bootstrap } from '../modules/identity/index.ts';
 import { RunnerHub } from '../modules/runners/index.ts';
 import type { DatabaseAddress } from '../platform/db/index.ts';
 import { createLog, type Log } from '../platform/log.ts';
+import { MailSender } from '../platform/mail/sender.ts';
+import { smtpTransport } from '../platform/mail/smtp.ts';
 import { createHttpServer, type HttpServer } from '../roles/http-server.ts';
 import { RunnerProcess } from '../roles/runner-process.ts';
 import { listenOnSocket } from '../roles/runner-socket.ts';
@@ -81,8 +83,21 @@ const workerOptions = (core: Core): Parameters<typeof startWorker>[0] => ({
   told: core.told,
   evaluationRetentionDays: core.config.evaluationRetentionDays,
   eventRetentionDays: core.config.eventRetentionDays,
+  mail: mailOf(core),
   log: core.log,
 });
+
+/** How this process sends what lies in the outbox; null when there is no mail server to give it to. */
+function mailOf({ config, masterKey, systemStatements, onWake, log }: Core): MailSender | null {
+  if (config.smtpUrl === null) return null;
+  return new MailSender({
+    transport: smtpTransport({ url: config.smtpUrl, from: config.mailFrom }),
+    masterKey,
+    statements: systemStatements,
+    onQueued: onWake(TOPICS.mail),
+    log: log.child({ subsystem: 'mail' }),
+  });
+}
 
 /** HTTP surfaces, runners that dial in, and the dispatch between them; disposed in reverse: requests end first. */
 async function startApi(

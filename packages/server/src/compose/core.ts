@@ -6,10 +6,11 @@ import { EventFeed } from '../modules/events/index.ts';
 import { Authenticator, type Bootstrap, bootstrap, Logins, loadAccessTokens } from '../modules/identity/index.ts';
 import { Fleet } from '../modules/runners/index.ts';
 import { tenancyConstraints } from '../modules/tenancy/index.ts';
-import { loadMasterKey } from '../platform/crypto/master-key.ts';
+import { loadMasterKey, type MasterKey } from '../platform/crypto/master-key.ts';
 import { Database, type DatabaseAddress } from '../platform/db/index.ts';
 import { IdempotencyStore } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
+import { Outbox } from '../platform/mail/mailer.ts';
 import { Operator } from '../platform/operation.ts';
 import { Wakeups } from '../platform/queue/wakeups.ts';
 import { RateLimiter } from '../platform/rate-limiter.ts';
@@ -25,6 +26,7 @@ export const TOPICS = {
   events: 'events',
   grants: 'grants',
   runners: 'runners',
+  mail: 'mail',
 } as const;
 
 /** Longest a statement of a request may run. */
@@ -105,6 +107,8 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     limiter,
     told,
     operator: new Operator(governance),
+    masterKey,
+    mailer: mailerOf(config, masterKey, wakeups),
     blobs: new DiskBlobs(join(config.dataDir, 'assets')),
     endings,
     fleet: stack.use(new Fleet({ statements: systemStatements, onWake: onWake(TOPICS.runners), log })),
@@ -121,6 +125,9 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     firstStart,
   };
 }
+
+const mailerOf = ({ smtpUrl }: Config, masterKey: MasterKey, wakeups: Wakeups): Outbox =>
+  new Outbox({ masterKey, isConfigured: smtpUrl !== null, queued: () => wakeups.raise(TOPICS.mail) });
 
 type Governed = {
   systemTransaction: <Result>(

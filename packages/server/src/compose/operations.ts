@@ -6,7 +6,14 @@ import { assetOperations, readAsset } from '../modules/assets/index.ts';
 import { insertLeaf } from '../modules/audit/index.ts';
 import { evaluationOperations, oldestWait } from '../modules/evaluations/index.ts';
 import { eventOperations } from '../modules/events/index.ts';
-import { keyOperations, loginOperations, whoAmI } from '../modules/identity/index.ts';
+import {
+  deviceOperations,
+  keyOperations,
+  loginOperations,
+  sessionOperations,
+  userCodeDigest,
+  whoAmI,
+} from '../modules/identity/index.ts';
 import type { AnyOperation } from '../platform/operation.ts';
 import { type Core, TOPICS } from './core.ts';
 import { leafOf } from './governance.ts';

@@ -25,6 +25,15 @@ const SAID: Record<SettingName, [string, string, string]> = {
   bootstrapApiKey: ['sk_file', 'sk_environment', 'sk_flag'],
   bootstrapOwnerEmail: ['file@x', 'environment@x', 'flag@x'],
   bootstrapOwnerPassword: ['file-word', 'environment-word', 'flag-word'],
+  organizationCreation: ['administrators', 'administrators', 'administrators'],
+  organizationGraceDays: ['1', '2', '3'],
+  billingWebhookSecret: [
+    'whsec_ZmlsZWZpbGVmaWxlZmlsZWZpbGVmaWxl',
+    'whsec_ZW52aXJvbm1lbnRlbnZpcm9ubWVudGVu',
+    'whsec_ZmxhZ2ZsYWdmbGFnZmxhZ2ZsYWdmbGFn',
+  ],
+  smtpUrl: ['smtp://file', 'smtps://environment', 'smtp://flag'],
+  mailFrom: ['file@x', 'environment@x', 'A Flag <flag@x>'],
   rateLimits: ['off', 'false', '0'],
   runnerToken: ['rn_file', 'rn_environment', 'rn_flag'],
   runnerSlots: ['1', '2', '3'],
@@ -55,6 +64,11 @@ const REFUSED: Partial<Record<SettingName, string>> = {
   bootstrapApiKey: ' sk_blank',
   bootstrapOwnerEmail: 'owner',
   bootstrapOwnerPassword: 'ends with a space ',
+  organizationCreation: 'nobody',
+  organizationGraceDays: '-1',
+  billingWebhookSecret: 'whsec_short',
+  smtpUrl: 'mail.example',
+  mailFrom: 'nobody',
   rateLimits: 'offf',
   runnerToken: ' ',
   runnerSlots: '-1',
@@ -179,11 +193,11 @@ describe('the configuration', () => {
   });
 
   test('shows no secret when it is printed', async () => {
-    const said = Object.fromEntries(SECRETS.map((name) => [SETTINGS[name].env, `postgres:s3cr3t-${name}`]));
+    const said = Object.fromEntries(SECRETS.map((name) => [SETTINGS[name].env, SAID[name][1]]));
     const input = inEmpty({ env: said });
     expect(SECRETS.length).toBeGreaterThan(3);
     for (const printed of [inspect(loadConfig(input)), JSON.stringify(loadConfig(input)), inspect(listConfig(input))]) {
-      expect(printed).not.toContain('s3cr3t');
+      for (const secret of Object.values(said)) expect(printed).not.toContain(secret);
       expect(printed).toContain('[secret]');
     }
   });

@@ -6,6 +6,7 @@ import { forgetOldRunners } from '../modules/runners/index.ts';
 import type { DatabaseAddress, Tx } from '../platform/db/index.ts';
 import { deleteOldKeys } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
+import type { MailSender } from '../platform/mail/sender.ts';
 import { type Chore, startChores } from '../platform/queue/chores.ts';
 
 export type WorkerOptions = {
@@ -17,6 +18,8 @@ export type WorkerOptions = {
   told(): void;
   evaluationRetentionDays: number;
   eventRetentionDays: number;
+  /** Sends mail; null without a mail server. */
+  mail: MailSender | null;
   log: Log;
 };
 
@@ -27,10 +30,12 @@ const MOST_BATCHES = 200;
 export async function startWorker(options: WorkerOptions): Promise<AsyncDisposable> {
   const janitor = new Janitor(options);
   janitor.start();
+  options.mail?.start();
   const chores = await startChores(options.address, choresOf(options), options.log.child({ subsystem: 'chores' }));
   return {
     async [Symbol.asyncDispose]() {
       await janitor[Symbol.asyncDispose]();
+      await options.mail?.[Symbol.asyncDispose]();
       await chores[Symbol.asyncDispose]();
     },
   };
