@@ -11,6 +11,31 @@ export const credentialErrors = defineErrors('credential', {
 export const loginErrors = defineErrors('login', {
   failed: 'unauthenticated',
   refresh_invalid: 'unauthenticated',
+  throttled: 'rate_limited',
+  second_factor_failed: 'unauthenticated',
+  challenge_ended: 'unauthenticated',
+  stale: 'denied',
+  not_found: 'not_found',
+});
+
+export const passwordErrors = defineErrors('password', {
+  unacceptable: 'invalid',
+  wrong: 'denied',
+  token_invalid: 'invalid',
+});
+
+export const accountErrors = defineErrors('account', {
+  person_needed: 'denied',
+  sign_up_closed: 'denied',
+  mail_missing: 'unavailable',
+  email_taken: 'conflict',
+  token_invalid: 'invalid',
+});
+
+export const totpErrors = defineErrors('totp', {
+  already_on: 'conflict',
+  not_on: 'conflict',
+  code_wrong: 'denied',
 });
 
 export const keyErrors = defineErrors('api_key', {

@@ -27,7 +27,7 @@ const LEDGER = `create table if not exists assay_migrations (
   finished_at timestamptz
 )`;
 
-/** Reads the migrations of this release, in order. */
+/** Reads the migrations of this release, in order. Numbers may be left out: what is one change takes them in advance. */
 export async function readMigrations(folder: string): Promise<Migration[]> {
   const names = (await readdir(folder)).filter((name) => FILE.test(name)).sort();
   const migrations = await Promise.all(
@@ -43,7 +43,12 @@ export async function readMigrations(folder: string): Promise<Migration[]> {
     }),
   );
   migrations.forEach((migration, index) => {
-    if (migration.id !== index + 1) throw new Error(`Migration ${migration.name} should be number ${index + 1}.`);
+    const before = migrations[index - 1];
+    if (before?.id === migration.id) {
+      throw new Error(
+        `Migrations ${before.name} and ${migration.name} have the same number. Give one of them another.`,
+      );
+    }
   });
   return migrations;
 }
@@ -113,7 +118,7 @@ async function inspect(client: pg.Client, migrations: readonly Migration[]): Pro
     rows.map((row: { id: number; name: string; digest: string; finished_at: Date | null }) => [row.id, row]),
   );
   const newest = rows[rows.length - 1]?.id ?? 0;
-  if (newest > migrations.length) return { state: 'ahead', version: newest };
+  if (newest > (migrations.at(-1)?.id ?? 0)) return { state: 'ahead', version: newest };
   for (const migration of migrations) {
     const row = applied.get(migration.id);
     // One that did not finish may be mended, and then has another content.
