@@ -117,7 +117,7 @@ export default {
         path: '^packages/contract/',
         pathNot: TEST,
       },
-      { path: '.', pathNot: ['^packages/contract/', 'node_modules/zod/'] },
+      { path: '.', pathNot: ['^packages/contract/', 'node_modules/(zod|@bufbuild/protobuf)/'] },
     ),
     rule(
       'clients-see-only-the-contract',

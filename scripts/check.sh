@@ -20,5 +20,7 @@ step 'format and lint' biome ci --colors=off --error-on-warnings .
 step 'types' tsc -b
 step 'layers' node scripts/check-layers.ts
 step 'dead code' knip
+step 'protobuf' buf lint packages/contract
+step 'protobuf changes' buf breaking packages/contract --against packages/contract/proto/baseline.binpb
 step 'generated files' node scripts/generate.mjs --check
 step 'measures' node scripts/measure-sources.ts

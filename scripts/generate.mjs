@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { generators } from './generators.mjs';
 
@@ -36,6 +36,7 @@ if (import.meta.main) {
     process.exitCode = stale.length > 0 ? 1 : 0;
   } else {
     for (const { path, content } of stale) {
+      await mkdir(new URL('.', new URL(path, ROOT)), { recursive: true });
       await writeFile(new URL(path, ROOT), content);
       process.stdout.write(`wrote ${fileURLToPath(new URL(path, ROOT))}\n`);
     }

@@ -1,6 +1,7 @@
 import { renderConfiguration } from './render-configuration.ts';
 import { renderOpenApi } from './render-openapi.ts';
 import { renderPermissions } from './render-permissions.ts';
+import { protobufGenerators } from './render-protobuf.ts';
 import { renderSchema } from './render-schema.ts';
 
 /**
@@ -14,4 +15,5 @@ export const generators = [
   { path: 'packages/server/db/schema.sql', render: renderSchema },
   { path: 'docs/reference/configuration.md', render: renderConfiguration },
   { path: 'docs/reference/permissions.md', render: renderPermissions },
+  ...protobufGenerators(),
 ];

@@ -1,0 +1,33 @@
+/** What crosses the gRPC listener: messages and services, generated from `proto/`, and the operations behind them. */
+export {
+  type Evaluation,
+  type EvaluationSchema,
+  type EvaluationSpec,
+  EvaluationState,
+  type EvaluationSummarySchema,
+  type ResultFileSchema,
+} from '../gen/assay/v1/evaluation_pb.ts';
+export {
+  type BatchOutcomeSchema,
+  EvaluationService,
+  type EvaluationServiceStreamLogsResponseSchema,
+  LogStream,
+} from '../gen/assay/v1/evaluation_service_pb.ts';
+export { EventService, type EventServiceSubscribeResponseSchema } from '../gen/assay/v1/event_service_pb.ts';
+export { IdentityService } from '../gen/assay/v1/identity_service_pb.ts';
+export {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  file_google_rpc_error_details,
+  RequestInfoSchema,
+  RetryInfoSchema,
+} from '../gen/google/rpc/error_details_pb.ts';
+export { file_google_rpc_status, StatusSchema } from '../gen/google/rpc/status_pb.ts';
+export { Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../gen/grpc/health/v1/health_pb.ts';
+export {
+  ServerReflection,
+  type ServerReflectionRequest,
+  type ServerReflectionResponseSchema,
+} from '../gen/grpc/reflection/v1/reflection_pb.ts';
+export { ServerReflection as ServerReflectionAlpha } from '../gen/grpc/reflection/v1alpha/reflection_pb.ts';
+export { allRpcs, pathOf, type Rpc } from './rpcs.ts';
