@@ -16,6 +16,7 @@ const SAID: Record<SettingName, [string, string, string]> = {
   role: ['worker', 'runner,api', 'api'],
   host: ['10.0.0.1', '10.0.0.2', '10.0.0.3'],
   httpPort: ['1', '2', '3'],
+  publicUrl: ['http://file', 'http://environment', 'http://flag'],
   trustedProxies: ['10.0.0.1', '10.0.0.2, 10.1.0.0/16', '10.0.0.3'],
   dataDir: ['/file', '/environment', '/flag'],
   databaseUrl: ['postgres://file', 'postgres://environment', 'postgres://flag'],
@@ -34,6 +35,9 @@ const SAID: Record<SettingName, [string, string, string]> = {
   ],
   smtpUrl: ['smtp://file', 'smtps://environment', 'smtp://flag'],
   mailFrom: ['file@x', 'environment@x', 'A Flag <flag@x>'],
+  signUp: ['on', 'true', '1'],
+  signingKeyDays: ['1', '2', '3'],
+  privateIssuers: ['on', 'true', '1'],
   rateLimits: ['off', 'false', '0'],
   runnerToken: ['rn_file', 'rn_environment', 'rn_flag'],
   runnerSlots: ['1', '2', '3'],
@@ -48,13 +52,19 @@ const SAID: Record<SettingName, [string, string, string]> = {
 };
 
 /** What the flag's word is read as, where that is another thing than the word. */
-const READ_AS: Partial<Record<SettingName, string>> = { migrate: 'false', rateLimits: 'false' };
+const READ_AS: Partial<Record<SettingName, string>> = {
+  migrate: 'false',
+  signUp: 'true',
+  privateIssuers: 'true',
+  rateLimits: 'false',
+};
 
 /** A word that each setting refuses; the lists of engines is the runner's to judge. */
 const REFUSED: Partial<Record<SettingName, string>> = {
   role: 'api,cook',
   host: ' ',
   httpPort: '65536',
+  publicUrl: 'https://assay.example/path',
   trustedProxies: '10.0.0.0/33',
   dataDir: ' ',
   databaseUrl: 'user:word@localhost/assay',
@@ -69,6 +79,9 @@ const REFUSED: Partial<Record<SettingName, string>> = {
   billingWebhookSecret: 'whsec_short',
   smtpUrl: 'mail.example',
   mailFrom: 'nobody',
+  signUp: 'maybe',
+  signingKeyDays: '0',
+  privateIssuers: 'some',
   rateLimits: 'offf',
   runnerToken: ' ',
   runnerSlots: '-1',

@@ -42,6 +42,14 @@ const httpUrl = (value: string): string => {
   return value;
 };
 
+/** Where callers find us, without a slash at the end: an address that links begin with and tokens are issued by. */
+const origin = (value: string): string => {
+  const url = URL.parse(value);
+  if (url === null || url.origin !== value.replace(/\/$/, '') || !/^https?:$/.test(url.protocol))
+    throw new Error('must be an http or https address with nothing behind host and port');
+  return url.origin;
+};
+
 const integer =
   (min: number, max: number) =>
   (value: string): number => {
@@ -124,6 +132,14 @@ export const SETTINGS = {
     fallback: '3001',
     help: 'Port of all HTTP surfaces; 0 takes a free one.',
     read: integer(0, 65_535),
+  }),
+  publicUrl: setting({
+    flag: 'public-url',
+    toml: 'http.public_url',
+    env: 'ASSAY_PUBLIC_URL',
+    fallback: '',
+    help: 'Where people and programs reach this installation, https://assay.example.com: links begin with it, tokens name it as their issuer, and passkeys are bound to its host.',
+    read: optional(origin),
   }),
   trustedProxies: setting({
     flag: 'trusted-proxies',
@@ -241,6 +257,30 @@ export const SETTINGS = {
     fallback: 'Assay <assay@localhost>',
     help: 'Sender of mail.',
     read: matching(/^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/, 'must be an e-mail address, with or without a name'),
+  }),
+  signUp: setting({
+    flag: 'sign-up',
+    toml: 'accounts.sign_up',
+    env: 'ASSAY_SIGN_UP',
+    fallback: 'off',
+    help: 'Lets anybody make an account, once their e-mail address is confirmed; off: by invitation only.',
+    read: flagValue,
+  }),
+  signingKeyDays: setting({
+    flag: 'signing-key-days',
+    toml: 'accounts.signing_key_days',
+    env: 'ASSAY_SIGNING_KEY_DAYS',
+    fallback: '90',
+    help: 'Age at which the key that signs access tokens is replaced, days; tokens in use stay good.',
+    read: integer(1, 3_650),
+  }),
+  privateIssuers: setting({
+    flag: 'private-issuers',
+    toml: 'accounts.private_issuers',
+    env: 'ASSAY_PRIVATE_ISSUERS',
+    fallback: 'off',
+    help: 'Lets organizations sign in at issuers (OpenID Connect) on loopback and private networks, and on loopback without TLS.',
+    read: flagValue,
   }),
   rateLimits: setting({
     flag: 'rate-limits',
