@@ -8,13 +8,13 @@ import { evaluationOperations, oldestWait } from '../modules/evaluations/index.t
 import { eventOperations } from '../modules/events/index.ts';
 import {
   deviceOperations,
+  digestUserCode,
   keyOperations,
   loginOperations,
   sessionOperations,
-  userCodeDigest,
   whoAmI,
 } from '../modules/identity/index.ts';
-import type { AnyOperation } from '../platform/operation.ts';
+import type { AnyOperation, AuditedAct, Context } from '../platform/operation.ts';
 import { type Core, TOPICS } from './core.ts';
 import { leafOf } from './governance.ts';
 import { RELEASE } from './release.ts';
@@ -30,20 +30,12 @@ export function composeOperations(core: Core) {
     core.wakeups.raiseWith(tx, TOPICS.grants);
   return {
     keys: keyOperations({ grantsChanged }),
-    login: loginOperations({
+    login: loginOperations({ logins: core.logins, grantsChanged, auditAs: auditLogin }),
+    sessions: sessionOperations({ tokens: core.tokens, grantsChanged, auditAs: auditLogin }),
+    devices: deviceOperations({
       logins: core.logins,
-      grantsChanged,
-      auditAs(context, orgId, userId, action) {
-        insertLeaf(context.tx, {
-          ...leafOf(context.call),
-          orgId,
-          actor: { kind: 'user', id: userId },
-          action,
-          target: { type: 'user', id: userId },
-          detail: {},
-          outcome: 'allowed',
-        });
-      },
+      digestUserCode: (userCode) => digestUserCode(core.masterKey.reveal(), userCode),
+      auditAs,
     }),
     identity: { whoAmI },
     events: eventOperations({ feed: core.feed }),
@@ -60,6 +52,17 @@ export function composeOperations(core: Core) {
       queueSeconds: core.config.queueSeconds,
     }),
   };
+}
+
+/** Writes the leaf of a person's act in an organization that their credential did not name. */
+function auditAs(context: Context, { orgId, userId }: { orgId: string; userId: string }, act: AuditedAct): void {
+  const leaf = leafOf(context.call);
+  const personal = { ...leaf.personal, ...act.personal };
+  insertLeaf(context.tx, { ...leaf, ...act, orgId, actor: { kind: 'user', id: userId }, personal, outcome: 'allowed' });
+}
+
+function auditLogin(context: Context, orgId: string, userId: string, action: string): void {
+  auditAs(context, { orgId, userId }, { action, target: { type: 'user', id: userId }, detail: {}, personal: {} });
 }
 
 export type Operations = ReturnType<typeof composeOperations>;

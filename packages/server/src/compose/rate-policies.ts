@@ -15,6 +15,9 @@ const POLICIES: Readonly<Record<string, Policies>> = {
   control: { known: policy('control', 600), anonymous: policy('anonymous', 60) },
   // Guessing passwords is slow even when hashing them were not.
   login: { known: policy('login', 20), anonymous: policy('login', 20) },
+  fleet: { known: policy('fleet', 100), anonymous: policy('fleet', 100) },
+  // Typing in the code of a device. 34 bits that live ten minutes are out of reach at this rate.
+  device: { known: policy('device', 10), anonymous: policy('device', 10) },
 };
 
 /** Who is counted, and against what. People and keys are counted for themselves, everybody else by address. */

@@ -5,6 +5,12 @@
  */
 export { Authenticator, type Credential, type Watched } from './authenticator.ts';
 export { type Bootstrap, bootstrap } from './bootstrap.ts';
+export { type OpenedSession, sessionOperations } from './browser/operations.ts';
+export type { DeviceQuestion } from './device/approval.ts';
+export { pollRefusal } from './device/errors.ts';
+export { deleteOldDeviceRequests } from './device/jobs.ts';
+export { CREWKIT_CLIENT, type DeviceRequest, digestUserCode } from './device/model.ts';
+export { deviceOperations, type PollOutcome } from './device/operations.ts';
 export { credentialErrors, loginErrors } from './errors.ts';
 export type { ApiKey } from './keys/model.ts';
 export { keyOperations } from './keys/operations.ts';

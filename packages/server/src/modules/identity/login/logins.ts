@@ -37,6 +37,9 @@ export const hashToken = (token: string): Buffer => createHash('sha256').update(
 
 const newToken = (prefix: string): string => `${prefix}_${randomBytes(32).toString('base64url')}`;
 
+/** What a browser's cookie holds: `ws_` and 43 characters. */
+export const newSessionCookie = (): string => newToken('ws');
+
 const CLIENT_CHARACTERS = 200;
 
 /** Opens logins, however somebody proved who they are, and gives out what they are used by. */
@@ -59,7 +62,7 @@ export class Logins {
 
   /** Opens a login for a browser: a session that its cookie carries. */
   async openSession(tx: Tx, signIn: NewSignIn, call: Call): Promise<BrowserSession> {
-    const cookie = newToken('ws');
+    const cookie = newSessionCookie();
     const how = { call, sessionHash: hashToken(cookie), seconds: SESSION_SECONDS };
     const { userId, orgId } = await this.#open(tx, signIn, how);
     return { cookie, seconds: SESSION_SECONDS, userId, orgId };
