@@ -171,6 +171,7 @@ function httpKit(core: Core, operations: Operations): HttpKit {
       const { policy, caller } = ratePolicyOf(rate, call);
       return core.limiter?.peek(policy, caller) ?? null;
     },
+    publicUrl: core.config.publicUrl,
     metrics: core.metrics,
     log: core.log.child({ subsystem: 'http' }),
   };

@@ -45,6 +45,7 @@ export function fakeKit(): FakeKit {
       authenticator,
       authorize: () => {},
       peekRate: () => rate,
+      publicUrl: null,
       metrics: createMetrics(),
       log: pino({ base: null }, { write: (line: string) => void logged.push(JSON.parse(line)) }),
     },

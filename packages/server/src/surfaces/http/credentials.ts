@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Credential, credentialErrors } from '../../modules/identity/index.ts';
+import { readSessionCookie } from './session-cookie.ts';
 
 /** Where in a request credentials may be; `queryKey` only where the route streams. */
 export type CredentialSource = { headers: IncomingHttpHeaders; queryKey: string | readonly string[] | null };
@@ -12,11 +13,18 @@ const MISPLACED =
  * @throws AppError for two different credentials, for a token in a query string, and for schemes that we do not know
  */
 export function findCredential({ headers, queryKey }: CredentialSource): Credential | null {
-  const found = [fromAuthorization(headers.authorization), fromKeyHeader(headers['x-api-key']), fromQuery(queryKey)];
+  const found = [
+    fromAuthorization(headers.authorization),
+    fromKeyHeader(headers['x-api-key']),
+    fromQuery(queryKey),
+    fromCookie(headers.cookie),
+  ];
   const present = found.filter((credential) => credential !== null);
   const [first] = present;
   if (present.some(({ value }) => value !== first?.value)) {
-    throw credentialErrors.ambiguous('The request carries two different credentials. Send one.');
+    throw credentialErrors.ambiguous(
+      'The request carries two different credentials. Send one; a browser that has signed in sends its cookie by itself.',
+    );
   }
   return first ?? null;
 }
@@ -42,6 +50,11 @@ function fromQuery(key: CredentialSource['queryKey']): Credential | null {
   if (typeof key !== 'string') throw credentialErrors.ambiguous('The request carries `?api_key=` twice. Send it once.');
   if (!key.startsWith('sk_')) throw credentialErrors.misplaced(MISPLACED);
   return { kind: 'api_key', value: key };
+}
+
+function fromCookie(header: string | undefined): Credential | null {
+  const value = header === undefined ? null : readSessionCookie(header);
+  return value === null ? null : { kind: 'session', value };
 }
 
 const byPrefix = (value: string): Credential =>

@@ -17,7 +17,7 @@ function requestId(header: string | string[] | undefined): string {
 export class HttpCall implements Call {
   readonly requestId: string;
   readonly trace: TraceContext;
-  readonly via: Call['via'];
+  via: Call['via'];
   readonly address: string | null;
   readonly notes: { rate: RateState | null; replayed: boolean } = { rate: null, replayed: false };
   principal: Principal = ANONYMOUS;

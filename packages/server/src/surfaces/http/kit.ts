@@ -13,6 +13,8 @@ export type HttpKit = {
   authorize(principal: Principal, operation: string): void;
   /** How a caller stands with a rate limit, taking nothing; null when limits are off. */
   peekRate(rate: string, call: Call): RateState | null;
+  /** Where people and programs reach the installation, if that was said. */
+  publicUrl: string | null;
   metrics: Metrics;
   log: Log;
 };

@@ -7,6 +7,7 @@ import { findCredential } from './credentials.ts';
 import { HttpCall } from './http-call.ts';
 import type { HttpKit } from './kit.ts';
 import { targetOf } from './request-target.ts';
+import { assertSameOrigin } from './same-origin.ts';
 
 export type SocketContext = { call: Call; query: URLSearchParams };
 /** Serves one open socket; ends when it is done with it. */
@@ -72,6 +73,8 @@ export class Sockets implements AsyncDisposable {
       });
       const credential = findCredential({ headers: request.headers, queryKey: keysOf(url) });
       if (!credential) return refuse(socket, 401, UNAUTHENTICATED);
+      // A browser opens a socket to anywhere, cookie and all, and lets the page that asked read what comes.
+      if (credential.kind === 'session') assertSameOrigin(request.headers, this.#kit.publicUrl);
       const named = request.headers['x-organization-id'];
       const orgId = (typeof named === 'string' ? named : url.searchParams.get('organization_id')) ?? null;
       call.principal = await this.#kit.authenticator.authenticate(credential, orgId);
@@ -88,7 +91,8 @@ export class Sockets implements AsyncDisposable {
     } catch (thrown) {
       const refusal = toAppError(thrown);
       const status =
-        { unauthenticated: 401, invalid: 400, not_found: 404, unavailable: 503 }[refusal.kind as string] ?? 400;
+        { unauthenticated: 401, denied: 403, invalid: 400, not_found: 404, unavailable: 503 }[refusal.kind as string] ??
+        400;
       refuse(socket, status, { error: STATUS_TEXT[status], detail: refusal.message, status_code: status });
     }
   }

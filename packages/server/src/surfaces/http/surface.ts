@@ -3,11 +3,14 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { z } from 'zod';
 import { AppError, type FieldFault, toAppError } from '../../kernel/errors.ts';
 import type { Principal } from '../../kernel/principal.ts';
+import type { Credential } from '../../modules/identity/index.ts';
 import { findCredential } from './credentials.ts';
+import { parseFormBody } from './form-body.ts';
 import { rateHeaders, refusalHeaders, setHeaders } from './headers.ts';
 import { callOf, type HttpCall, idempotencyOf } from './http-call.ts';
 import { parseJsonBody } from './json-body.ts';
 import type { HttpKit, RenderError } from './kit.ts';
+import { assertSameOrigin } from './same-origin.ts';
 
 /** A wire format: its routes, and how it shows what it refuses. */
 export type SurfaceOptions = {
@@ -16,6 +19,10 @@ export type SurfaceOptions = {
   /** The rate limit whose state answers show when no operation ran. */
   rate: string;
   kit: HttpKit;
+  /** What bodies are; JSON unless said otherwise. */
+  bodies?: 'json' | 'form';
+  /** Pages for people: HTML, forms, and no credential but the session cookie. */
+  isForBrowsers?: boolean;
 };
 
 type Infer<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
@@ -43,12 +50,16 @@ export class Surface {
     this.#scope = scope;
     this.#options = options;
     scope.removeAllContentTypeParsers();
+    const [type, parse] =
+      options.bodies === 'form'
+        ? (['application/x-www-form-urlencoded', parseFormBody] as const)
+        : (['application/json', parseJsonBody] as const);
     scope.addContentTypeParser(
-      'application/json',
+      type,
       { parseAs: 'buffer' },
       // Clients name the type also where they send nothing; whether a body was needed is the route's to say.
       async (_request: FastifyRequest, body: string | Buffer) =>
-        body.length === 0 ? undefined : parseJsonBody(body as Buffer),
+        body.length === 0 ? undefined : parse(body as Buffer),
     );
     scope.addHook('onRequest', async (request, reply) => {
       const call = callOf(request, reply);
@@ -62,7 +73,9 @@ export class Surface {
         status: String(reply.statusCode),
       });
     });
-    scope.setErrorHandler((error: FastifyError, request, reply) => this.#refuse(fromFastify(error), request, reply));
+    scope.setErrorHandler((error: FastifyError, request, reply) =>
+      this.#refuse(fromFastify(error, options), request, reply),
+    );
   }
 
   /** Serves a route: decode by its schemas, authenticate, hand over, answer with the first status it declares. */
@@ -74,8 +87,9 @@ export class Surface {
       handler: async (request, reply) => {
         const call = this.#call(request);
         // A route without an operation has nobody to be: health is told even where keys cannot be looked up.
-        if (route.operation !== null) await this.#authenticate(route, { request, reply }, call);
-        const decoded = decode(route, request);
+        if (route.operation !== null || this.#options.isForBrowsers)
+          await this.#authenticate(route, { request, reply }, call);
+        const decoded = decode(route, request, this.#options);
         call.idempotency = idempotencyOf(request, decoded.body);
         const answer = await handler(decoded, call, { request, reply });
         if (reply.sent) return reply;
@@ -89,7 +103,7 @@ export class Surface {
 
   /** Answers a request that the framework refused before any route saw it, in this surface's shape. */
   refuse(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    return this.#refuse(fromFastify(error), request, reply);
+    return this.#refuse(fromFastify(error, this.#options), request, reply);
   }
 
   /** Answers a path that nobody serves, in this surface's shape. */
@@ -107,6 +121,29 @@ export class Surface {
     { request, reply }: { request: FastifyRequest; reply: FastifyReply },
     call: HttpCall,
   ): Promise<void> {
+    const { kit } = this.#options;
+    const credential = this.#credentialOf(route, request);
+    if (!credential) {
+      if (!route.isPublic) throw missingCredential();
+      return;
+    }
+    const orgId = organizationOf(route, request);
+    try {
+      call.principal = await kit.authenticator.authenticate(credential, orgId);
+    } catch (thrown) {
+      // A browser sends the cookie of a session that has ended as well, unasked: where none is needed, it counts as none.
+      if (credential.kind === 'session' && route.isPublic && toAppError(thrown).kind === 'unauthenticated') return;
+      throw thrown;
+    }
+    if (credential.kind === 'session') call.via = 'console';
+    // A stream outlives the check at its start: it ends with its credential, or with the right to it.
+    if (route.streams && !reply.raw.destroyed) {
+      const check = (principal: Principal): void => kit.authorize(principal, String(route.operation));
+      reply.raw.once('close', kit.authenticator.watch({ credential, orgId, check, onEnd: () => call.end() }));
+    }
+  }
+
+  #credentialOf(route: Route, request: FastifyRequest): Credential | null {
     const queryKey = (request.query as Record<string, string | string[] | undefined>)['api_key'];
     const mayUseQuery = route.streams === true && (request.headers.accept ?? '').includes('text/event-stream');
     if (queryKey !== undefined && !mayUseQuery) {
@@ -116,19 +153,12 @@ export class Surface {
         '`?api_key=` works on event streams only. Send the key as a header.',
       );
     }
-    const credential = findCredential({ headers: request.headers, queryKey: queryKey ?? null });
-    if (!credential) {
-      if (!route.isPublic) throw missingCredential();
-      return;
-    }
-    const { authenticator } = this.#options.kit;
-    const orgId = organizationOf(route, request);
-    call.principal = await authenticator.authenticate(credential, orgId);
-    // A stream outlives the check at its start: it ends with its credential, or with the right to it.
-    if (route.streams && !reply.raw.destroyed) {
-      const check = (principal: Principal): void => this.#options.kit.authorize(principal, String(route.operation));
-      reply.raw.once('close', authenticator.watch({ credential, orgId, check, onEnd: () => call.end() }));
-    }
+    const { kit, isForBrowsers } = this.#options;
+    const headers = isForBrowsers ? { cookie: request.headers.cookie } : request.headers;
+    const credential = findCredential({ headers, queryKey: queryKey ?? null });
+    const isUnsafe = request.method !== 'GET';
+    if (isUnsafe && (isForBrowsers || credential?.kind === 'session')) assertSameOrigin(request.headers, kit.publicUrl);
+    return credential;
   }
 
   #refuse(error: AppError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -140,6 +170,7 @@ export class Surface {
         'a request failed on our side',
       );
     const { status, body } = this.#options.renderError(error, call, pathOf(request));
+    if (this.#options.isForBrowsers) reply.type('text/html; charset=utf-8');
     // The framework would hang up on a body that it did not read to the end, and the caller would see a broken
     // connection instead of this answer. Node drops the rest as it comes, within the server's request timeout.
     reply.removeHeader('connection');
@@ -181,14 +212,19 @@ function organizationOf(route: Route, request: FastifyRequest): string | null {
 
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? request.url;
 
-function decode<Of extends Route>(route: Of, request: FastifyRequest): Decoded<Of> {
+function decode<Of extends Route>(
+  route: Of,
+  request: FastifyRequest,
+  { bodies }: Pick<SurfaceOptions, 'bodies'>,
+): Decoded<Of> {
   const query = { ...(request.query as Record<string, unknown>) };
   delete query['api_key'];
-  if (route.body && request.body === undefined) parseJsonBody(Buffer.alloc(0));
+  const body = request.body ?? (bodies === 'form' ? {} : undefined);
+  if (body === undefined && route.body && !route.body.safeParse(undefined).success) parseJsonBody(Buffer.alloc(0));
   return {
     params: read(route.params, request.params, ''),
     query: read(route.query, query, ''),
-    body: read(route.body, request.body, ''),
+    body: read(route.body, body, ''),
   } as Decoded<Of>;
 }
 
@@ -219,14 +255,16 @@ export function toFault(issue: z.core.$ZodIssue, prefix: string): FieldFault {
 }
 
 /** The framework's own refusals, in our words. */
-function fromFastify(error: FastifyError): AppError {
+function fromFastify(error: FastifyError, { bodies }: Pick<SurfaceOptions, 'bodies'>): AppError {
   if (error instanceof AppError) return error;
   switch (error.code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new AppError(
         'unsupported_media',
         'body.media_type',
-        'The body must be JSON: send `Content-Type: application/json`.',
+        bodies === 'form'
+          ? 'The body must be a form: send `Content-Type: application/x-www-form-urlencoded`.'
+          : 'The body must be JSON: send `Content-Type: application/json`.',
       );
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new AppError('too_large', 'body.too_large', 'The body is larger than the 2 MiB that are allowed here.');
