@@ -1,6 +1,8 @@
 import { buildsRoutes } from './builds/routes.ts';
 import { controlRoutes } from './control/routes.ts';
 import { evaluationRoutes } from './evaluations/routes.ts';
+import { fleetRoutes } from './fleet/routes.ts';
+import { oauthRoutes } from './oauth/routes.ts';
 import { opsRoutes } from './ops/routes.ts';
 import type { Route } from './route.ts';
 
@@ -22,6 +24,9 @@ export {
 export { EvaluationsError } from './evaluations/platform.ts';
 export { evaluationRoutes } from './evaluations/routes.ts';
 export { EXIT_CODES } from './exit-codes.ts';
+export { FleetError, fleetRoutes } from './fleet/routes.ts';
+export { oauthRoutes } from './oauth/routes.ts';
+export { OAuthError } from './oauth/token.ts';
 export { openApiDocument } from './openapi.ts';
 export { opsRoutes, type ReadyAnswer } from './ops/routes.ts';
 export type { Answer, Route, SurfaceName } from './route.ts';
@@ -31,5 +36,7 @@ export const allRoutes: readonly Route[] = [
   ...Object.values(opsRoutes),
   ...Object.values(controlRoutes),
   ...Object.values(buildsRoutes),
+  ...Object.values(fleetRoutes),
+  ...Object.values(oauthRoutes),
   ...Object.values(evaluationRoutes),
 ];

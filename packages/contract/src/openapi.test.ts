@@ -112,7 +112,7 @@ describe('an operation', () => {
     (_name, route) => {
       const accepted = operationOf(route).security.flatMap(Object.keys);
       if (route.isPublic) expect(accepted).toEqual([]);
-      else expect(accepted).toEqual(['bearer', 'apiKey', ...(route.streams ? ['apiKeyQuery'] : [])]);
+      else expect(accepted).toEqual(['bearer', 'apiKey', 'session', ...(route.streams ? ['apiKeyQuery'] : [])]);
     },
   );
 

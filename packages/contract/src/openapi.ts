@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { BuildsError } from './builds/routes.ts';
 import { ControlError } from './control/envelope.ts';
 import { EvaluationsError } from './evaluations/platform.ts';
+import { FleetError } from './fleet/routes.ts';
+import { OAuthError } from './oauth/token.ts';
 import type { Answer, Route, SurfaceName } from './route.ts';
 
 type JsonObject = { [key: string]: unknown };
@@ -10,6 +12,9 @@ const ERRORS: Record<SurfaceName, z.ZodType | null> = {
   evaluations: EvaluationsError,
   control: ControlError,
   builds: BuildsError,
+  fleet: FleetError,
+  oauth: OAuthError,
+  console: null,
   ops: null,
 };
 
@@ -17,6 +22,9 @@ const TAGS: Record<SurfaceName, string> = {
   ops: 'Health, metrics and this document.',
   control: 'Organizations, keys, assets and events (`/v1`).',
   builds: 'Sign-in (`/api/v1`).',
+  fleet: 'Sign-in of devices (`/api/v1/auth`).',
+  oauth: 'OAuth 2: devices, tokens, discovery.',
+  console: 'Pages for people.',
   evaluations: 'Running untrusted code (`/api`).',
 };
 
@@ -58,13 +66,19 @@ function requestHeadersOf({ isPublic, organization, method }: Route): (keyof typ
 const SECURITY_SCHEMES = {
   bearer: { type: 'http', scheme: 'bearer', description: 'An access token or an API key.' },
   apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+  session: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'wos_session',
+    description: 'A browser that has signed in; changes only from pages of this site.',
+  },
   apiKeyQuery: { type: 'apiKey', in: 'query', name: 'api_key', description: 'Only on event streams.' },
 } as const;
 
 /** Ways to bring a credential to a route, any one of which will do. */
 function schemesOf({ isPublic, streams }: Route): (keyof typeof SECURITY_SCHEMES)[] {
   if (isPublic) return [];
-  return streams ? ['bearer', 'apiKey', 'apiKeyQuery'] : ['bearer', 'apiKey'];
+  return streams ? ['bearer', 'apiKey', 'session', 'apiKeyQuery'] : ['bearer', 'apiKey', 'session'];
 }
 
 /** Makes the OpenAPI 3.1 document of the given routes. */
@@ -113,14 +127,18 @@ function describe(declared: Route, schemas: JsonObject): JsonObject {
     ...(declared.body
       ? {
           requestBody: {
-            required: true,
-            content: { 'application/json': { schema: schemaOf(declared.body, 'input', schemas) } },
+            required: !declared.body.safeParse(undefined).success,
+            content: { [bodyTypeOf(declared)]: { schema: schemaOf(declared.body, 'input', schemas) } },
           },
         }
       : {}),
     responses: { ...Object.fromEntries(answers), ...errorAnswers(declared, schemas) },
   };
 }
+
+/** OAuth sends forms. */
+const bodyTypeOf = ({ surface }: Route): string =>
+  surface === 'oauth' ? 'application/x-www-form-urlencoded' : 'application/json';
 
 /** `POST /api/eval/{eval_id}/kill` becomes `postApiEvalKill`. */
 const operationId = ({ method, path }: Route): string =>

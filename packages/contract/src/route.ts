@@ -1,7 +1,10 @@
 import type { z } from 'zod';
 
-/** The wire formats that Assay serves over HTTP; each has its own envelope and errors. */
-export type SurfaceName = 'evaluations' | 'control' | 'builds' | 'ops';
+/**
+ * The wire formats that Assay serves over HTTP; each has its own envelope and errors. `console` is pages for people, which
+ * no document describes.
+ */
+export type SurfaceName = 'evaluations' | 'control' | 'builds' | 'fleet' | 'oauth' | 'console' | 'ops';
 
 export type Answer = {
   description: string;
