@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { DiskBlobs } from '../modules/assets/index.ts';
+import { CheckpointKeys } from '../modules/audit/index.ts';
 import { Endings, evaluationConstraints, isEnding } from '../modules/evaluations/index.ts';
 import { EventFeed } from '../modules/events/index.ts';
-import { Authenticator, type Bootstrap, bootstrap, Logins, loadAccessTokens } from '../modules/identity/index.ts';
+import { Authenticator, bootstrap, Logins, loadAccessTokens } from '../modules/identity/index.ts';
 import { Fleet } from '../modules/runners/index.ts';
 import { tenancyConstraints } from '../modules/tenancy/index.ts';
 import { loadMasterKey, type MasterKey } from '../platform/crypto/master-key.ts';
@@ -17,6 +18,7 @@ import { RateLimiter } from '../platform/rate-limiter.ts';
 import { createMetrics } from '../platform/telemetry/metrics.ts';
 import { noTracing, startTracing } from '../platform/telemetry/tracing.ts';
 import { createGovernance } from './governance.ts';
+import { composeIdentity } from './identity.ts';
 import { RELEASE } from './release.ts';
 
 /** Topics that processes raise for each other. */
@@ -27,6 +29,7 @@ export const TOPICS = {
   grants: 'grants',
   runners: 'runners',
   mail: 'mail',
+  signingKeys: 'signing_keys',
 } as const;
 
 /** Longest a statement of a request may run. */
@@ -66,24 +69,31 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     );
   const systemTransaction: Governed['systemTransaction'] = (work) => system.transaction({ orgId: null }, work);
   const systemStatements: Governed['systemStatements'] = (work) => system.statements({ orgId: null }, work);
-  const tokens = await loadAccessTokens(systemTransaction, masterKey);
+  const told = (): void => wakeups.raise(TOPICS.events);
+  const mailer = mailerOf(config, masterKey, wakeups);
+  const identity = await composeIdentity({
+    config,
+    masterKey,
+    statements: systemStatements,
+    transaction: systemTransaction,
+    mailer,
+    wakeups,
+    topics: TOPICS,
+    told,
+    log,
+  });
+  stack.use(identity.loginUsage);
   const authenticator = new Authenticator({
-    tokens,
+    tokens: identity.tokens,
     systemRead: systemStatements,
+    seen: (loginId) => identity.loginUsage.note(loginId),
     hearsRevocations: () => wakeups.connected,
   });
   wakeups.on(TOPICS.grants, () => authenticator.forget());
 
-  const firstStart: Bootstrap | null = await systemTransaction((tx) =>
-    bootstrap(tx, {
-      ownerEmail: config.bootstrapOwnerEmail,
-      ownerPassword: config.bootstrapOwnerPassword,
-      apiKey: config.bootstrapApiKey,
-    }),
-  );
+  const firstStart = await systemTransaction((tx) => bootstrap(tx, firstOf(config)));
   await authenticator.start();
 
-  const told = (): void => wakeups.raise(TOPICS.events);
   const limiter = config.rateLimits ? new RateLimiter() : null;
   const idempotency = new IdempotencyStore(masterKey);
   const governance = createGovernance({ database, system, idempotency, limiter, metrics, tracing, told, log });
@@ -100,15 +110,15 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     systemStatements,
     wakeups,
     onWake,
-    tokens,
+    ...identity,
     authenticator,
-    logins: new Logins(tokens),
+    checkpointKeys: new CheckpointKeys(masterKey),
     idempotency,
     limiter,
     told,
     operator: new Operator(governance),
     masterKey,
-    mailer: mailerOf(config, masterKey, wakeups),
+    mailer,
     blobs: new DiskBlobs(join(config.dataDir, 'assets')),
     endings,
     fleet: stack.use(new Fleet({ statements: systemStatements, onWake: onWake(TOPICS.runners), log })),
@@ -125,6 +135,12 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     firstStart,
   };
 }
+
+const firstOf = (config: Config): Parameters<typeof bootstrap>[1] => ({
+  ownerEmail: config.bootstrapOwnerEmail,
+  ownerPassword: config.bootstrapOwnerPassword,
+  apiKey: config.bootstrapApiKey,
+});
 
 const mailerOf = ({ smtpUrl }: Config, masterKey: MasterKey, wakeups: Wakeups): Outbox =>
   new Outbox({ masterKey, isConfigured: smtpUrl !== null, queued: () => wakeups.raise(TOPICS.mail) });

@@ -1,6 +1,6 @@
 import { AppError, type ErrorKind } from '../kernel/errors.ts';
 import { assertAllowed } from '../modules/access/index.ts';
-import { createRefusalLog, insertLeaf, type Leaf } from '../modules/audit/index.ts';
+import { createRefusalLog, INSTALLATION, insertLeaf, type Leaf } from '../modules/audit/index.ts';
 import { insertEvent } from '../modules/events/index.ts';
 import type { Database } from '../platform/db/index.ts';
 import type { IdempotencyScope, IdempotencyStore } from '../platform/idempotency-store.ts';
@@ -42,9 +42,11 @@ export function createGovernance(parts: GovernanceParts): Governance {
     transaction: (scope, work) => database.transaction(scope, work),
     systemTransaction: (work) => system.transaction({ orgId: null }, work),
     statements: (scope, work) => database.statements(scope, work),
-    audit(tx, call, act) {
+    audit(tx, call, { isOfInstallation, ...act }) {
       const leaf = leafOf(call);
-      insertLeaf(tx, { ...leaf, ...act, personal: { ...leaf.personal, ...act.personal }, outcome: 'allowed' });
+      const orgId = isOfInstallation ? INSTALLATION : leaf.orgId;
+      const personal = { ...leaf.personal, ...act.personal };
+      insertLeaf(tx, { ...leaf, ...act, orgId, personal, outcome: 'allowed' });
       tx.onCommit(told);
     },
     emit(tx, orgId, event) {
@@ -52,7 +54,7 @@ export function createGovernance(parts: GovernanceParts): Governance {
       tx.onCommit(told);
     },
     async auditRefusal(call, operation, refusal) {
-      if (call.principal.orgId === null || !AUDITED.has(refusal.kind)) return;
+      if (!AUDITED.has(refusal.kind)) return;
       await refusals.record({
         ...leafOf(call),
         action: operation.audit === null || operation.audit === 'own' ? operation.name : operation.audit.action,
@@ -85,8 +87,9 @@ function takeRate(limiter: RateLimiter | null, call: Call, operation: AnyOperati
 /** The parts of a leaf that a call knows. */
 export function leafOf(call: Call): Omit<Leaf, 'action' | 'target' | 'detail' | 'outcome'> {
   return {
-    orgId: String(call.principal.orgId),
+    orgId: call.principal.orgId ?? INSTALLATION,
     actor: { kind: call.principal.kind, id: call.principal.id },
+    credential: call.credential ?? 'none',
     via: call.via,
     requestId: call.requestId,
     traceId: call.traceId,

@@ -17,6 +17,8 @@ export type Call = {
   /** The trace that this call continues; null when it starts none. */
   trace: TraceContext | null;
   via: Via;
+  /** What the caller was known by; absent for one without a credential, and for jobs. */
+  credential?: 'api_key' | 'access_token' | 'session';
   /** Address of the caller, as far as proxies that we trust report it. */
   address: string | null;
   /** Aborted when the caller has gone. */
@@ -110,6 +112,8 @@ export type AuditedAct = {
   target: Target | null;
   detail: Record<string, unknown>;
   personal: Record<string, unknown>;
+  /** An act on the installation itself: it belongs to no organization, whoever did it. */
+  isOfInstallation?: boolean;
 };
 
 /** What the modules give the Operator; the platform itself knows no module. */
@@ -205,6 +209,7 @@ export class Operator {
         target: target?.(input, output) ?? null,
         detail: detail?.(input, output) ?? {},
         personal: personal?.(input, output) ?? {},
+        isOfInstallation: operation.scope === 'platform',
       });
     }
     return output;

@@ -1,3 +1,4 @@
+import { Sequencer, type SequencerOptions } from '../modules/audit/index.ts';
 import type { Endings } from '../modules/evaluations/index.ts';
 import { deleteEvaluationsOlderThan, Janitor } from '../modules/evaluations/index.ts';
 import { deleteEventsOlderThan } from '../modules/events/index.ts';
@@ -13,6 +14,7 @@ export type WorkerOptions = {
   address: DatabaseAddress;
   /** On the system handle. */
   statements<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  sequencer: SequencerOptions;
   endings: Endings;
   requeued(): void;
   told(): void;
@@ -30,11 +32,14 @@ const MOST_BATCHES = 200;
 export async function startWorker(options: WorkerOptions): Promise<AsyncDisposable> {
   const janitor = new Janitor(options);
   janitor.start();
+  const sequencer = new Sequencer(options.sequencer);
+  sequencer.start();
   options.mail?.start();
   const chores = await startChores(options.address, choresOf(options), options.log.child({ subsystem: 'chores' }));
   return {
     async [Symbol.asyncDispose]() {
       await janitor[Symbol.asyncDispose]();
+      await sequencer[Symbol.asyncDispose]();
       await options.mail?.[Symbol.asyncDispose]();
       await chores[Symbol.asyncDispose]();
     },

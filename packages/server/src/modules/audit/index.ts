@@ -1,9 +1,16 @@
 /**
- * Audit owns the leaves of the log: one for each act, written in its transaction, and one for each refusal, written
- * apart at a bounded rate. The Merkle tree is built over the leaves in the order (xid, id).
- * Table: audit_leaves. Invariant: leaves are only ever added.
+ * Audit owns the log: a leaf for each act, written in its transaction, and one for each refusal, written apart at a
+ * bounded rate. A sequencer gives each leaf a place in the Merkle tree of its organization (RFC 6962) and signs a
+ * checkpoint, so that nobody, the administrator of the database included, can change the log unseen.
+ * Tables: audit_leaves (not yet placed), audit_entries, audit_trees, audit_tiles, audit_anchors; of signing_keys those of
+ * purpose audit_checkpoint.
+ * Invariants: a leaf is there if and only if its act was committed; indexes are dense; a leaf in the tree never changes,
+ * and what is personal can be erased beside it.
  */
 
+export { CheckpointKeys } from './checkpoints/keys.ts';
+export { eraseOrganizationFromAudit, erasePersonFromAudit } from './erasure.ts';
 export { insertLeaf } from './leaves.ts';
-export type { Leaf } from './model.ts';
+export { INSTALLATION, type Leaf } from './model.ts';
 export { createRefusalLog } from './refusals.ts';
+export { Sequencer, type SequencerOptions } from './sequencer.ts';

@@ -27,10 +27,27 @@ test('the roles that serve own nothing and cannot get round row security', async
 
 test('the audit log can be added to, and neither changed nor cut, by the roles that serve', async () => {
   for (const command of [
+    'update audit_entries set action = action',
+    'update audit_entries set leaf_hash = leaf_hash',
+    'delete from audit_entries',
+    'truncate audit_entries',
+    'delete from audit_trees',
+    'delete from audit_tiles',
     'update audit_leaves set action = action',
-    'delete from audit_leaves',
     'truncate audit_leaves',
   ]) {
     await expect(db.owner.query(command)).rejects.toThrow(/permission denied/);
+  }
+});
+
+test('who serves requests adds to the audit log, and takes nothing out of it', async () => {
+  for (const name of ['audit_leaves', 'audit_entries', 'audit_trees', 'audit_tiles', 'audit_anchors']) {
+    const { rows } = await db.owner.query(
+      `select p as privilege from unnest(array['insert', 'select', 'update', 'delete', 'truncate']) p
+       where has_table_privilege('assay_app', $1, p) or (p = 'update' and has_any_column_privilege('assay_app', $1, p))`,
+      [name],
+    );
+    const granted = rows.map(({ privilege }) => privilege);
+    expect([name, granted]).toEqual([name, name === 'audit_leaves' ? ['insert', 'select'] : ['select']]);
   }
 });

@@ -1,0 +1,134 @@
+import { statement, type Tx } from '../../../platform/db/index.ts';
+import { TILE_WIDTH, type TileNode, unpack } from './model.ts';
+import { type Node, nodeName, perfectRoot, type Run, runOf, tileOf } from './proofs.ts';
+
+/** A tree as of its newest checkpoint. */
+export type StoredTree = { orgId: string; size: number; frontier: Buffer; root: Buffer; checkpoint: string };
+type TreeRow = { org_id: string; size: number; frontier: Buffer; root: Buffer; checkpoint: string };
+const COLUMNS = 'org_id, size, frontier, root, checkpoint';
+
+const tree = statement<TreeRow>('audit.tree', `select ${COLUMNS} from audit_trees where org_id = $1`);
+const lockTrees = statement<TreeRow>(
+  'audit.lock_trees',
+  `select ${COLUMNS} from audit_trees where org_id = any($1) order by org_id for update`,
+);
+const tiles = statement<{ level: number; tile_index: number; hashes: Buffer }>(
+  'audit.tiles',
+  `select t.level, t.tile_index, t.hashes from audit_tiles t
+   join unnest($2::smallint[], $3::bigint[]) as wanted (level, tile_index)
+     on t.level = wanted.level and t.tile_index = wanted.tile_index
+   where t.org_id = $1`,
+);
+const leafHashes = statement<{ leaf_index: number; leaf_hash: Buffer }>(
+  'audit.leaf_hashes',
+  `select e.leaf_index, e.leaf_hash from unnest($2::bigint[], $3::bigint[]) as wanted (first, past)
+   cross join lateral (
+     select leaf_index, leaf_hash from audit_entries
+     where org_id = $1 and leaf_index >= wanted.first and leaf_index < wanted.past) e`,
+);
+const putTrees = statement(
+  'audit.put_trees',
+  `insert into audit_trees (org_id, size, frontier, root, checkpoint)
+   select * from unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bytea[], $5::text[])
+   on conflict (org_id) do update
+   set size = excluded.size, frontier = excluded.frontier, root = excluded.root, checkpoint = excluded.checkpoint,
+     checkpointed_at = now()`,
+);
+// Tiles only grow: what is new goes behind what is there.
+const extendTiles = statement(
+  'audit.extend_tiles',
+  `insert into audit_tiles (org_id, level, tile_index, hashes)
+   select * from unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bytea[])
+   on conflict (org_id, level, tile_index) do update set hashes = audit_tiles.hashes || excluded.hashes`,
+);
+
+const toTree = (row: TreeRow): StoredTree => ({
+  orgId: row.org_id,
+  size: row.size,
+  frontier: row.frontier,
+  root: row.root,
+  checkpoint: row.checkpoint,
+});
+
+/** The tree of an organization; null while it has no leaf. */
+export async function findTree(tx: Tx, orgId: string): Promise<StoredTree | null> {
+  const [row] = await tx.query(tree, [orgId]);
+  return row ? toTree(row) : null;
+}
+
+/** The trees of these organizations, as far as they have begun, by organization. */
+export async function lockedTrees(tx: Tx, orgIds: readonly string[]): Promise<Map<string, StoredTree>> {
+  return new Map((await tx.query(lockTrees, [orgIds])).map((row) => [row.org_id, toTree(row)]));
+}
+
+export function storeTrees(tx: Tx, trees: readonly StoredTree[]): void {
+  tx.defer(putTrees, [
+    trees.map(({ orgId }) => orgId),
+    trees.map(({ size }) => size),
+    trees.map(({ frontier }) => frontier),
+    trees.map(({ root }) => root),
+    trees.map(({ checkpoint }) => checkpoint),
+  ]);
+}
+
+/** Adds completed nodes to their tiles; those of one organization and level come in order. */
+export function storeTileNodes(tx: Tx, nodes: readonly (TileNode & { orgId: string })[]): void {
+  const grown = new Map<string, { orgId: string; level: number; tile: number; hashes: Buffer[] }>();
+  for (const { orgId, level, index, hash } of nodes) {
+    const tile = Math.floor(index / TILE_WIDTH);
+    const name = `${orgId}/${level}/${tile}`;
+    const known = grown.get(name) ?? { orgId, level, tile, hashes: [] };
+    known.hashes.push(hash);
+    grown.set(name, known);
+  }
+  const rows = [...grown.values()];
+  if (rows.length === 0) return;
+  tx.defer(extendTiles, [
+    rows.map(({ orgId }) => orgId),
+    rows.map(({ level }) => level),
+    rows.map(({ tile }) => tile),
+    rows.map(({ hashes }) => Buffer.concat(hashes)),
+  ]);
+}
+
+/** Reads the nodes that a proof needs, in two statements at most. */
+export async function readNodes(tx: Tx, orgId: string, nodes: readonly Node[]): Promise<Map<string, Buffer>> {
+  const runs = nodes.map(runOf);
+  const stored = new Map([
+    ...(await readLeafHashes(
+      tx,
+      orgId,
+      runs.filter(({ level }) => level === 0),
+    )),
+    ...(await readTiles(
+      tx,
+      orgId,
+      runs.filter(({ level }) => level > 0),
+    )),
+  ]);
+  return new Map(
+    nodes.map((node, at) => {
+      const { level, start, count } = runs[at] as Run;
+      const hashes = Array.from({ length: count }, (_, offset) => stored.get(`${level}/${start + offset}`));
+      if (hashes.includes(undefined)) throw new Error(`The tree of ${orgId} lacks a node at level ${level}.`);
+      return [nodeName(node), perfectRoot(hashes as Buffer[])];
+    }),
+  );
+}
+
+async function readLeafHashes(tx: Tx, orgId: string, runs: readonly Run[]): Promise<[string, Buffer][]> {
+  if (runs.length === 0) return [];
+  const [first, past] = [runs.map(({ start }) => start), runs.map(({ start, count }) => start + count)];
+  const rows = await tx.query(leafHashes, [orgId, first, past]);
+  return rows.map(({ leaf_index, leaf_hash }) => [`0/${leaf_index}`, leaf_hash]);
+}
+
+async function readTiles(tx: Tx, orgId: string, runs: readonly Run[]): Promise<[string, Buffer][]> {
+  if (runs.length === 0) return [];
+  const wanted = new Map(runs.map((run) => [`${run.level}/${tileOf(run)}`, { level: run.level, tile: tileOf(run) }]));
+  const found = [...wanted.values()];
+  const rows = await tx.query(tiles, [orgId, found.map(({ level }) => level), found.map(({ tile }) => tile)]);
+  return rows.flatMap(({ level, tile_index, hashes }) =>
+    unpack(hashes).map((hash, at): [string, Buffer] => [`${level}/${tile_index * TILE_WIDTH + at}`, hash]),
+  );
+}
