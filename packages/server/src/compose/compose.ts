@@ -4,20 +4,25 @@ import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { assertAllowed } from '../modules/access/index.ts';
 import { Dispatcher } from '../modules/evaluations/index.ts';
+import { insertEvent } from '../modules/events/index.ts';
 import type { Bootstrap } from '../modules/identity/index.ts';
 import { RunnerHub } from '../modules/runners/index.ts';
 import type { DatabaseAddress } from '../platform/db/index.ts';
 import { createLog, type Log } from '../platform/log.ts';
 import { MailSender } from '../platform/mail/sender.ts';
 import { smtpTransport } from '../platform/mail/smtp.ts';
+import { createGrpcServer } from '../roles/grpc-server.ts';
 import { createHttpServer, type HttpServer } from '../roles/http-server.ts';
 import { RunnerProcess } from '../roles/runner-process.ts';
 import { listenOnSocket } from '../roles/runner-socket.ts';
 import { startWorker } from '../roles/worker.ts';
 import type { HttpKit } from '../surfaces/http/kit.ts';
+import { TrustedProxies } from '../surfaces/http/trusted-proxies.ts';
+import type { Check } from '../surfaces/ops/index.ts';
 import { RUNNER_PATH, RunnerEndpoint } from '../surfaces/runners/index.ts';
 import { type Core, composeCore, TOPICS } from './core.ts';
 import { openDatabase, prepareDatabase } from './database.ts';
+import { type GrpcListener, listenForGrpc, planGrpc } from './grpc-listener.ts';
 import { assertCanListen } from './listening-address.ts';
 import { composeOperations, listOperations, type Operations } from './operations.ts';
 import { ratePolicyOf } from './rate-policies.ts';
@@ -35,6 +40,8 @@ const LEASE_MS = 10_000;
 export type App = AsyncDisposable & {
   /** Where it listens; null when this process has no API. */
   url: string | null;
+  /** Address of the gRPC listener, `host:port`; null when this process has none. */
+  grpc: string | null;
   /** What a first start made; null on every later one. */
   firstStart: Bootstrap | null;
   operations: Operations;
@@ -57,13 +64,15 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   const address = overrides.address ?? (await openDatabase(config, log, stack));
   await prepareDatabase(config, address);
   if (config.role.has('api')) await assertCanListen(config);
+  const grpc = config.role.has('api') ? await planGrpc(config, log) : null;
   const core = await composeCore(config, address, log, stack);
   const operations = composeOperations(core);
-  const api = config.role.has('api') ? await startApi(core, operations, stack) : null;
+  const api = config.role.has('api') ? await startApi(core, operations, grpc, stack) : null;
   if (config.role.has('worker')) stack.use(await startWorker(workerOptions(core)));
   const started = stack.move();
   return {
     url: api?.url ?? null,
+    grpc: api?.grpc ?? null,
     firstStart: core.firstStart,
     operations,
     core,
@@ -78,6 +87,15 @@ const logFormat = (config: Config): 'json' | 'pretty' =>
 const workerOptions = (core: Core): Parameters<typeof startWorker>[0] => ({
   address: core.address,
   statements: core.systemStatements,
+  sequencer: {
+    transaction: core.systemTransaction,
+    keys: core.checkpointKeys,
+    emit: insertEvent,
+    told: core.told,
+    // Whatever is audited also raises this.
+    onWake: core.onWake(TOPICS.events),
+    log: core.log.child({ subsystem: 'audit' }),
+  },
   endings: core.endings,
   requeued: () => core.wakeups.raise(TOPICS.queued),
   told: core.told,
@@ -99,12 +117,13 @@ function mailOf({ config, masterKey, systemStatements, onWake, log }: Core): Mai
   });
 }
 
-/** HTTP surfaces, runners that dial in, and the dispatch between them; disposed in reverse: requests end first. */
+/** All surfaces, runners that dial in, and the dispatch between them; disposed in reverse: requests end first. */
 async function startApi(
   core: Core,
   operations: Operations,
+  grpcListener: GrpcListener | null,
   stack: AsyncDisposableStack,
-): Promise<{ url: string; http: HttpServer }> {
+): Promise<{ url: string; grpc: string | null; http: HttpServer }> {
   const { config, log, wakeups } = core;
   await core.fleet.start();
   await core.feed.start();
@@ -133,23 +152,50 @@ async function startApi(
   core.metrics.gauge('assay_event_streams', 'Open event streams.', () => core.feed.streams);
 
   const kit = httpKit(core, operations);
+  const grpc = grpcListener === null ? null : composeGrpc(core, operations, kit, grpcListener);
   const http = await createHttpServer({
     kit,
     operations,
-    readiness: () => checkReadiness(core),
+    readiness: async () => [...(await checkReadiness(core)), ...(grpc === null ? [] : [grpc.check()])],
     release: RELEASE,
-    trustedProxies: config.trustedProxies,
     stopMs: config.stopSeconds * 1000,
     claimedPaths: new Set([RUNNER_PATH]),
   });
   // Together: what a request waits for is the end of a run.
   stack.defer(async () => {
-    await Promise.all([http[Symbol.asyncDispose](), drain(dispatcher, config.stopSeconds)]);
+    const stopped = [http[Symbol.asyncDispose](), drain(dispatcher, config.stopSeconds)];
+    if (grpc !== null) stopped.push(grpc.app[Symbol.asyncDispose]());
+    await Promise.all(stopped);
   });
   endpoint.attach(http.server);
   const port = await http.listen(config.host, config.httpPort);
-  log.info({ url: urlOf(config.host, port), runner_pid: runner?.pid }, 'listening');
-  return { url: urlOf(config.host, port), http };
+  await grpc?.listen();
+  const url = urlOf(config.host, port);
+  log.info({ url, grpc: grpc?.address, runner_pid: runner?.pid }, 'listening');
+  return { url, grpc: grpc?.address ?? null, http };
+}
+
+function composeGrpc(core: Core, operations: Operations, kit: HttpKit, listener: GrpcListener) {
+  const app = createGrpcServer({
+    kit,
+    operations,
+    readiness: () => checkReadiness(core),
+    tls: listener.tls,
+    stopMs: core.config.stopSeconds * 1000,
+    log: core.log.child({ subsystem: 'grpc' }),
+  });
+  return {
+    app,
+    address: null as string | null,
+    async listen(): Promise<void> {
+      const port = await listenForGrpc(app, listener, core.log);
+      this.address = new URL(urlOf(listener.host, port)).host;
+    },
+    check(): Check {
+      const detail = `listens on ${this.address}, ${listener.tls === null ? 'in plain text' : 'with TLS'}`;
+      return { name: 'grpc', ok: this.address !== null, detail };
+    },
+  };
 }
 
 const urlOf = (host: string, port: number): string => {
@@ -172,6 +218,7 @@ function httpKit(core: Core, operations: Operations): HttpKit {
       return core.limiter?.peek(policy, caller) ?? null;
     },
     publicUrl: core.config.publicUrl,
+    proxies: new TrustedProxies(core.config.trustedProxies),
     metrics: core.metrics,
     log: core.log.child({ subsystem: 'http' }),
   };

@@ -7,14 +7,18 @@ import type { Config } from '../config/config.ts';
  * if it failed for the address after that, nobody would ever see it.
  * @throws Error that says what to do
  */
-export async function assertCanListen({ host, httpPort }: Pick<Config, 'host' | 'httpPort'>): Promise<void> {
-  const server = createServer().listen(httpPort, host);
+export const assertCanListen = ({ host, httpPort }: Pick<Config, 'host' | 'httpPort'>): Promise<void> =>
+  assertFree(host, httpPort, 'ASSAY_HTTP_PORT');
+
+/** @throws Error that names the setting by which to choose another port */
+export async function assertFree(host: string, port: number, setting: string): Promise<void> {
+  const server = createServer().listen(port, host);
   try {
     await once(server, 'listening');
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(
-      `${host}:${httpPort} cannot be listened on: ${reason}. Stop what uses it, or choose another with ASSAY_HTTP_PORT or ASSAY_HOST.`,
+      `${host}:${port} cannot be listened on: ${reason}. Stop what uses it, or choose another with ${setting} or ASSAY_HOST.`,
       { cause: error },
     );
   } finally {

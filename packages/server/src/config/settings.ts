@@ -67,6 +67,13 @@ const oneOf =
     return found;
   };
 
+/** A port; `auto`: the usual one, or a free one where that is taken; `off`: none. */
+const listener = (value: string): number | 'auto' | 'off' => {
+  if (value === 'auto' || value === 'off') return value;
+  if (/^\d{1,5}$/.test(value) && Number(value) <= 65_535) return Number(value);
+  throw new Error('must be auto, off or a whole number from 0 to 65535');
+};
+
 const flagValue = (value: string): boolean => {
   if (['on', 'true', '1', 'yes'].includes(value)) return true;
   if (['off', 'false', '0', 'no'].includes(value)) return false;
@@ -140,6 +147,38 @@ export const SETTINGS = {
     fallback: '',
     help: 'Where people and programs reach this installation, https://assay.example.com: links begin with it, tokens name it as their issuer, and passkeys are bound to its host.',
     read: optional(origin),
+  }),
+  grpcPort: setting({
+    flag: 'grpc-port',
+    toml: 'grpc.port',
+    env: 'ASSAY_GRPC_PORT',
+    fallback: 'auto',
+    help: 'Port of gRPC: auto is 3002, or a free one where that is taken; 0 takes a free one; off serves no gRPC.',
+    read: listener,
+  }),
+  grpcTlsCertFile: setting({
+    flag: 'grpc-tls-cert-file',
+    toml: 'grpc.tls_cert_file',
+    env: 'ASSAY_GRPC_TLS_CERT_FILE',
+    fallback: '',
+    help: 'Certificate chain (PEM) with which gRPC is served over TLS; needs the key as well.',
+    read: optional(text),
+  }),
+  grpcTlsKeyFile: setting({
+    flag: 'grpc-tls-key-file',
+    toml: 'grpc.tls_key_file',
+    env: 'ASSAY_GRPC_TLS_KEY_FILE',
+    fallback: '',
+    help: 'Private key (PEM) of the certificate.',
+    read: optional(text),
+  }),
+  grpcPlaintext: setting({
+    flag: 'grpc-plaintext',
+    toml: 'grpc.plaintext',
+    env: 'ASSAY_GRPC_PLAINTEXT',
+    fallback: 'off',
+    help: 'On: gRPC without TLS on addresses that other machines reach; for use behind something that adds TLS.',
+    read: flagValue,
   }),
   trustedProxies: setting({
     flag: 'trusted-proxies',

@@ -27,7 +27,7 @@ export async function serve(invocation: Invocation): Promise<number> {
   await using app = await compose(config);
   if (app.firstStart && app.url) {
     // What is shown once goes out before anything can go wrong; what to do next when it can be done.
-    process.stdout.write(credentials(app.url, app.firstStart));
+    process.stdout.write(credentials(app.url, app.grpc, app.firstStart));
     await runnerIsReady(app, () => signals > 0);
     process.stdout.write(nextStep(app, app.url, app.firstStart));
   } else if (app.url) process.stdout.write(`Assay is at ${app.url}\n`);
@@ -51,10 +51,11 @@ async function runnerIsReady({ core }: App, isStopping: () => boolean): Promise<
 }
 
 /** What is printed once, at the first start. */
-function credentials(url: string, { ownerEmail, password, rawKey }: Bootstrap): string {
+function credentials(url: string, grpc: string | null, { ownerEmail, password, rawKey }: Bootstrap): string {
   return [
     '',
     `  Assay is ready at ${url}`,
+    ...(grpc === null ? [] : [`  gRPC is at ${grpc}`]),
     '',
     '  Shown once, so keep them:',
     `    Console    ${url}/`,

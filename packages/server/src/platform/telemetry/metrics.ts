@@ -5,6 +5,7 @@ export type Metrics = {
   registry: Registry;
   operations: Histogram<'operation' | 'outcome'>;
   requests: Counter<'surface' | 'method' | 'status'>;
+  rpcs: Counter<'method' | 'code'>;
   refusalsUnaudited: Counter<string>;
   evaluations: Counter<'outcome' | 'engine'>;
   queueWait: Histogram<string>;
@@ -31,6 +32,12 @@ export function createMetrics(): Metrics {
       name: 'assay_http_requests_total',
       help: 'HTTP requests answered.',
       labelNames: ['surface', 'method', 'status'],
+      registers,
+    }),
+    rpcs: new Counter({
+      name: 'assay_grpc_requests_total',
+      help: 'gRPC calls answered, by method and code.',
+      labelNames: ['method', 'code'],
       registers,
     }),
     refusalsUnaudited: new Counter({

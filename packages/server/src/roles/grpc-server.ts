@@ -1,0 +1,46 @@
+import { allRpcs, Health } from '@assay/contract/grpc';
+import type { Log } from '../platform/log.ts';
+import {
+  GrpcApp,
+  HealthService,
+  RpcSurface,
+  serveEvaluations,
+  serveEvents,
+  serveIdentity,
+  serveReflection,
+  type Tls,
+} from '../surfaces/grpc/index.ts';
+import type { HttpKit } from '../surfaces/http/kit.ts';
+import type { Check } from '../surfaces/ops/index.ts';
+import type { HttpServerOptions } from './http-server.ts';
+
+export type GrpcServerOptions = {
+  kit: HttpKit;
+  operations: Pick<HttpServerOptions['operations'], 'evaluations' | 'events' | 'identity'>;
+  readiness(): Promise<Check[]>;
+  tls: Tls | null;
+  /** For how long a stop waits for calls that are under way. */
+  stopMs: number;
+  log: Log;
+};
+
+/** All gRPC services, over the operations that HTTP runs too; not listening yet. */
+export function createGrpcServer(options: GrpcServerOptions): GrpcApp {
+  const { kit, operations } = options;
+  const app = new GrpcApp(options);
+  const surface = new RpcSurface(app.server, kit);
+  const run = kit.operator.run.bind(kit.operator);
+  serveEvaluations(surface, run, operations.evaluations);
+  serveEvents(surface, run, operations.events);
+  serveIdentity(surface, run, operations.identity);
+  const health = new HealthService(options.readiness);
+  health.serve(surface);
+  serveReflection(app.server, [...new Set(allRpcs.map(({ method }) => method.parent)), Health]);
+  app.onStop = async () => {
+    health.drain();
+    // Watchers are told that nothing is served here any more, before their streams end.
+    await new Promise(setImmediate);
+    surface.endStreams();
+  };
+  return app;
+}
