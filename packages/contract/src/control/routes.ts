@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { route } from '../route.ts';
-import { ApiKey, NewApiKey } from './api-key.ts';
+import { apiKeyRoutes } from './api-key.ts';
 import { enveloped } from './envelope.ts';
 
 const Identified = z.object({ id: z.string().max(64) });
@@ -53,52 +53,7 @@ export const controlRoutes = {
     summary: 'Current principal',
     answers: { 200: { description: 'The principal.', schema: enveloped(z.object({ principal: Principal })) } },
   }),
-  createApiKey: route({
-    surface: 'control',
-    method: 'POST',
-    path: '/v1/api-keys',
-    operation: 'identity.api_key.create',
-    summary: 'Create an API key (returns the raw key once)',
-    body: NewApiKey,
-    answers: {
-      201: {
-        description: 'The key. `raw_key` is shown here and never again.',
-        schema: enveloped(z.object({ api_key: ApiKey, raw_key: z.string() })),
-      },
-    },
-  }),
-  listApiKeys: route({
-    surface: 'control',
-    method: 'GET',
-    path: '/v1/api-keys',
-    operation: 'identity.api_key.list',
-    summary: 'List API keys',
-    query: z.object({
-      limit: z.coerce.number().int().min(1).max(200).default(50),
-      cursor: z.string().max(500).optional(),
-    }),
-    answers: {
-      200: { description: 'A page, newest first.', schema: enveloped(z.object({ api_keys: z.array(ApiKey) })) },
-    },
-  }),
-  getApiKey: route({
-    surface: 'control',
-    method: 'GET',
-    path: '/v1/api-keys/{id}',
-    operation: 'identity.api_key.get',
-    summary: 'Get key metadata',
-    params: Identified,
-    answers: { 200: { description: 'The key, without its secret.', schema: enveloped(z.object({ api_key: ApiKey })) } },
-  }),
-  revokeApiKey: route({
-    surface: 'control',
-    method: 'DELETE',
-    path: '/v1/api-keys/{id}',
-    operation: 'identity.api_key.revoke',
-    summary: 'Revoke a key at once',
-    params: Identified,
-    answers: { 200: { description: 'The revoked key.', schema: enveloped(z.object({ api_key: ApiKey })) } },
-  }),
+  ...apiKeyRoutes,
   downloadAsset: route({
     surface: 'control',
     method: 'GET',

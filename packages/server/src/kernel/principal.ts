@@ -8,6 +8,12 @@ export type MemberRole = (typeof MEMBER_ROLES)[number];
 export const POSTURES = ['active', 'trial', 'past_due', 'decommissioning'] as const;
 export type Posture = (typeof POSTURES)[number];
 
+/** Where a principal's scopes come from, for decisions that explain themselves. `name` is null where there is none. */
+export type GrantSource = {
+  kind: 'role' | 'custom_role' | 'key_template' | 'key_scopes' | 'none';
+  name: string | null;
+};
+
 /** Who acts. Made by authentication, by a job runner (`system`), or for a caller without a credential. */
 export type Principal = {
   kind: 'user' | 'api_key' | 'system' | 'anonymous';
@@ -18,6 +24,7 @@ export type Principal = {
   role: MemberRole | null;
   /** What the credential allows: already cut to what role and creator allow. Empty means nothing. */
   scopes: ReadonlySet<string>;
+  source: GrantSource;
   posture: Posture;
   trialEndsAt: Date | null;
   /** The person or service account behind the credential, where there is one. */
@@ -35,6 +42,7 @@ export const ANONYMOUS: Principal = {
   orgId: null,
   role: null,
   scopes: new Set(),
+  source: { kind: 'none', name: null },
   posture: 'active',
   trialEndsAt: null,
   userId: null,

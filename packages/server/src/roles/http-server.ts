@@ -26,7 +26,6 @@ export type HttpServerOptions = {
   };
   readiness(): Promise<Check[]>;
   release: string;
-  trustedProxies: readonly string[];
   /** For how long a stop waits for requests that are under way. */
   stopMs: number;
   /** WebSocket paths that somebody else serves on this server. */
@@ -46,7 +45,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       { ...about, title: 'Assay evaluations' },
     ),
   );
-  const app = new HttpApp(options);
+  const app = new HttpApp({ proxies: kit.proxies, stopMs: options.stopMs });
   await app.surface('/v1', (scope) => {
     const { keys, events, assets, identity } = operations;
     return registerControl(scope, { kit, operations: { ...keys, ...events, ...assets, ...identity } });

@@ -5,6 +5,7 @@ import type { Authenticator, Credential, Watched } from '../../src/modules/ident
 import type { RateState } from '../../src/platform/operation.ts';
 import { createMetrics } from '../../src/platform/telemetry/metrics.ts';
 import type { HttpKit } from '../../src/surfaces/http/kit.ts';
+import { TrustedProxies } from '../../src/surfaces/http/trusted-proxies.ts';
 import { aPrincipal } from '../calls.ts';
 
 /** A kit that knows one key, `sk_good`, and writes down what it is asked and what is logged. */
@@ -45,6 +46,7 @@ export function fakeKit(): FakeKit {
       authenticator,
       authorize: () => {},
       peekRate: () => rate,
+      proxies: new TrustedProxies([]),
       publicUrl: null,
       metrics: createMetrics(),
       log: pino({ base: null }, { write: (line: string) => void logged.push(JSON.parse(line)) }),

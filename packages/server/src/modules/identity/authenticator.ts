@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { type AppError, toAppError } from '../../kernel/errors.ts';
+import { AppError, toAppError } from '../../kernel/errors.ts';
 import type { Principal } from '../../kernel/principal.ts';
 import type { Tx } from '../../platform/db/index.ts';
 import { credentialErrors } from './errors.ts';
 import { type Grant, loadKeyGrant, loadLoginGrant } from './grants.ts';
 import { hashKey, isWellFormed } from './keys/model.ts';
-import { listUnchecksummedHashes } from './keys/store.ts';
+import { listUnchecksummedHashes } from './keys/store-grants.ts';
 import { findSession } from './login/store.ts';
 import type { AccessClaims, AccessTokens } from './tokens/access-tokens.ts';
 
@@ -18,9 +18,25 @@ export type AuthenticatorOptions = {
   systemRead<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   /** Whether revocations made by other processes reach this one right now; while not, nothing is answered from the cache. */
   hearsRevocations(): boolean;
+  /** Notes that a key was used. */
+  used?(key: Principal, address: string | null): void;
+  /** Notes that a login was used. */
+  seen?(loginId: string): void;
+  /** Counts credentials that were not valid, by address; null: they are not bounded. */
+  failures?: FailureBound | null;
+};
+
+/** Holds back an address that tries many credentials. */
+export type FailureBound = {
+  /** How long the address is held back, milliseconds; 0 while it is not. */
+  heldBackMs(address: string | null): number;
+  failed(address: string | null): void;
 };
 
 const CACHED_GRANTS = 10_000;
+
+/** Look-ups of one credential that are overtaken by changes of grants, before the caller is told to come back. */
+const MOST_LOOKUPS = 10;
 
 /** How often open streams are asked whether their credential has expired, milliseconds. Revocations are told at once. */
 const RECHECK_MS = 15_000;
@@ -29,6 +45,8 @@ const RECHECK_MS = 15_000;
 export type Watched = {
   credential: Credential;
   orgId: string | null;
+  /** Address of the caller: a key may be bound to some. */
+  address: string | null;
   /** Throws a refusal when the principal may not go on. */
   check(principal: Principal): void;
   /** Called once, with the refusal that ended it. */
@@ -44,6 +62,8 @@ const NOT_YOURS = 'There is no organization with this id, or you are not in it.'
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
   readonly #grants = new Map<string, Grant>();
+  /** Names of credentials that were valid lately: their owners are not held back for what others try. */
+  #knownGood = new Set<string>();
   readonly #withoutChecksum = new Set<string>();
   readonly #watched = new Set<Watched>();
   #recheck: NodeJS.Timeout | null = null;
@@ -76,13 +96,27 @@ export class Authenticator {
   /**
    * Gives whom the credential stands for in an organization: the one asked for, else the credential's own.
    * @throws AppError `unauthenticated` when the credential is not a living one, `not_found` when it does not reach
-   *   into the organization that was asked for
+   *   into the organization that was asked for, `denied` for a key that is used from where it may not,
+   *   `rate_limited` for an address that has tried many credentials that are none
    */
-  async authenticate(credential: Credential, orgId: string | null = null): Promise<Principal> {
+  async authenticate(
+    credential: Credential,
+    orgId: string | null = null,
+    address: string | null = null,
+  ): Promise<Principal> {
+    try {
+      return await this.#authenticate(credential, orgId, address);
+    } catch (thrown) {
+      if (thrown instanceof AppError && thrown.code === 'credential.invalid') this.#options.failures?.failed(address);
+      throw thrown;
+    }
+  }
+
+  async #authenticate(credential: Credential, orgId: string | null, address: string | null): Promise<Principal> {
     const principal =
       credential.kind === 'api_key'
-        ? await this.#byKey(credential.value)
-        : await this.#byLogin(await this.#loginOf(credential), orgId);
+        ? await this.#byKey(credential.value, address)
+        : await this.#byLogin(await this.#loginOf(credential, address), orgId);
     if (orgId !== null && principal.orgId !== orgId.toLowerCase()) throw credentialErrors.not_a_member(NOT_YOURS);
     return principal;
   }
@@ -90,7 +124,7 @@ export class Authenticator {
   async #checkWatched(): Promise<void> {
     for (const watched of [...this.#watched]) {
       try {
-        watched.check(await this.authenticate(watched.credential, watched.orgId));
+        watched.check(await this.authenticate(watched.credential, watched.orgId, watched.address));
       } catch (thrown) {
         const refusal = toAppError(thrown);
         // A database that is away says nothing about the credential.
@@ -108,42 +142,78 @@ export class Authenticator {
     this.#recheck = null;
   }
 
-  async #byKey(raw: string): Promise<Principal> {
+  async #byKey(raw: string, address: string | null): Promise<Principal> {
     const hash = hashKey(raw);
     const hex = hash.toString('hex');
     const isPossible = isWellFormed(raw) || this.#withoutChecksum.has(hex);
-    const principal = isPossible ? await this.#cached(cacheKey('key', hex), (tx) => loadKeyGrant(tx, hash)) : null;
-    if (!principal) throw credentialErrors.invalid('The API key is not valid: unknown, mistyped, expired or revoked.');
-    return principal;
+    const grant = isPossible ? await this.#cached(cacheKey('key', hex), (tx) => loadKeyGrant(tx, hash), address) : null;
+    if (!grant) throw credentialErrors.invalid('The API key is not valid: unknown, mistyped, expired or revoked.');
+    if (grant.allowedFrom !== null && !grant.allowedFrom.includes(address)) {
+      throw credentialErrors.address_refused(
+        `This API key may not be used from ${address ?? 'an unknown address'}. Use it from where it is allowed, or have its list changed.`,
+      );
+    }
+    this.#options.used?.(grant.principal, address);
+    return grant.principal;
   }
 
   /** The login that a token or cookie belongs to, and the organization that it stands for by itself. */
-  async #loginOf({ kind, value }: Credential): Promise<AccessClaims> {
+  async #loginOf({ kind, value }: Credential, address: string | null): Promise<AccessClaims> {
     if (kind === 'access_token') return this.#options.tokens.verify(value);
     const hash = createHash('sha256').update(value).digest();
+    const name = cacheKey('session', hash.toString('hex'));
+    this.#assertNotHeldBack(name, address);
     const session = await this.#options.systemRead((tx) => findSession(tx, hash));
     if (!session) throw credentialErrors.invalid('This session has ended. Sign in again.');
+    this.#remember(name);
     return session;
   }
 
   async #byLogin(login: AccessClaims, asked: string | null): Promise<Principal> {
     const of = { ...login, orgId: asked ?? login.orgId };
     const name = cacheKey('login', of.loginId, of.userId, of.orgId ?? '');
-    const principal = await this.#cached(name, (tx) => loadLoginGrant(tx, of));
-    if (!principal) throw credentialErrors.invalid('This login has ended. Sign in again.');
-    return principal;
+    const grant = await this.#cached(name, (tx) => loadLoginGrant(tx, of), null);
+    if (!grant) throw credentialErrors.invalid('This login has ended. Sign in again.');
+    this.#options.seen?.(of.loginId);
+    return grant.principal;
   }
 
-  async #cached(name: string, load: (tx: Tx) => Promise<Grant | null>): Promise<Principal | null> {
+  /**
+   * A grant that was looked up while another changed may be one of before: it is looked up again, so that nobody is let
+   * in by what this process had already been told is over.
+   */
+  async #cached(name: string, load: (tx: Tx) => Promise<Grant | null>, address: string | null): Promise<Grant | null> {
     const found = this.#grants.get(name);
-    if (found && found.until > Date.now() && this.#options.hearsRevocations()) return found.principal;
-    const generation = this.#generation;
-    const grant = await this.#options.systemRead(load);
-    if (grant && generation === this.#generation) {
-      if (this.#grants.size >= CACHED_GRANTS) this.#grants.clear();
-      this.#grants.set(name, grant);
+    if (found && found.until > Date.now() && this.#options.hearsRevocations()) return found;
+    this.#assertNotHeldBack(name, address);
+    for (let lookup = 0; lookup < MOST_LOOKUPS; lookup++) {
+      const generation = this.#generation;
+      const grant = await this.#options.systemRead(load);
+      if (generation !== this.#generation) continue;
+      if (grant) {
+        if (this.#grants.size >= CACHED_GRANTS) this.#grants.clear();
+        this.#grants.set(name, grant);
+        this.#remember(name);
+      }
+      return grant;
     }
-    return grant?.principal ?? null;
+    throw new AppError('unavailable', 'credential.busy', 'Permissions are being changed right now. Try again.', {
+      retryAfterMs: 1_000,
+    });
+  }
+
+  #remember(name: string): void {
+    if (this.#knownGood.size >= CACHED_GRANTS) this.#knownGood = new Set();
+    this.#knownGood.add(name);
+  }
+
+  #assertNotHeldBack(name: string, address: string | null): void {
+    const waitMs = this.#options.failures?.heldBackMs(address) ?? 0;
+    if (waitMs === 0 || this.#knownGood.has(name)) return;
+    throw credentialErrors.too_many_failures(
+      `Too many credentials from this address were not valid. Try again in ${Math.ceil(waitMs / 1000)} s.`,
+      { retryAfterMs: waitMs },
+    );
   }
 }
 

@@ -6,6 +6,8 @@ export const credentialErrors = defineErrors('credential', {
   ambiguous: 'invalid',
   misplaced: 'unauthenticated',
   not_a_member: 'not_found',
+  address_refused: 'denied',
+  too_many_failures: 'rate_limited',
 });
 
 export const loginErrors = defineErrors('login', {
@@ -21,11 +23,13 @@ export const loginErrors = defineErrors('login', {
 export const passwordErrors = defineErrors('password', {
   unacceptable: 'invalid',
   wrong: 'denied',
+  missing: 'conflict',
   token_invalid: 'invalid',
 });
 
 export const accountErrors = defineErrors('account', {
   person_needed: 'denied',
+  not_found: 'not_found',
   sign_up_closed: 'denied',
   mail_missing: 'unavailable',
   email_taken: 'conflict',
@@ -42,5 +46,9 @@ export const keyErrors = defineErrors('api_key', {
   not_found: 'not_found',
   unknown_scope: 'invalid',
   scope_beyond_yours: 'denied',
+  restriction_beyond_yours: 'denied',
   expiry_in_past: 'invalid',
+  address_invalid: 'invalid',
+  service_account_unknown: 'invalid',
+  revoked: 'conflict',
 });

@@ -1,14 +1,21 @@
 import { isUuid } from '../../kernel/ids.ts';
 import type { Principal } from '../../kernel/principal.ts';
 import type { Tx } from '../../platform/db/index.ts';
-import { scopesOfKey, scopesOfMember, scopesWithin } from '../access/index.ts';
-import { findMembership } from '../tenancy/index.ts';
-import { findKeyGrant } from './keys/store.ts';
+import { scopesOfMember, scopesWithin } from '../access/index.ts';
+import { findMembership, type Membership } from '../tenancy/index.ts';
+import { AllowList } from './keys/allow-list.ts';
+import { findKeyGrant, findKeyGrantById, type KeyGrant } from './keys/store-grants.ts';
 import { findLogin } from './login/store.ts';
+import { findStanding } from './platform/store.ts';
 import type { AccessClaims } from './tokens/access-tokens.ts';
 
 /** Whom a credential stands for, and until when that may be remembered, epoch milliseconds. */
-export type Grant = { principal: Principal; until: number };
+export type Grant = {
+  principal: Principal;
+  until: number;
+  /** Where the credential may be used from; null: anywhere. */
+  allowedFrom: AllowList | null;
+};
 
 /**
  * Upper bound of what a lost revocation signal can cost, milliseconds. Longer saves queries that are rare already;
@@ -20,24 +27,63 @@ const GRANT_LIFETIME_MS = 30_000;
 export async function loadKeyGrant(tx: Tx, hash: Buffer): Promise<Grant | null> {
   const key = await findKeyGrant(tx, hash);
   if (!key) return null;
-  const asked = scopesOfKey(key.template, key.scopes);
-  const bound = key.role === null ? new Set(asked) : scopesOfMember(key.role, key.customScopes);
   return {
     until: Math.min(Date.now() + GRANT_LIFETIME_MS, key.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY),
-    principal: {
-      kind: 'api_key',
-      id: key.id,
-      orgId: key.orgId,
-      role: key.role,
-      scopes: scopesWithin(asked, bound),
-      posture: key.posture,
-      trialEndsAt: key.trialEndsAt,
-      userId: key.userId,
-      loginId: null,
-      isPlatformAdmin: key.isPlatformAdmin,
-    },
+    principal: principalOfKey(key),
+    allowedFrom: key.allowedAddresses.length === 0 ? null : new AllowList(key.allowedAddresses),
   };
 }
+
+const principalOfKey = (key: KeyGrant): Principal => ({
+  kind: 'api_key',
+  id: key.id,
+  orgId: key.orgId,
+  role: key.role,
+  scopes: key.scopes,
+  source: key.template === null ? { kind: 'key_scopes', name: null } : { kind: 'key_template', name: key.template },
+  posture: key.posture,
+  trialEndsAt: key.trialEndsAt,
+  userId: key.userId,
+  loginId: null,
+  isPlatformAdmin: key.isPlatformAdmin,
+});
+
+/**
+ * What somebody may do in an organization right now, whatever they would sign in with; null when the organization has
+ * no such member, service account or living key.
+ */
+export async function findPrincipal(
+  tx: Tx,
+  orgId: string,
+  { kind, id }: { kind: 'user' | 'api_key'; id: string },
+): Promise<Principal | null> {
+  if (!isUuid(id)) return null;
+  if (kind === 'user') return findMember(tx, orgId, id);
+  const key = await findKeyGrantById(tx, orgId, id);
+  return key && principalOfKey(key);
+}
+
+async function findMember(tx: Tx, orgId: string, userId: string): Promise<Principal | null> {
+  const membership = await findMembership(tx, userId, orgId);
+  const standing = await findStanding(tx, userId);
+  if (!membership || !standing || standing.isDisabled) return null;
+  return {
+    kind: 'user',
+    id: userId,
+    orgId: membership.organization.id,
+    role: membership.role,
+    scopes: scopesOfMember(membership.role, membership.customScopes),
+    source: sourceOfMember(membership),
+    posture: membership.organization.posture,
+    trialEndsAt: membership.organization.trialEndsAt,
+    userId,
+    loginId: null,
+    isPlatformAdmin: standing.isPlatformAdmin,
+  };
+}
+
+const sourceOfMember = ({ role, customScopes }: Pick<Membership, 'role' | 'customScopes'>): Principal['source'] =>
+  customScopes === null ? { kind: 'role', name: role } : { kind: 'custom_role', name: null };
 
 /**
  * Loads whom a login stands for in an organization; null when the login has ended. A person who is not in the
@@ -51,12 +97,14 @@ export async function loadLoginGrant(tx: Tx, { loginId, userId, orgId }: AccessC
   const held = membership ? scopesOfMember(membership.role, membership.customScopes) : new Set<string>();
   return {
     until: Math.min(Date.now() + GRANT_LIFETIME_MS, login.expiresAt.getTime()),
+    allowedFrom: null,
     principal: {
       kind: 'user',
       id: login.userId,
       orgId: organization?.id ?? null,
       role: membership?.role ?? null,
       scopes: login.scopes === null ? held : scopesWithin(login.scopes, held),
+      source: membership ? sourceOfMember(membership) : { kind: 'none', name: null },
       posture: organization?.posture ?? 'active',
       trialEndsAt: organization?.trialEndsAt ?? null,
       userId: login.userId,

@@ -13,6 +13,7 @@ import { HttpApp } from './app.ts';
 import type { RenderError } from './kit.ts';
 import { Sockets, sendJson } from './sockets.ts';
 import { Surface } from './surface.ts';
+import { TrustedProxies } from './trusted-proxies.ts';
 
 const SURFACES: [string, RenderError][] = [
   ['', asOps],
@@ -29,7 +30,7 @@ let port: number;
 beforeEach(async () => {
   fake = fakeKit();
   const { kit } = fake;
-  app = new HttpApp({ trustedProxies: [], stopMs: 1_000 });
+  app = new HttpApp({ proxies: new TrustedProxies([]), stopMs: 1_000 });
   for (const [prefix, renderError] of SURFACES) {
     await app.surface(prefix, (scope) => {
       const surface = new Surface(scope, { name: 'control', renderError, rate: 'control', kit });

@@ -5,6 +5,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { SECURITY_HEADERS, setHeaders } from './headers.ts';
 import { isEventStream } from './sse.ts';
 import type { Surface } from './surface.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** Bodies of all routes but uploads. */
 const BODY_LIMIT = 2 << 20;
@@ -24,11 +25,11 @@ export class HttpApp implements AsyncDisposable {
   readonly #open = new Set<ServerResponse>();
 
   /** @param options `stopMs` is for how long a stop waits for requests that are under way */
-  constructor(options: { trustedProxies: readonly string[]; stopMs: number }) {
+  constructor(options: { proxies: TrustedProxies; stopMs: number }) {
     this.#stopMs = options.stopMs;
     this.#fastify = fastify({
       bodyLimit: BODY_LIMIT,
-      trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
+      trustProxy: (address) => options.proxies.trusts(address),
       requestTimeout: REQUEST_TIMEOUT_MS,
       forceCloseConnections: 'idle',
       exposeHeadRoutes: false,

@@ -2,14 +2,17 @@ import { EventEmitter } from 'node:events';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { describe, expect, test } from 'vitest';
 import { AppError } from '../../kernel/errors.ts';
-import { callOf, idempotencyOf } from './http-call.ts';
+import { callOf as callThrough, idempotencyOf } from './http-call.ts';
+import { TrustedProxies } from './trusted-proxies.ts';
+
+const callOf = (request: FastifyRequest, reply: FastifyReply) => callThrough(request, reply, new TrustedProxies([]));
 
 /** A request with these headers, and the connection that its answer goes to. */
 function exchange(headers: Record<string, string | string[]> = {}, more: object = {}) {
   const raw = Object.assign(new EventEmitter(), { destroyed: false });
   const request = {
     headers,
-    ip: '203.0.113.7',
+    raw: { headers, socket: { remoteAddress: '203.0.113.7' } },
     method: 'POST',
     url: '/v1/things',
     ...more,

@@ -4,6 +4,7 @@ import { AppError } from '../../kernel/errors.ts';
 import { ANONYMOUS, type Principal } from '../../kernel/principal.ts';
 import type { Call, RateState } from '../../platform/operation.ts';
 import { type TraceContext, traceContext } from '../../platform/telemetry/trace-context.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 const SANE_REQUEST_ID = /^[\w.:@/+=-]{1,128}$/;
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
@@ -59,10 +60,14 @@ export class HttpCall implements Call {
   }
 }
 
-export function callOf(request: FastifyRequest, reply: FastifyReply): HttpCall {
+export function callOf(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  proxies: Pick<TrustedProxies, 'addressOf'>,
+): HttpCall {
   return new HttpCall({
     headers: request.headers,
-    address: request.ip,
+    address: proxies.addressOf(request.raw),
     via: 'http',
     // Asked for late, a caller may have left already.
     onGone: (listener) => void (reply.raw.destroyed ? listener() : reply.raw.once('close', listener)),

@@ -4,6 +4,7 @@ import type { Authenticator } from '../../modules/identity/index.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Call, Operator, RateState } from '../../platform/operation.ts';
 import type { Metrics } from '../../platform/telemetry/metrics.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** What every HTTP surface stands on. */
 export type HttpKit = {
@@ -11,6 +12,8 @@ export type HttpKit = {
   authenticator: Authenticator;
   /** Throws unless the principal may run the operation of this name now; for what stays open. */
   authorize(principal: Principal, operation: string): void;
+  /** The proxies whose word on where a request comes from is believed. */
+  proxies: TrustedProxies;
   /** How a caller stands with a rate limit, taking nothing; null when limits are off. */
   peekRate(rate: string, call: Call): RateState | null;
   /** Where people and programs reach the installation, if that was said. */

@@ -67,7 +67,7 @@ export class Sockets implements AsyncDisposable {
     try {
       const call = new HttpCall({
         headers: request.headers,
-        address: request.socket.remoteAddress ?? null,
+        address: this.#kit.proxies.addressOf(request),
         via: 'websocket',
         onGone: (listener) => void socket.once('close', listener),
       });
@@ -77,12 +77,16 @@ export class Sockets implements AsyncDisposable {
       if (credential.kind === 'session') assertSameOrigin(request.headers, this.#kit.publicUrl);
       const named = request.headers['x-organization-id'];
       const orgId = (typeof named === 'string' ? named : url.searchParams.get('organization_id')) ?? null;
-      call.principal = await this.#kit.authenticator.authenticate(credential, orgId);
+      call.principal = await this.#kit.authenticator.authenticate(credential, orgId, call.address);
       this.#server.handleUpgrade(request, socket, head, (client) => {
         const unwatch = this.#kit.authenticator.watch({
           credential,
           orgId,
-          check: (principal) => this.#kit.authorize(principal, served.operation),
+          address: call.address,
+          check: (principal) => {
+            this.#kit.authorize(principal, served.operation);
+            call.principal = principal;
+          },
           onEnd: (refusal) => client.close(1008, refusal.message.slice(0, 120)),
         });
         client.once('close', unwatch);
@@ -91,8 +95,9 @@ export class Sockets implements AsyncDisposable {
     } catch (thrown) {
       const refusal = toAppError(thrown);
       const status =
-        { unauthenticated: 401, denied: 403, invalid: 400, not_found: 404, unavailable: 503 }[refusal.kind as string] ??
-        400;
+        { unauthenticated: 401, denied: 403, invalid: 400, not_found: 404, rate_limited: 429, unavailable: 503 }[
+          refusal.kind as string
+        ] ?? 400;
       refuse(socket, status, { error: STATUS_TEXT[status], detail: refusal.message, status_code: status });
     }
   }

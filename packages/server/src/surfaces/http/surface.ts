@@ -62,7 +62,7 @@ export class Surface {
         body.length === 0 ? undefined : parse(body as Buffer),
     );
     scope.addHook('onRequest', async (request, reply) => {
-      const call = callOf(request, reply);
+      const call = callOf(request, reply, options.kit.proxies);
       calls.set(request, call);
       reply.header('x-request-id', call.requestId);
     });
@@ -129,7 +129,7 @@ export class Surface {
     }
     const orgId = organizationOf(route, request);
     try {
-      call.principal = await kit.authenticator.authenticate(credential, orgId);
+      call.principal = await kit.authenticator.authenticate(credential, orgId, call.address);
     } catch (thrown) {
       // A browser sends the cookie of a session that has ended as well, unasked: where none is needed, it counts as none.
       if (credential.kind === 'session' && route.isPublic && toAppError(thrown).kind === 'unauthenticated') return;
@@ -138,8 +138,13 @@ export class Surface {
     if (credential.kind === 'session') call.via = 'console';
     // A stream outlives the check at its start: it ends with its credential, or with the right to it.
     if (route.streams && !reply.raw.destroyed) {
-      const check = (principal: Principal): void => kit.authorize(principal, String(route.operation));
-      reply.raw.once('close', kit.authenticator.watch({ credential, orgId, check, onEnd: () => call.end() }));
+      const check = (principal: Principal): void => {
+        kit.authorize(principal, String(route.operation));
+        // What the stream shows from now on is what the caller may see from now on.
+        call.principal = principal;
+      };
+      const { address } = call;
+      reply.raw.once('close', kit.authenticator.watch({ credential, orgId, address, check, onEnd: () => call.end() }));
     }
   }
 
@@ -186,7 +191,7 @@ export class Surface {
   #call(request: FastifyRequest): HttpCall {
     const known = calls.get(request);
     if (known) return known;
-    const call = callOf(request, { raw: request.raw } as unknown as FastifyReply);
+    const call = callOf(request, { raw: request.raw } as unknown as FastifyReply, this.#options.kit.proxies);
     calls.set(request, call);
     return call;
   }

@@ -7,12 +7,16 @@ import { newId } from '../../../kernel/ids.ts';
 import { encodeCursor } from '../../../kernel/page.ts';
 import type { MemberRole, Principal } from '../../../kernel/principal.ts';
 import { KEY_TEMPLATES, ROLE_SCOPES } from '../../access/index.ts';
+import type { NewKeyRequest } from './create-key.ts';
 import { hashKey, isWellFormed } from './model.ts';
-import { keyOperations, type NewKeyRequest } from './operations.ts';
+import { keyOperations } from './operations.ts';
 
 const db = testDatabase();
 const operator = governed(db);
-const { createKey, listKeys, getKey, revokeKey } = keyOperations({ grantsChanged: () => {} });
+const { createKey, listKeys, getKey, revokeKey } = keyOperations({
+  grantsChanged: () => {},
+  isPlatformKey: async () => false,
+});
 
 const request = (more: Partial<NewKeyRequest> = {}): NewKeyRequest => ({
   name: 'ci',
@@ -113,8 +117,8 @@ describe('a new key', () => {
     });
   });
 
-  test('needs an admin, and an organization that pays', async () => {
-    await expect(create(await somebody('operator'))).rejects.toMatchObject({ code: 'access.role_missing' });
+  test('needs an operator, and an organization that pays', async () => {
+    await expect(create(await somebody('developer'))).rejects.toMatchObject({ code: 'access.role_missing' });
     const behind = { ...(await somebody()), posture: 'past_due' } as const;
     await expect(create(behind)).rejects.toMatchObject({ kind: 'billing' });
   });

@@ -25,10 +25,22 @@ export type ApiKey = {
   template: KeyTemplate | null;
   scopes: readonly string[];
   createdBy: string | null;
+  /** The service account that it acts for and that bounds it; null: the person who made it does. */
+  serviceAccountId: string | null;
   createdAt: Date;
   expiresAt: Date | null;
+  /** Networks that it may be used from; empty: from anywhere. */
+  allowedAddresses: readonly string[];
+  lastUsedAt: Date | null;
+  lastUsedAddress: string | null;
+  /** Until when the secret before the last rotation works; null when there is none. */
+  previousExpiresAt: Date | null;
+  /** When the person behind it left, and its scopes became final. */
+  frozenAt: Date | null;
   disabledAt: Date | null;
   revokedAt: Date | null;
+  /** Grows with each change. */
+  version: number;
 };
 
 /** Makes a new key. */

@@ -1,6 +1,6 @@
 import type { ApiKeyId, OrganizationId } from '../../../kernel/ids.ts';
-import type { MemberRole, Posture } from '../../../kernel/principal.ts';
-import { statement, type Tx } from '../../../platform/db/index.ts';
+import { type SqlValue, statement, type Tx } from '../../../platform/db/index.ts';
+import type { Statement } from '../../../platform/db/statement.ts';
 import { type KeyTemplate, scopesOfKey } from '../../access/index.ts';
 import type { ApiKey } from './model.ts';
 
@@ -13,88 +13,83 @@ type Row = {
   permission_set: KeyTemplate | null;
   scopes: string[];
   created_by: string | null;
+  service_account_id: string | null;
   created_at: Date;
   expires_at: Date | null;
+  allowed_addresses: string[];
+  last_used_at: Date | null;
+  last_used_address: string | null;
+  previous_expires_at: Date | null;
+  frozen_at: Date | null;
   disabled_at: Date | null;
   revoked_at: Date | null;
+  version: number;
 };
-const COLUMNS =
-  'id, org_id, name, prefix, last_four, permission_set, scopes, created_by, created_at, expires_at, disabled_at, revoked_at';
+const COLUMNS = `id, org_id, name, prefix, last_four, permission_set, scopes, created_by, service_account_id, created_at,
+  expires_at, allowed_addresses, last_used_at, last_used_address, previous_expires_at, frozen_at, disabled_at, revoked_at,
+  version`;
 
 const insert = statement<Row>(
   'keys.insert',
   `insert into api_keys (org_id, id, name, hash, prefix, last_four, scopes, created_by, expires_at, is_checksummed,
-     permission_set)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning ${COLUMNS}`,
+     permission_set, allowed_addresses, service_account_id)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning ${COLUMNS}`,
 );
 const byId = statement<Row>('keys.by_id', `select ${COLUMNS} from api_keys where org_id = $1 and id = $2`);
+const lock = statement<Row>('keys.lock', `select ${COLUMNS} from api_keys where org_id = $1 and id = $2 for update`);
 // The page begins behind a key, not behind a moment: the driver's dates are coarser than the column's.
+const AFTER = `($2::uuid is null or
+     (created_at, id) < (select last.created_at, last.id from api_keys last where last.org_id = $1 and last.id = $2))`;
 const list = statement<Row>(
   'keys.list',
-  `select ${COLUMNS} from api_keys
-   where org_id = $1 and (
-     $2::uuid is null or
-     (created_at, id) < (select last.created_at, last.id from api_keys last where last.org_id = $1 and last.id = $2))
+  `select ${COLUMNS} from api_keys where org_id = $1 and ${AFTER} order by created_at desc, id desc limit $3`,
+);
+const listMadeBy = statement<Row>(
+  'keys.list_made_by',
+  `select ${COLUMNS} from api_keys where org_id = $1 and created_by = $4 and ${AFTER}
    order by created_at desc, id desc limit $3`,
+);
+const update = statement<Row>(
+  'keys.update',
+  `update api_keys set name = $3, scopes = $4, permission_set = $5, expires_at = $6, allowed_addresses = $7,
+     version = version + 1
+   where org_id = $1 and id = $2 returning ${COLUMNS}`,
 );
 const revoke = statement<Row>(
   'keys.revoke',
-  `update api_keys set revoked_at = coalesce(revoked_at, now()) where org_id = $1 and id = $2 returning ${COLUMNS}`,
+  `update api_keys set revoked_at = coalesce(revoked_at, now()),
+     version = version + case when revoked_at is null then 1 else 0 end
+   where org_id = $1 and id = $2 returning ${COLUMNS}`,
 );
-// The grant behind a key: alive, with what bounds it now. A creator who has left bounds nothing; the key belongs to the organization.
-const grant = statement<GrantRow>(
-  'keys.grant',
-  `select k.id, k.org_id, k.permission_set, k.scopes, k.created_by, k.expires_at, m.role, c.scopes as custom_scopes,
-     o.posture, o.trial_ends_at,
-     exists (select 1 from platform_grants g where g.principal_kind = 'api_key' and g.principal_id = k.id) as is_platform_admin
-   from api_keys k
-   join organizations o on o.id = k.org_id
-   left join memberships m on m.org_id = k.org_id and m.user_id = k.created_by
-   left join custom_roles c on c.org_id = m.org_id and c.id = m.custom_role_id
-   where k.hash = $1 and k.revoked_at is null and k.disabled_at is null and o.deleted_at is null
-     and (k.expires_at is null or k.expires_at > now())`,
+const disable = statement<Row>(
+  'keys.disable',
+  `update api_keys set disabled_at = coalesce(disabled_at, now()),
+     version = version + case when disabled_at is null then 1 else 0 end
+   where org_id = $1 and id = $2 returning ${COLUMNS}`,
 );
-const unchecksummed = statement<{ hash: Buffer }>(
-  'keys.unchecksummed',
-  'select hash from api_keys where not is_checksummed limit 100',
+const enable = statement<Row>(
+  'keys.enable',
+  `update api_keys set disabled_at = null, version = version + case when disabled_at is null then 0 else 1 end
+   where org_id = $1 and id = $2 returning ${COLUMNS}`,
 );
-
-type GrantRow = {
-  id: string;
-  org_id: string;
-  permission_set: KeyTemplate | null;
-  scopes: string[];
-  created_by: string | null;
-  expires_at: Date | null;
-  role: MemberRole | null;
-  custom_scopes: string[] | null;
-  posture: Posture;
-  trial_ends_at: Date | null;
-  is_platform_admin: boolean;
-};
-
-/** A living key, with what bounds it now. `role` and `customScopes` are its creator's; null once that one has left. */
-export type KeyGrant = {
-  id: string;
-  orgId: OrganizationId;
-  template: KeyTemplate | null;
-  scopes: readonly string[];
-  userId: string | null;
-  expiresAt: Date | null;
-  role: MemberRole | null;
-  customScopes: readonly string[] | null;
-  posture: Posture;
-  trialEndsAt: Date | null;
-  isPlatformAdmin: boolean;
-};
+// The secret that is replaced goes on for a while; the one before it, if any, ends here.
+const rotate = statement<Row>(
+  'keys.rotate',
+  `update api_keys set hash = $3, prefix = $4, last_four = $5, is_checksummed = true,
+     previous_hash = case when $6 > 0 then hash end,
+     previous_expires_at = case when $6 > 0 then now() + make_interval(secs => $6) end,
+     previous_is_checksummed = is_checksummed, version = version + 1
+   where org_id = $1 and id = $2 returning ${COLUMNS}`,
+);
 
 export type NewKey = Pick<
   ApiKey,
   'id' | 'orgId' | 'name' | 'prefix' | 'lastFour' | 'template' | 'scopes' | 'createdBy' | 'expiresAt'
-> & {
-  hash: Buffer;
-  isChecksummed: boolean;
-};
+> &
+  Partial<Pick<ApiKey, 'allowedAddresses' | 'serviceAccountId'>> & {
+    hash: Buffer;
+    isChecksummed: boolean;
+  };
 
 export async function insertKey(tx: Tx, key: NewKey): Promise<ApiKey> {
   const [row] = await tx.query(insert, [
@@ -109,48 +104,55 @@ export async function insertKey(tx: Tx, key: NewKey): Promise<ApiKey> {
     key.expiresAt,
     key.isChecksummed,
     key.template,
+    key.allowedAddresses ?? [],
+    key.serviceAccountId ?? null,
   ]);
   return toKey(row as Row);
 }
 
-export async function findKey(tx: Tx, orgId: OrganizationId, id: string): Promise<ApiKey | null> {
-  const [row] = await tx.query(byId, [orgId, id]);
+const one = async (tx: Tx, of: Statement<Row>, values: readonly SqlValue[]): Promise<ApiKey | null> => {
+  const [row] = await tx.query(of, values);
   return row ? toKey(row) : null;
-}
+};
+
+export const findKey = (tx: Tx, orgId: OrganizationId, id: string): Promise<ApiKey | null> =>
+  one(tx, byId, [orgId, id]);
+
+/** Finds a key and locks its row until the transaction ends. */
+export const lockKey = (tx: Tx, orgId: OrganizationId, id: string): Promise<ApiKey | null> =>
+  one(tx, lock, [orgId, id]);
+
+export type KeyPage = {
+  after: string | null;
+  limit: number /** Only the keys of this maker. */;
+  madeBy: string | null;
+};
 
 /** Keys of an organization, newest first, after the key of the given id; none after a key that is not there. */
-export async function listKeys(tx: Tx, orgId: OrganizationId, after: string | null, limit: number): Promise<ApiKey[]> {
-  return (await tx.query(list, [orgId, after, limit])).map(toKey);
+export async function listKeys(tx: Tx, orgId: OrganizationId, { after, limit, madeBy }: KeyPage): Promise<ApiKey[]> {
+  const rows =
+    madeBy === null
+      ? await tx.query(list, [orgId, after, limit])
+      : await tx.query(listMadeBy, [orgId, after, limit, madeBy]);
+  return rows.map(toKey);
 }
 
-export async function revokeKey(tx: Tx, orgId: OrganizationId, id: string): Promise<ApiKey | null> {
-  const [row] = await tx.query(revoke, [orgId, id]);
-  return row ? toKey(row) : null;
-}
+export type KeyChange = Pick<ApiKey, 'name' | 'scopes' | 'template' | 'expiresAt' | 'allowedAddresses'>;
 
-/** What the key with this hash grants now, over all organizations; null when there is none or it is dead. */
-export async function findKeyGrant(tx: Tx, hash: Buffer): Promise<KeyGrant | null> {
-  const [row] = await tx.query(grant, [hash]);
-  if (!row) return null;
-  return {
-    id: row.id,
-    orgId: row.org_id as OrganizationId,
-    template: row.permission_set,
-    scopes: row.scopes,
-    userId: row.created_by,
-    expiresAt: row.expires_at,
-    role: row.role,
-    customScopes: row.custom_scopes,
-    posture: row.posture,
-    trialEndsAt: row.trial_ends_at,
-    isPlatformAdmin: row.is_platform_admin,
-  };
-}
+export const updateKey = (tx: Tx, { orgId, id }: ApiKey, to: KeyChange): Promise<ApiKey | null> =>
+  one(tx, update, [orgId, id, to.name, to.scopes, to.template, to.expiresAt, to.allowedAddresses]);
 
-/** Hashes of the few keys that came from configuration without our checksum. */
-export async function listUnchecksummedHashes(tx: Tx): Promise<Buffer[]> {
-  return (await tx.query(unchecksummed, [])).map(({ hash }) => hash);
-}
+export const revokeKey = (tx: Tx, { orgId, id }: ApiKey): Promise<ApiKey | null> => one(tx, revoke, [orgId, id]);
+
+export const disableKey = (tx: Tx, { orgId, id }: ApiKey): Promise<ApiKey | null> => one(tx, disable, [orgId, id]);
+
+export const enableKey = (tx: Tx, { orgId, id }: ApiKey): Promise<ApiKey | null> => one(tx, enable, [orgId, id]);
+
+export type NewSecret = { hash: Buffer; prefix: string; lastFour: string; overlapSeconds: number };
+
+/** Gives a key a new secret; the one it had works for the overlap. */
+export const rotateKey = (tx: Tx, { orgId, id }: ApiKey, to: NewSecret): Promise<ApiKey | null> =>
+  one(tx, rotate, [orgId, id, to.hash, to.prefix, to.lastFour, to.overlapSeconds]);
 
 function toKey(row: Row): ApiKey {
   return {
@@ -162,9 +164,16 @@ function toKey(row: Row): ApiKey {
     template: row.permission_set,
     scopes: scopesOfKey(row.permission_set, row.scopes),
     createdBy: row.created_by,
+    serviceAccountId: row.service_account_id,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
+    allowedAddresses: row.allowed_addresses,
+    lastUsedAt: row.last_used_at,
+    lastUsedAddress: row.last_used_address,
+    previousExpiresAt: row.previous_expires_at,
+    frozenAt: row.frozen_at,
     disabledAt: row.disabled_at,
     revokedAt: row.revoked_at,
+    version: row.version,
   };
 }

@@ -10,3 +10,27 @@ const insertGrant = statement(
 export function grantPlatform(tx: Tx, to: { kind: 'user' | 'api_key'; id: string }, grantedBy: string): void {
   tx.defer(insertGrant, [to.kind, to.id, grantedBy]);
 }
+
+const standing = statement<{ is_disabled: boolean; is_platform_admin: boolean }>(
+  'platform.standing',
+  `select u.disabled_at is not null as is_disabled,
+     exists (select 1 from platform_grants g where g.principal_kind = 'user' and g.principal_id = u.id) as is_platform_admin
+   from users u where u.id = $1`,
+);
+const granted = statement<{ one: number }>(
+  'platform.granted',
+  'select 1 as one from platform_grants where principal_kind = $1 and principal_id = $2',
+);
+
+/** Whether a person or service account is disabled, and whether they govern the installation; null for nobody. */
+export async function findStanding(
+  tx: Tx,
+  userId: string,
+): Promise<{ isDisabled: boolean; isPlatformAdmin: boolean } | null> {
+  const [row] = await tx.query(standing, [userId]);
+  return row ? { isDisabled: row.is_disabled, isPlatformAdmin: row.is_platform_admin } : null;
+}
+
+/** Whether a principal is an administrator of the installation. */
+export const isPlatformGranted = async (tx: Tx, kind: 'user' | 'api_key', id: string): Promise<boolean> =>
+  (await tx.query(granted, [kind, id])).length > 0;

@@ -1,0 +1,66 @@
+import { isUuid, type OrganizationId } from '../../../kernel/ids.ts';
+import { assertExpected, type Expected } from '../../../kernel/precondition.ts';
+import type { Tx } from '../../../platform/db/index.ts';
+import type { Context } from '../../../platform/operation.ts';
+import { keyErrors } from '../errors.ts';
+import { assertHolds, assertNoWider, type Restrictions } from './bounds.ts';
+import type { ApiKey } from './model.ts';
+import * as store from './store.ts';
+
+export type KeyServices = {
+  /** Drops cached grants here at the commit, and on every other process. */
+  grantsChanged(tx: Context['tx']): void;
+  /** On the system handle: whether a key governs the installation. */
+  isPlatformKey(id: string): Promise<boolean>;
+};
+
+export const orgOf = (context: Pick<Context, 'by'>): OrganizationId => context.by.orgId as OrganizationId;
+
+/** Whose keys the caller reaches: everybody's (null), or those of one maker. A caller behind whom nobody is made none. */
+export const makerOf = ({ by, ownOnly }: Pick<Context, 'by' | 'ownOnly'>): string | null =>
+  ownOnly ? (by.userId ?? by.id) : null;
+
+/** @throws AppError `not_found` when the organization has no such key, or the caller does not reach it */
+export async function requireKey(
+  context: Context,
+  id: string,
+  find: (tx: Tx, orgId: OrganizationId, id: string) => Promise<ApiKey | null> = store.findKey,
+): Promise<ApiKey> {
+  const key = isUuid(id) ? await find(context.tx, orgOf(context), id) : null;
+  const maker = makerOf(context);
+  if (!key || (maker !== null && key.createdBy !== maker))
+    throw keyErrors.not_found('There is no API key with this id.');
+  return key;
+}
+
+/**
+ * Finds a key that is to be changed into something that works, and locks it.
+ * @throws AppError `not_found`, `precondition`, `conflict` for a revoked key, `denied` for one that reaches beyond the caller
+ */
+export async function requireChangeable(
+  { isPlatformKey }: KeyServices,
+  context: Context,
+  { id, expected }: { id: string; expected: Expected },
+): Promise<ApiKey> {
+  const key = await requireKey(context, id, store.lockKey);
+  if (key.revokedAt) throw keyErrors.revoked('This API key was revoked, and that is final. Create another.');
+  assertExpected(expected, key.version);
+  assertHolds(context.by, key);
+  await assertWithinCaller(context, key);
+  if (!context.by.isPlatformAdmin && (await isPlatformKey(key.id))) {
+    throw keyErrors.scope_beyond_yours('This key governs the installation, so only its administrators may change it.');
+  }
+  return key;
+}
+
+/** What the caller's own credential is restricted to: a key's restrictions; a login has none. */
+export async function restrictionsOf(context: Context): Promise<Restrictions> {
+  const { by, tx } = context;
+  const parent = by.kind === 'api_key' ? await store.findKey(tx, orgOf(context), by.id) : null;
+  return { expiresAt: parent?.expiresAt ?? null, allowedAddresses: parent?.allowedAddresses ?? [] };
+}
+
+/** @throws AppError `denied` when a key would live longer, or be of use elsewhere, than the key that made it so */
+export async function assertWithinCaller(context: Context, of: Restrictions): Promise<void> {
+  assertNoWider(await restrictionsOf(context), of);
+}
