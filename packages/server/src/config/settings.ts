@@ -321,6 +321,14 @@ export const SETTINGS = {
     help: 'Lets organizations sign in at issuers (OpenID Connect) on loopback and private networks, and on loopback without TLS.',
     read: flagValue,
   }),
+  outboundNetworks: setting({
+    flag: 'outbound-networks',
+    toml: 'outbound.networks',
+    env: 'ASSAY_OUTBOUND_NETWORKS',
+    fallback: '',
+    help: 'Networks that are not public and may be called all the same, by providers and issuers of tokens say: addresses, networks (10.0.0.0/8), loopback, linklocal or uniquelocal, separated by commas. To these also without TLS.',
+    read: networks,
+  }),
   rateLimits: setting({
     flag: 'rate-limits',
     toml: 'rate_limits',
