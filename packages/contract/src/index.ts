@@ -8,6 +8,7 @@ import type { Route } from './route.ts';
 
 export { BuildsError, buildsRoutes, LoginRequest, RefreshRequest, TokenAnswer } from './builds/routes.ts';
 export { ApiKey, NewApiKey } from './control/api-key.ts';
+export { AuditCheckpoint, AuditEntry, AuditKey } from './control/audit-log.ts';
 export { ControlError } from './control/envelope.ts';
 export { controlRoutes, EventsQuery, Principal, StreamEvent } from './control/routes.ts';
 export {
@@ -29,7 +30,7 @@ export { oauthRoutes } from './oauth/routes.ts';
 export { OAuthError } from './oauth/token.ts';
 export { openApiDocument } from './openapi.ts';
 export { opsRoutes, type ReadyAnswer } from './ops/routes.ts';
-export type { Answer, Route, SurfaceName } from './route.ts';
+export { type Answer, type Route, route, type SurfaceName } from './route.ts';
 
 /** Every HTTP route that Assay serves. */
 export const allRoutes: readonly Route[] = [

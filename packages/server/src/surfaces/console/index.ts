@@ -1,39 +1,36 @@
 import type { FastifyInstance } from 'fastify';
+import type { HttpKit } from '../http/kit.ts';
+import { Surface } from '../http/surface.ts';
+import { serveDevicePages } from './devices.ts';
+import { renderFront } from './front-page.ts';
+import { asPage } from './layout.ts';
+import { type PageOperations, signedInAs } from './person.ts';
+import { renderError } from './render-error.ts';
+import { pageRoutes as routes } from './routes.ts';
+import { serveSignIn } from './sign-in.ts';
+import { serveStaticFiles } from './static-files.ts';
 
-const PAGE = `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Assay</title>
-<style>
-  :root { color-scheme: light dark; font: 16px/1.6 system-ui, sans-serif; }
-  main { max-width: 44rem; margin: 12vh auto; padding: 0 1.5rem; }
-  code { font-family: ui-monospace, monospace; }
-  pre { overflow-x: auto; padding: 1rem; border: 1px solid; border-radius: .5rem; }
-</style>
-</head>
-<body>
-<main>
-<h1>Assay is running</h1>
-<p>This release is used over its API and its command line. Run a program with the key that the first start printed:</p>
-<pre><code>export ASSAY_API_KEY=sk_…
-assay eval run -c 'print("hello")' --lang python --wait</code></pre>
-<p><a href="/docs">API reference</a> · <a href="/readyz">Readiness</a> · <a href="/openapi.json">OpenAPI 3.1</a></p>
-</main>
-</body>
-</html>
-`;
+export type ConsoleSurface = { kit: HttpKit; operations: PageOperations };
 
-/** The page at `/`: what this is and where to go. No script, nothing from elsewhere. */
-export function registerConsole(server: FastifyInstance): void {
-  server.get('/', async (_request, reply) =>
-    reply
-      .header(
-        'content-security-policy',
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-      )
-      .type('text/html; charset=utf-8')
-      .send(PAGE),
-  );
+/** Below which paths a page answers, unknown ones included. */
+export const CONSOLE_PREFIXES = ['/login', '/logout', '/device', '/pages'];
+
+/** Pages for people: signing in and out, letting devices in. All of them work without a script. */
+export function registerConsole(scope: FastifyInstance, { kit, operations }: ConsoleSurface): Surface {
+  const surface = new Surface(scope, {
+    name: 'console',
+    renderError,
+    rate: 'control',
+    kit,
+    bodies: 'form',
+    isForBrowsers: true,
+  });
+  surface.serve(routes.front, async (_decoded, call, { request, reply }) => {
+    asPage(reply);
+    return renderFront(await signedInAs(request, call, kit, operations));
+  });
+  serveSignIn(surface, kit, operations);
+  serveDevicePages(surface, kit, operations);
+  serveStaticFiles(scope);
+  return surface;
 }

@@ -54,10 +54,11 @@ export class HttpApp implements AsyncDisposable {
     });
   }
 
-  /** Registers a surface in a scope of its own. Unknown paths below `prefix` are answered in its shape. */
-  async surface(prefix: string, register: (scope: FastifyInstance) => Surface): Promise<void> {
+  /** Registers a surface in a scope of its own. Unknown paths below its prefixes are answered in its shape. */
+  async surface(prefixes: string | readonly string[], register: (scope: FastifyInstance) => Surface): Promise<void> {
     await this.#fastify.register((scope, _options, done) => {
-      this.#surfaces.push({ prefix, surface: register(scope) });
+      const surface = register(scope);
+      for (const prefix of [prefixes].flat()) this.#surfaces.push({ prefix, surface });
       done();
     });
   }

@@ -21,7 +21,7 @@ export type DeviceDecision = {
 };
 
 /** A request with what the person may choose between. */
-export type DeviceQuestion = { request: DeviceRequest; person: User; memberships: Membership[] };
+export type DeviceQuestion = { userCode: string; request: DeviceRequest; person: User; memberships: Membership[] };
 
 /** What a person does with the request of a device: look at it, and decide. */
 export function approvalOperations({ digestUserCode, auditAs }: ApprovalOptions) {
@@ -37,8 +37,8 @@ export function approvalOperations({ digestUserCode, auditAs }: ApprovalOptions)
       const person = await personOf(context);
       const userCode = readUserCode(input.userCode);
       const request = userCode === null ? null : await store.findOpenRequest(context.tx, digestUserCode(userCode));
-      if (!request) throw unknownCode();
-      return { request, person, memberships: await findMemberships(context.tx, person.id) };
+      if (!request || userCode === null) throw unknownCode();
+      return { userCode, request, person, memberships: await findMemberships(context.tx, person.id) };
     },
   });
 
