@@ -23,7 +23,7 @@ import { RUNNER_PATH, RunnerEndpoint } from '../surfaces/runners/index.ts';
 import { type Core, composeCore, TOPICS } from './core.ts';
 import { openDatabase, prepareDatabase } from './database.ts';
 import { type GrpcListener, listenForGrpc, planGrpc } from './grpc-listener.ts';
-import { assertCanListen } from './listening-address.ts';
+import { assertCanListen, urlOf } from './listening-address.ts';
 import { composeOperations, listOperations, type Operations } from './operations.ts';
 import { ratePolicyOf } from './rate-policies.ts';
 import { checkReadiness } from './readiness.ts';
@@ -197,11 +197,6 @@ function composeGrpc(core: Core, operations: Operations, kit: HttpKit, listener:
     },
   };
 }
-
-const urlOf = (host: string, port: number): string => {
-  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
-};
 
 function httpKit(core: Core, operations: Operations): HttpKit {
   const byName = new Map(listOperations(operations).map((operation) => [operation.name, operation]));

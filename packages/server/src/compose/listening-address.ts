@@ -25,3 +25,9 @@ export async function assertFree(host: string, port: number, setting: string): P
     server.close();
   }
 }
+
+/** The address under which this machine reaches what listens there. */
+export const urlOf = (host: string, port: number): string => {
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+};

@@ -11,5 +11,6 @@ export { Endings } from './endings.ts';
 export { deleteEvaluationsOlderThan, Janitor } from './janitor.ts';
 export { type Evaluation, type EvaluationRequest, isEnding, isTerminal } from './model.ts';
 export { evaluationOperations } from './operations.ts';
+export { endWorkOf } from './organization-end.ts';
 export type { OutputChunk } from './output.ts';
 export { oldestWait } from './reads.ts';

@@ -29,7 +29,7 @@ export async function isEmpty(tx: Tx): Promise<boolean> {
 /** Creates an organization with its owner, in one go. */
 export function insertFirstOrganization(
   tx: Tx,
-  organization: Omit<Organization, 'createdAt' | 'posture' | 'trialEndsAt'>,
+  organization: Pick<Organization, 'id' | 'name' | 'slug'>,
   owner: User,
 ): void {
   tx.defer(insertOrganization, [organization.id, organization.name, organization.slug]);

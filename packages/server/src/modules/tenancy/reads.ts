@@ -1,31 +1,21 @@
-import type { OrganizationId, UserId } from '../../kernel/ids.ts';
-import type { MemberRole, Posture } from '../../kernel/principal.ts';
+import type { UserId } from '../../kernel/ids.ts';
+import type { MemberRole } from '../../kernel/principal.ts';
 import { statement, type Tx } from '../../platform/db/index.ts';
 import type { Membership, User } from './model.ts';
+import { ORGANIZATION_COLUMNS, type OrganizationRow, toOrganization } from './organizations/store.ts';
 
 type UserRow = { id: string; email: string; name: string; password_hash: string | null; disabled_at: Date | null };
-type MembershipRow = {
-  user_id: string;
-  role: MemberRole;
-  custom_scopes: string[] | null;
-  org_id: string;
-  name: string;
-  slug: string;
-  posture: Posture;
-  trial_ends_at: Date | null;
-  created_at: Date;
-};
+type MembershipRow = OrganizationRow & { user_id: string; role: MemberRole; custom_scopes: string[] | null };
 
 const userByEmail = statement<UserRow>(
   'tenancy.user_by_email',
-  'select id, email, name, password_hash, disabled_at from users where email = $1',
+  `select id, email, name, password_hash, disabled_at from users where email = $1 and kind = 'person'`,
 );
 const userById = statement<UserRow>(
   'tenancy.user_by_id',
   'select id, email, name, password_hash, disabled_at from users where id = $1',
 );
-const MEMBERSHIP = `select m.user_id, m.role, c.scopes as custom_scopes, o.id as org_id, o.name, o.slug, o.posture,
-     o.trial_ends_at, o.created_at
+const MEMBERSHIP = `select m.user_id, m.role, c.scopes as custom_scopes, ${ORGANIZATION_COLUMNS}
    from memberships m
    join organizations o on o.id = m.org_id
    left join custom_roles c on c.org_id = m.org_id and c.id = m.custom_role_id
@@ -66,18 +56,9 @@ function toUser(row: UserRow | undefined): User | null {
   };
 }
 
-function toMembership(row: MembershipRow): Membership {
-  return {
-    userId: row.user_id as UserId,
-    role: row.role,
-    customScopes: row.custom_scopes,
-    organization: {
-      id: row.org_id as OrganizationId,
-      name: row.name,
-      slug: row.slug,
-      posture: row.posture,
-      trialEndsAt: row.trial_ends_at,
-      createdAt: row.created_at,
-    },
-  };
-}
+const toMembership = (row: MembershipRow): Membership => ({
+  userId: row.user_id as UserId,
+  role: row.role,
+  customScopes: row.custom_scopes,
+  organization: toOrganization(row),
+});

@@ -1,0 +1,72 @@
+import { coverage, SCOPES, scopesOfMember, scopesWithin } from '../modules/access/index.ts';
+import { eraseOrganizationFromAudit, erasePersonFromAudit, INSTALLATION, insertLeaf } from '../modules/audit/index.ts';
+import { endWorkOf } from '../modules/evaluations/index.ts';
+import { insertEvent } from '../modules/events/index.ts';
+import { assertAcceptable, freezeKeysOf, hashPassword, personOf, revokeKeysOf } from '../modules/identity/index.ts';
+import type { TenancyServices } from '../modules/tenancy/index.ts';
+import { type Core, TOPICS } from './core.ts';
+import { leafOf } from './governance.ts';
+import { urlOf } from './listening-address.ts';
+
+/** What tenancy is given by those that it must not know. */
+export function tenancyServices(core: Core): TenancyServices {
+  const { config, wakeups, logins, told, mailer, systemTransaction, systemStatements } = core;
+  return {
+    scopes: {
+      isScope: (text) => Object.hasOwn(SCOPES, text),
+      ofMember: scopesOfMember,
+      within: scopesWithin,
+      coverage,
+    },
+    recorder: {
+      audit(tx, { call, orgId, actor }, act) {
+        const leaf = leafOf(call);
+        insertLeaf(tx, {
+          ...leaf,
+          ...act,
+          ...(actor ? { actor } : {}),
+          orgId: orgId ?? INSTALLATION,
+          personal: { ...leaf.personal, ...act.personal },
+          outcome: 'allowed',
+        });
+        tx.onCommit(told);
+      },
+      emit(tx, orgId, event) {
+        insertEvent(tx, orgId, event);
+        tx.onCommit(told);
+      },
+    },
+    mailer,
+    grantsChanged: (tx) => wakeups.raiseWith(tx, TOPICS.grants),
+    keys: { freezeOf: freezeKeysOf, revokeOf: revokeKeysOf },
+    accounts: {
+      hashPassword(password, owner) {
+        assertAcceptable(password, owner);
+        return hashPassword(password);
+      },
+      async assertInPerson(tx, by, how) {
+        await personOf({ by }, tx, how);
+      },
+      signIn: (tx, { userId, orgId, client, call }) =>
+        logins.openTokens(tx, { userId, orgId, client, method: 'invitation' }, { call }),
+    },
+    endWork: (tx, orgId) =>
+      endWorkOf(tx, orgId, { endings: core.endings, cancelled: (id) => wakeups.raise(TOPICS.cancelled, id) }),
+    erasePersonal: {
+      async ofOrganization(tx, orgId) {
+        await eraseOrganizationFromAudit(tx, orgId);
+      },
+      async ofPerson(tx, { id, email }) {
+        await erasePersonFromAudit(tx, { userId: id, email });
+      },
+    },
+    systemTransaction,
+    systemStatements,
+    linkTo: (path) => `${config.publicUrl ?? urlOf(config.host, config.httpPort)}${path}`,
+    settings: {
+      organizationCreation: config.organizationCreation,
+      graceDays: config.organizationGraceDays,
+      billingWebhookSecret: config.billingWebhookSecret?.reveal() ?? null,
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import { statement, type Tx } from '../../platform/db/index.ts';
+
+// What is queued ends here and now; of what runs the runner is told, and its end is reported or forced.
+const endAll = statement<{ id: string; state: string }>(
+  'evaluations.end_all',
+  `with before as (
+     select id, state from evaluations where org_id = $1 and state in ('queued', 'running') order by id for update
+   ), asked as (
+     update evaluations e set
+       cancel_requested_at = coalesce(e.cancel_requested_at, now()),
+       cancel_reason = coalesce(e.cancel_reason, $2),
+       state = case when b.state = 'queued' then 'cancelled' else e.state end,
+       completed_at = case when b.state = 'queued' then now() end,
+       reason = case when b.state = 'queued' then $2 end,
+       message = case when b.state = 'queued' then 'Cancelled before it ran.' end
+     from before b where e.id = b.id
+     returning e.org_id, e.id, e.state
+   ), told as (
+     insert into events (org_id, type, subject, data)
+     select org_id, 'evaluation.cancelled', id, jsonb_build_object('eval_id', id, 'status', 'cancelled', 'reason', $2::text)
+     from asked where state = 'cancelled'
+   )
+   select id, state from asked`,
+);
+
+/** Asks for the end of all that an organization has queued or running; gives what was asked of. */
+export const endAllOf = (tx: Tx, orgId: string, reason: string): Promise<{ id: string; state: string }[]> =>
+  tx.query(endAll, [orgId, reason]);
