@@ -7,6 +7,12 @@ export const LoginRequest = z
 export const RefreshRequest = z
   .strictObject({ refresh_token: z.string().min(1).max(200) })
   .meta({ id: 'RefreshRequest' });
+export const MfaRequest = z
+  .strictObject({
+    mfa_token: z.string().min(1).max(200),
+    code: z.string().trim().min(6).max(20).meta({ description: 'Of the authenticator app, or a recovery code.' }),
+  })
+  .meta({ id: 'MfaRequest' });
 export const TokenAnswer = z
   .object({
     access_token: z.string(),
@@ -23,6 +29,8 @@ export const BuildsError = z
       code: z.string(),
       message: z.string(),
       details: z.array(z.object({ field: z.string(), constraint: z.string() })).optional(),
+      mfa_token: z.string().optional().meta({ description: 'With `MFA_REQUIRED`: what the code is sent with.' }),
+      expires_in: z.int().optional().meta({ description: 'With `MFA_REQUIRED`: seconds to send the code in.' }),
     }),
   })
   .meta({ id: 'BuildsError' });
@@ -36,6 +44,16 @@ export const buildsRoutes = {
     operation: 'identity.login.create',
     summary: 'Sign in with e-mail and password',
     body: LoginRequest,
+    answers: { 200: { description: 'An access token for 15 minutes and a refresh token.', schema: TokenAnswer } },
+    isPublic: true,
+  }),
+  completeLogin: route({
+    surface: 'builds',
+    method: 'POST',
+    path: '/api/v1/auth/mfa',
+    operation: 'identity.login.complete',
+    summary: 'Finish signing in with a second factor',
+    body: MfaRequest,
     answers: { 200: { description: 'An access token for 15 minutes and a refresh token.', schema: TokenAnswer } },
     isPublic: true,
   }),

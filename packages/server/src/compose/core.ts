@@ -4,7 +4,7 @@ import { DiskBlobs } from '../modules/assets/index.ts';
 import { CheckpointKeys } from '../modules/audit/index.ts';
 import { Endings, evaluationConstraints, isEnding } from '../modules/evaluations/index.ts';
 import { EventFeed } from '../modules/events/index.ts';
-import { Authenticator, bootstrap, Logins, loadAccessTokens } from '../modules/identity/index.ts';
+import { Authenticator, bootstrap } from '../modules/identity/index.ts';
 import { Fleet } from '../modules/runners/index.ts';
 import { tenancyConstraints } from '../modules/tenancy/index.ts';
 import { loadMasterKey, type MasterKey } from '../platform/crypto/master-key.ts';
@@ -44,20 +44,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const tracing = stack.use(
     config.otlpEndpoint === null ? noTracing : await startTracing(config.otlpEndpoint, RELEASE),
   );
-  const pool = (role: string, maxConnections: number): Database =>
-    stack.use(
-      new Database({
-        address,
-        role,
-        maxConnections,
-        applicationName: `assay-${role.replace('assay_', '')}`,
-        constraints: { ...tenancyConstraints, ...evaluationConstraints },
-        statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-        onConnectionError: (error) => log.warn({ err: error }, 'a database connection was lost'),
-      }),
-    );
-  const database = pool('assay_app', config.databaseConnections);
-  const system = pool('assay_system', SYSTEM_CONNECTIONS);
+  const { database, system } = openPools(config, address, log, stack);
   const wakeups = stack.use(new Wakeups(address, log));
   await wakeups.start();
 
@@ -141,6 +128,23 @@ const firstOf = (config: Config): Parameters<typeof bootstrap>[1] => ({
   ownerPassword: config.bootstrapOwnerPassword,
   apiKey: config.bootstrapApiKey,
 });
+
+/** The two handles: `database` sees one organization at a time, `system` all. */
+function openPools(config: Config, address: DatabaseAddress, log: Log, stack: AsyncDisposableStack) {
+  const pool = (role: string, maxConnections: number): Database =>
+    stack.use(
+      new Database({
+        address,
+        role,
+        maxConnections,
+        applicationName: `assay-${role.replace('assay_', '')}`,
+        constraints: { ...tenancyConstraints, ...evaluationConstraints },
+        statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+        onConnectionError: (error) => log.warn({ err: error }, 'a database connection was lost'),
+      }),
+    );
+  return { database: pool('assay_app', config.databaseConnections), system: pool('assay_system', SYSTEM_CONNECTIONS) };
+}
 
 const mailerOf = ({ smtpUrl }: Config, masterKey: MasterKey, wakeups: Wakeups): Outbox =>
   new Outbox({ masterKey, isConfigured: smtpUrl !== null, queued: () => wakeups.raise(TOPICS.mail) });

@@ -3,15 +3,27 @@ import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { assetOperations, readAsset } from '../modules/assets/index.ts';
-import { insertLeaf } from '../modules/audit/index.ts';
+import {
+  auditLogOperations,
+  auditProofOperations,
+  auditReadOperations,
+  insertLeaf,
+  SignedLogs,
+} from '../modules/audit/index.ts';
 import { evaluationOperations, oldestWait } from '../modules/evaluations/index.ts';
 import { eventOperations } from '../modules/events/index.ts';
 import {
+  accountOperations,
   deviceOperations,
   digestUserCode,
+  isPlatformGranted,
   keyOperations,
   loginOperations,
+  ownLoginOperations,
+  passwordOperations,
+  secondFactorOperations,
   sessionOperations,
+  signingKeyOperations,
   whoAmI,
 } from '../modules/identity/index.ts';
 import type { AnyOperation, AuditedAct, Context } from '../platform/operation.ts';
@@ -28,9 +40,21 @@ const SLOW_QUEUE_SECONDS = 60;
 export function composeOperations(core: Core) {
   const grantsChanged = (tx: Parameters<typeof core.wakeups.raiseWith>[0]): void =>
     core.wakeups.raiseWith(tx, TOPICS.grants);
+  const { accounts = {} as Core['accounts'] } = core;
   return {
-    keys: keyOperations({ grantsChanged }),
-    login: loginOperations({ logins: core.logins, grantsChanged, auditAs: auditLogin }),
+    keys: keyOperations({
+      grantsChanged,
+      isPlatformKey: (id) => core.systemStatements((tx) => isPlatformGranted(tx, 'api_key', id)),
+    }),
+    login: loginOperations({ logins: core.logins, signIn: core.signIn, grantsChanged, auditAs: auditLogin }),
+    ownLogins: ownLoginOperations(accounts),
+    passwords: passwordOperations(accounts),
+    accounts: accountOperations({ ...accounts, isSignUpOpen: core.config.signUp }),
+    secondFactors: secondFactorOperations(accounts),
+    signingKeys: signingKeyOperations({
+      keys: core.signingKeys,
+      changed: (tx) => core.wakeups.raiseWith(tx, TOPICS.signingKeys),
+    }),
     sessions: sessionOperations({ tokens: core.tokens, grantsChanged, auditAs: auditLogin }),
     devices: deviceOperations({
       logins: core.logins,
@@ -38,6 +62,7 @@ export function composeOperations(core: Core) {
       auditAs,
     }),
     identity: { whoAmI },
+    audit: auditOperations(core),
     events: eventOperations({ feed: core.feed }),
     assets: assetOperations({ blobs: core.blobs }),
     evaluations: evaluationOperations({
@@ -51,6 +76,16 @@ export function composeOperations(core: Core) {
       probes: probesOf(core),
       queueSeconds: core.config.queueSeconds,
     }),
+  };
+}
+
+function auditOperations({ database, systemTransaction, checkpointKeys: keys }: Core) {
+  const statements: typeof database.statements = (scope, work) => database.statements(scope, work);
+  const logs = new SignedLogs({ statements, systemTransaction, keys });
+  return {
+    ...auditReadOperations({ transaction: (scope, work) => database.transaction(scope, work), systemTransaction }),
+    ...auditLogOperations({ statements, keys, logs }),
+    ...auditProofOperations({ statements, logs }),
   };
 }
 

@@ -3,7 +3,12 @@
  * Tables: api_keys, logins, refresh_tokens, signing_keys, platform_grants. Invariants: no secret is stored in a form that can be used; a key's
  * scopes are always within its creator's; a revoked or expired credential stops working at once.
  */
-export { Authenticator, type Credential, type Watched } from './authenticator.ts';
+
+export { accountOperations } from './accounts/operations.ts';
+export { personOf } from './accounts/person.ts';
+export type { Profile } from './accounts/profile-operations.ts';
+export type { AccountServices } from './accounts/services.ts';
+export { Authenticator, type Credential, type FailureBound, type Watched } from './authenticator.ts';
 export { type Bootstrap, bootstrap } from './bootstrap.ts';
 export { type OpenedSession, sessionOperations } from './browser/operations.ts';
 export type { DeviceQuestion } from './device/approval.ts';
@@ -12,10 +17,27 @@ export { deleteOldDeviceRequests } from './device/jobs.ts';
 export { CREWKIT_CLIENT, type DeviceRequest, digestUserCode } from './device/model.ts';
 export { deviceOperations, type PollOutcome } from './device/operations.ts';
 export { credentialErrors, loginErrors } from './errors.ts';
+export { findPrincipal } from './grants.ts';
+export { DEFAULT_OVERLAP_SECONDS } from './keys/change-key.ts';
 export type { ApiKey } from './keys/model.ts';
 export { keyOperations } from './keys/operations.ts';
+export { freezeKeysOf, revokeKeysOf } from './keys/store-grants.ts';
+export { KeyUsage } from './keys/usage.ts';
 export { deleteExpiredLogins } from './login/jobs.ts';
+export { DEVICE_SECONDS, KnownDevices } from './login/known-devices.ts';
 export { type BrowserSession, Logins, type TokenPair } from './login/logins.ts';
 export { loginOperations } from './login/operations.ts';
-export { loadAccessTokens } from './tokens/access-tokens.ts';
+export { hashPassword } from './login/passwords.ts';
+export { type OwnLogin, ownLoginOperations } from './login/session-operations.ts';
+export { SecondFactorRequired, type SignedIn, SignIn } from './login/sign-in.ts';
+export { LoginUsage } from './login/usage.ts';
+export { passwordOperations } from './passwords/operations.ts';
+export { assertAcceptable } from './passwords/policy.ts';
+export { isPlatformGranted } from './platform/store.ts';
+export { Throttle } from './throttle/throttle.ts';
+export { AccessTokens } from './tokens/access-tokens.ts';
+export { signingKeyOperations } from './tokens/operations.ts';
+export { SigningKeys, type SigningKeyView } from './tokens/signing-keys.ts';
+export { secondFactorOperations } from './totp/operations.ts';
+export { SecondFactors } from './totp/second-factors.ts';
 export { whoAmI } from './who-am-i.ts';

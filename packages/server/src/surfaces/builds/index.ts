@@ -1,6 +1,13 @@
 import { buildsRoutes as routes } from '@assay/contract';
-import type { FastifyInstance } from 'fastify';
-import { loginErrors, type loginOperations, type TokenPair, type whoAmI } from '../../modules/identity/index.ts';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import {
+  loginErrors,
+  type loginOperations,
+  type SignedIn,
+  type TokenPair,
+  type whoAmI,
+} from '../../modules/identity/index.ts';
+import { readDeviceMark, setDeviceMark } from '../http/device-mark.ts';
 import type { HttpKit } from '../http/kit.ts';
 import { Surface } from '../http/surface.ts';
 import { renderError } from './render-error.ts';
@@ -15,10 +22,20 @@ export function registerBuilds(scope: FastifyInstance, { kit, operations: of }: 
   const surface = new Surface(scope, { name: 'builds', renderError, rate: 'control', kit });
   const run = kit.operator.run.bind(kit.operator);
 
-  surface.serve(routes.login, async ({ body }, call, { request }) => {
+  const answerWith = (reply: FastifyReply, signedIn: SignedIn) => {
+    setDeviceMark(reply, signedIn.deviceMark);
+    return encodePair(signedIn);
+  };
+
+  surface.serve(routes.login, async ({ body }, call, { request, reply }) => {
     const client = request.headers['user-agent'] ?? '';
-    return encodePair(await run(of.login, call, { ...body, client }));
+    const attempt = { ...body, client, deviceMark: readDeviceMark(request) };
+    return answerWith(reply, await run(of.login, call, attempt));
   });
+
+  surface.serve(routes.completeLogin, async ({ body }, call, { reply }) =>
+    answerWith(reply, await run(of.completeLogin, call, { mfaToken: body.mfa_token, code: body.code })),
+  );
 
   surface.serve(routes.refresh, async ({ body }, call) => {
     const pair = await run(of.refresh, call, { refreshToken: body.refresh_token });

@@ -1,4 +1,5 @@
 import type { AppError, ErrorKind } from '../../kernel/errors.ts';
+import { SecondFactorRequired } from '../../modules/identity/index.ts';
 
 const SHOWN = {
   invalid: [400, 'VALIDATION_ERROR'],
@@ -21,6 +22,13 @@ const SHOWN = {
 
 /** evc-platform's error: `{error: {code, message, details: [{field, constraint}]}}`. */
 export function renderError(error: AppError): { status: number; body: unknown } {
+  if (error instanceof SecondFactorRequired) {
+    const { message, mfaToken, seconds } = error;
+    return {
+      status: 401,
+      body: { error: { code: 'MFA_REQUIRED', message, mfa_token: mfaToken, expires_in: seconds } },
+    };
+  }
   const [kindStatus, code] = SHOWN[error.kind];
   const status = error.code === 'idempotency.key_reused' ? 422 : kindStatus;
   const details = error.faults.map(({ field, constraint }) => ({ field, constraint }));

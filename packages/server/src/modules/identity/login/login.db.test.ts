@@ -1,16 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { signingIn } from '../../../../test/accounts.ts';
 import { aCall } from '../../../../test/calls.ts';
 import { testDatabase } from '../../../../test/database.ts';
 import { governed } from '../../../../test/governed.ts';
 import { aPerson, type Person } from '../../../../test/people.ts';
 import { ANONYMOUS } from '../../../kernel/principal.ts';
 import { Sensitive } from '../../../kernel/sensitive.ts';
-import { insertLeaf } from '../../audit/index.ts';
-import { Authenticator } from '../authenticator.ts';
-import { loadAccessTokens } from '../tokens/access-tokens.ts';
 import { deleteExpiredLogins } from './jobs.ts';
-import { Logins, type TokenPair } from './logins.ts';
+import type { TokenPair } from './logins.ts';
 import { loginOperations } from './operations.ts';
 
 const db = testDatabase();
@@ -20,28 +18,21 @@ const failed = { kind: 'unauthenticated', code: 'login.failed' };
 
 /** Sign-in as the server composes it. */
 async function signIn() {
-  const tokens = await loadAccessTokens((work) => db.system.transaction({ orgId: null }, work), masterKey);
-  const authenticator = new Authenticator({
-    tokens,
-    systemRead: (work) => db.system.statements({ orgId: null }, work),
-    hearsRevocations: () => true,
-  });
+  const { logins, signIn, services, whoIs } = await signingIn(db, masterKey);
   const operations = loginOperations({
-    logins: new Logins(tokens),
-    grantsChanged: (tx) => tx.onCommit(() => authenticator.forget()),
-    auditAs({ tx, call }, orgId, userId, action) {
-      const { via, requestId, traceId } = call;
-      const leaf = { orgId, action, outcome: 'allowed', actor: { kind: 'user', id: userId }, target: null } as const;
-      insertLeaf(tx, { ...leaf, via, requestId, traceId, detail: {}, personal: {} });
-    },
+    logins,
+    signIn,
+    grantsChanged: services.grantsChanged,
+    auditAs: (context, orgId, userId, action) => services.audit(context, { orgId, userId }, { action }),
   });
-  const anonymous = () => aCall({ principal: ANONYMOUS });
+  // Each from an address of its own: guesses are another file's business.
+  const anonymous = () => aCall({ principal: ANONYMOUS, address: randomBytes(4).join('.') });
   return {
     login: (email: string, password: string) =>
       operator.run(operations.login, anonymous(), { email, password, client: 'a test' }),
     refresh: (refreshToken: string) => operator.run(operations.refresh, anonymous(), { refreshToken }),
     logout: (refreshToken: string) => operator.run(operations.logout, anonymous(), { refreshToken }),
-    whoIs: ({ accessToken }: TokenPair) => authenticator.authenticate({ kind: 'access_token', value: accessToken }),
+    whoIs,
   };
 }
 

@@ -1,39 +1,44 @@
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
-import { findMembership, findUserByEmail, type User } from '../../tenancy/index.ts';
-import { loginErrors } from '../errors.ts';
+import { findMembership } from '../../tenancy/index.ts';
 import { ACCESS_TOKEN_SECONDS } from '../tokens/access-tokens.ts';
 import { hashToken, type Logins, type TokenPair } from './logins.ts';
 import { DEVICE_TOKEN_SECONDS, type Login, REFRESH_TOKEN_SECONDS } from './model.ts';
-import { spendVerification, verifyPassword } from './passwords.ts';
+import type { PasswordAttempt, SignedIn, SignIn } from './sign-in.ts';
 import * as store from './store.ts';
 
 export type LoginOperationsOptions = {
   logins: Logins;
+  signIn: Pick<SignIn, 'withPassword' | 'withSecondFactor'>;
   /** Drops cached grants of the login at the commit, everywhere. */
   grantsChanged(tx: Context['tx']): void;
   /** Writes an audit leaf of an act whose organization was not known from the credential. */
   auditAs(context: Context, orgId: string, userId: string, action: string): void;
 };
 
-export function loginOperations({ logins, grantsChanged, auditAs }: LoginOperationsOptions) {
+export function loginOperations({ logins, signIn, grantsChanged, auditAs }: LoginOperationsOptions) {
   const login = operation({
     name: 'identity.login.create',
-    summary: 'Sign in with e-mail and password.',
+    summary: 'Sign in with e-mail and password. Who has a second factor is asked for it.',
     scope: 'public',
     effect: 'read',
-    rate: 'login',
+    // Counted by the throttle: a bound on the address alone would let neighbours lock each other out.
+    rate: 'included',
     audit: 'own',
-    transaction: 'system',
-    async run(context, input: { email: string; password: string; client: string }): Promise<TokenPair> {
-      const user = await findUserByEmail(context.tx, input.email);
-      if (!(await isPasswordOf(user, input.password)) || user === null) {
-        throw loginErrors.failed('E-mail or password is wrong.');
-      }
-      const signIn = { userId: user.id, method: 'password', client: input.client } as const;
-      const pair = await logins.openTokens(context.tx, signIn, { call: context.call });
-      if (pair.orgId !== null) auditAs(context, pair.orgId, user.id, 'login.created');
-      return pair;
-    },
+    transaction: 'none',
+    run: ({ call }, input: PasswordAttempt): Promise<SignedIn> => signIn.withPassword(call, input),
+  });
+
+  const completeLogin = operation({
+    name: 'identity.login.complete',
+    summary: 'Finish signing in with a code of the authenticator app, or a recovery code.',
+    scope: 'public',
+    effect: 'read',
+    // Counted by the throttle: a bound on the address alone would let neighbours lock each other out.
+    rate: 'included',
+    audit: 'own',
+    transaction: 'none',
+    run: ({ call }, input: { mfaToken: string; code: string }): Promise<SignedIn> =>
+      signIn.withSecondFactor(call, input),
   });
 
   const refresh = operation({
@@ -83,7 +88,7 @@ export function loginOperations({ logins, grantsChanged, auditAs }: LoginOperati
     },
   });
 
-  return { login, refresh, logout } satisfies Record<string, AnyOperation>;
+  return { login, completeLogin, refresh, logout } satisfies Record<string, AnyOperation>;
 }
 
 /** A refresh token is of use only to the client that it was given to. */
@@ -92,8 +97,3 @@ const isFor = ({ clientId }: Login, presenter: string | null): boolean =>
 
 const accessSecondsOf = ({ method }: Login): number =>
   method === 'device' ? DEVICE_TOKEN_SECONDS : ACCESS_TOKEN_SECONDS;
-
-async function isPasswordOf(user: User | null, password: string): Promise<boolean> {
-  if (!user?.passwordHash || user.disabledAt) return spendVerification(password);
-  return verifyPassword(user.passwordHash, password);
-}

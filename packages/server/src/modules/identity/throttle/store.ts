@@ -2,9 +2,9 @@ import { statement, type Tx } from '../../../platform/db/index.ts';
 
 /** How attempts at one thing are held back. */
 export type ThrottleRule = {
-  /** Attempts without a success that cost nothing. */
+  /** Attempts that are let through at once. */
   free: number;
-  /** The wait after the first one beyond, seconds; each further one doubles it. */
+  /** The wait after the last of them, seconds; each further one doubles it. */
   firstWait: number;
   longestWait: number;
   /** After this long without an attempt, all is forgotten, seconds. */
@@ -13,17 +13,18 @@ export type ThrottleRule = {
 
 /*
  * Counts the attempt before it is known how it ends, so that any number at once are held back as if they came one by
- * one. While the wait lasts no row is updated, and none comes back.
+ * one. While the wait lasts no row is updated, and none comes back. Without a wait the moment is
+ * in the past for everybody, also for a transaction that began before the one that wrote it.
  */
 const take = statement<{ attempts: number }>(
   'throttle.take',
   `insert into attempt_throttles as t (subject, attempts, blocked_until)
-   values ($1, 1, now())
+   values ($1, 1, '-infinity')
    on conflict (subject) do update set
      attempts = case when t.updated_at < now() - make_interval(secs => $5) then 1 else t.attempts + 1 end,
      blocked_until = case
-       when t.updated_at < now() - make_interval(secs => $5) or t.attempts + 1 <= $2 then now()
-       else now() + make_interval(secs => least($4::double precision, $3 * power(2, least(t.attempts - $2, 30)))) end,
+       when t.updated_at < now() - make_interval(secs => $5) or t.attempts + 1 < $2 then '-infinity'
+       else now() + make_interval(secs => least($4::double precision, $3 * power(2, least(t.attempts + 1 - $2, 30)))) end,
      updated_at = now()
    where t.blocked_until <= now() or t.updated_at < now() - make_interval(secs => $5)
    returning attempts`,
@@ -35,7 +36,7 @@ const remaining = statement<{ wait_ms: number }>(
 const clear = statement('throttle.clear', 'delete from attempt_throttles where subject = $1');
 const giveBack = statement(
   'throttle.give_back',
-  `update attempt_throttles set attempts = greatest(attempts - 1, 0), blocked_until = now() where subject = $1`,
+  `update attempt_throttles set attempts = greatest(attempts - 1, 0), blocked_until = '-infinity' where subject = $1`,
 );
 const deleteOld = statement(
   'throttle.delete_old',

@@ -2,10 +2,16 @@ import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { type JWTHeaderParameters, SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { AccessTokens } from './access-tokens.ts';
+import type { KeySource } from './signing-keys.ts';
 
 const pair = () => ({ id: 'key-1', ...generateKeyPairSync('ed25519') });
 const key = pair();
-const tokens = new AccessTokens(key);
+/** Keys that a process has; there is one. */
+const keys: KeySource = {
+  signer: () => key,
+  verifier: async (id) => (id === key.id ? key.publicKey : null),
+};
+const tokens = new AccessTokens(keys, null);
 const claims = { userId: 'user', orgId: 'organization', loginId: 'login' };
 
 /** A token like ours in all but what the test changes. */
@@ -27,6 +33,9 @@ const forge = (
   })
     .setProtectedHeader({ alg: 'EdDSA', kid: key.id, typ: 'at+jwt', ...changes.header })
     .sign((changes.signedBy ?? key).privateKey);
+
+/** A moment, so many seconds from now. */
+const seconds = (from: number): number => Math.floor(Date.now() / 1000) + from;
 
 const encode = (part: unknown): string => Buffer.from(JSON.stringify(part)).toString('base64url');
 /** Rightly signed, with a header that no library of ours would write. */
@@ -76,7 +85,11 @@ describe('an access token', () => {
     ['for another audience', () => forge({ payload: { aud: 'elsewhere' } })],
     ['of another type', () => forge({ header: { typ: 'JWT' } })],
     ['of no type', () => forge({ header: { typ: undefined as never } })],
-    ['that is not yet valid', () => forge({ payload: { nbf: Math.floor(Date.now() / 1000) + 3_600 } })],
+    ['of another key than it names', () => forge({ header: { kid: 'key-2' } })],
+    ['that names no key', () => forge({ header: { kid: undefined as never } })],
+    ['that is not yet valid', () => forge({ payload: { nbf: seconds(90) } })],
+    ['from the future', () => forge({ payload: { iat: seconds(90) } })],
+    ['whose end is no number', () => forge({ payload: { exp: 'tomorrow' } })],
     ['without an end', () => forge({ payload: { exp: undefined } })],
     ['without a person', () => forge({ payload: { sub: undefined } })],
     ['without a login', () => forge({ payload: { sid: undefined } })],
@@ -85,9 +98,34 @@ describe('an access token', () => {
     await expect(tokens.verify(await make())).rejects.toMatchObject(invalid);
   });
 
-  test('that has expired is refused as such', async () => {
-    const expired = await forge({ payload: { exp: Math.floor(Date.now() / 1000) - 1 } });
-    await expect(tokens.verify(expired)).rejects.toMatchObject({ kind: 'unauthenticated', code: 'credential.expired' });
+  test('that has expired is refused as such, to the second', async () => {
+    for (const ago of [1, 30, 90]) {
+      const expired = await forge({ payload: { exp: seconds(-ago) } });
+      const refusal = { kind: 'unauthenticated', code: 'credential.expired' };
+      await expect(tokens.verify(expired), `${ago} s`).rejects.toMatchObject(refusal);
+    }
+  });
+
+  test('of a process whose clock is up to a minute ahead is taken', async () => {
+    expect(await tokens.verify(await forge({ payload: { iat: seconds(50), nbf: seconds(50) } }))).toEqual(claims);
+  });
+
+  test('signed by RSA is refused, also when the key it names is of RSA', async () => {
+    const rsa = { id: 'key-1', ...generateKeyPairSync('rsa', { modulusLength: 2048 }) };
+    for (const alg of ['RS256', 'PS256']) {
+      const token = await forge({ header: { alg }, signedBy: rsa });
+      await expect(tokens.verify(token), alg).rejects.toMatchObject(invalid);
+      const trusting = new AccessTokens({ signer: () => rsa, verifier: async () => rsa.publicKey }, null);
+      await expect(trusting.verify(token), alg).rejects.toMatchObject(invalid);
+    }
+  });
+
+  test('is issued by the public address where there is one, and by nobody else', async () => {
+    const named = new AccessTokens(keys, 'https://assay.example.com');
+    const token = await named.sign(claims);
+    expect(await named.verify(token)).toEqual(claims);
+    await expect(tokens.verify(token)).rejects.toMatchObject(invalid);
+    await expect(named.verify(await tokens.sign(claims))).rejects.toMatchObject(invalid);
   });
 
   test('without a signature is refused', async () => {

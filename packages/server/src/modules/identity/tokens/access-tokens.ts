@@ -1,107 +1,80 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { errors as joseErrors, jwtVerify, SignJWT } from 'jose';
+import { decodeProtectedHeader, type JWTPayload, errors as joseErrors, jwtVerify, SignJWT } from 'jose';
 import { newId } from '../../../kernel/ids.ts';
-import type { MasterKey } from '../../../platform/crypto/master-key.ts';
-import { open, seal } from '../../../platform/crypto/sealed.ts';
-import type { Tx } from '../../../platform/db/index.ts';
 import { credentialErrors } from '../errors.ts';
-import * as store from './store.ts';
+import type { KeySource } from './signing-keys.ts';
 
-const ISSUER = 'assay';
+/** Who issues tokens where no public address was set. */
+const UNNAMED_ISSUER = 'assay';
 const AUDIENCE = 'assay';
 /** An access token of a password sign-in lives 15 minutes (evc-platform). */
 export const ACCESS_TOKEN_SECONDS = 900;
 
+/** How far the clock of the process that made a token may be ahead of ours. Its end is taken to the second. */
+const SKEW_SECONDS = 60;
+
 /** What an access token says: who, in which organization if in any, from which login. */
 export type AccessClaims = { userId: string; orgId: string | null; loginId: string };
 
-type SigningKey = { id: string; privateKey: KeyObject; publicKey: KeyObject };
-
 /** Signs and verifies access tokens: JWT (RFC 7519) with EdDSA over Ed25519 (RFC 8037), key named by `kid`. */
 export class AccessTokens {
-  readonly #key: SigningKey;
+  readonly #keys: KeySource;
+  readonly issuer: string;
 
-  constructor(key: SigningKey) {
-    this.#key = key;
+  /** @param issuer the public address of the installation, if it has one */
+  constructor(keys: KeySource, issuer: string | null) {
+    this.#keys = keys;
+    this.issuer = issuer ?? UNNAMED_ISSUER;
   }
 
   async sign({ userId, orgId, loginId }: AccessClaims, seconds = ACCESS_TOKEN_SECONDS): Promise<string> {
+    const { id, privateKey } = this.#keys.signer();
     return new SignJWT({ ...(orgId === null ? {} : { org: orgId }), sid: loginId })
-      .setProtectedHeader({ alg: 'EdDSA', kid: this.#key.id, typ: 'at+jwt' })
-      .setIssuer(ISSUER)
+      .setProtectedHeader({ alg: 'EdDSA', kid: id, typ: 'at+jwt' })
+      .setIssuer(this.issuer)
       .setAudience(AUDIENCE)
       .setSubject(userId)
       .setJti(newId())
       .setIssuedAt()
       .setExpirationTime(`${seconds}s`)
-      .sign(this.#key.privateKey);
+      .sign(privateKey);
   }
 
   /** @throws AppError `unauthenticated` for anything but a token that we signed and that is alive */
   async verify(token: string): Promise<AccessClaims> {
+    const payload = await this.#open(token);
+    const now = Date.now() / 1000;
+    if (Number(payload.exp) <= now) throw expired();
+    if (payload.iat !== undefined && payload.iat > now + SKEW_SECONDS) throw invalid();
+    const { org } = payload as { org?: unknown };
+    return {
+      userId: String(payload.sub),
+      orgId: typeof org === 'string' ? org : null,
+      loginId: String(payload['sid']),
+    };
+  }
+
+  async #open(token: string): Promise<JWTPayload> {
     try {
-      const { payload } = await jwtVerify(token, this.#key.publicKey, {
+      const key = await this.#keys.verifier(String(decodeProtectedHeader(token).kid));
+      if (key === null) throw invalid();
+      const { payload } = await jwtVerify(token, key, {
         algorithms: ['EdDSA'],
-        issuer: ISSUER,
+        issuer: this.issuer,
         audience: AUDIENCE,
         typ: 'at+jwt',
+        clockTolerance: SKEW_SECONDS,
         requiredClaims: ['sub', 'sid', 'exp'],
       });
-      const { org } = payload as { org?: unknown };
-      return {
-        userId: String(payload.sub),
-        orgId: typeof org === 'string' ? org : null,
-        loginId: String(payload['sid']),
-      };
+      return payload;
     } catch (error) {
-      if (error instanceof joseErrors.JWTExpired) {
-        throw credentialErrors.expired('The access token has expired. Get a new one with the refresh token.');
-      }
-      throw credentialErrors.invalid('The access token is not valid. Sign in again.', { cause: error });
+      if (error instanceof joseErrors.JWTExpired) throw expired();
+      if (error instanceof joseErrors.JOSEError || error instanceof TypeError) throw invalid(error);
+      throw error;
     }
   }
 }
 
-/**
- * Reads the active signing key, or makes the first one. Two processes that start together end up with the same.
- * @throws Error when the database belongs to another master key, saying what to do
- */
-export async function loadAccessTokens(
-  systemTransaction: <Result>(work: (tx: Tx) => Promise<Result>) => Promise<Result>,
-  masterKey: MasterKey,
-): Promise<AccessTokens> {
-  const stored = await systemTransaction(async (tx) => {
-    const found = await store.findActiveKey(tx, 'access_token');
-    if (found) return found;
-    await store.insertKeyUnlessActive(tx, newKey(masterKey));
-    return store.findActiveKey(tx, 'access_token');
-  });
-  if (!stored) throw new Error('No signing key could be made.');
-  const privateKey = createPrivateKey({ key: unsealed(stored, masterKey), format: 'der', type: 'pkcs8' });
-  return new AccessTokens({ id: stored.id, privateKey, publicKey: createPublicKey(privateKey) });
-}
-
-function unsealed({ id, sealedPrivate }: store.StoredKey, masterKey: MasterKey): Buffer {
-  try {
-    return open(masterKey.reveal(), sealedPrivate, context(id));
-  } catch (error) {
-    throw new Error(
-      'The secrets in this database were sealed with another master key. Give this process the master key file of the one that made them, or the one from its backup.',
-      { cause: error },
-    );
-  }
-}
-
-function newKey(masterKey: MasterKey): store.StoredKey {
-  const id = newId();
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-  const der = privateKey.export({ format: 'der', type: 'pkcs8' });
-  return {
-    id,
-    purpose: 'access_token',
-    publicJwk: { ...publicKey.export({ format: 'jwk' }), kid: id, alg: 'EdDSA', use: 'sig' },
-    sealedPrivate: seal(masterKey.reveal(), der, context(id)),
-  };
-}
-
-const context = (id: string): string => `signing_key:${id}`;
+const expired = (): Error =>
+  credentialErrors.expired('The access token has expired. Get a new one with the refresh token.');
+const invalid = (cause?: unknown): Error =>
+  credentialErrors.invalid('The access token is not valid. Sign in again.', { cause });
