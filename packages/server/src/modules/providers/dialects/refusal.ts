@@ -1,0 +1,14 @@
+import { AppError } from '../../../kernel/errors.ts';
+
+/** A request that the dialect's own rules do not allow. */
+export const invalidRequest = (field: string, message: string): AppError =>
+  new AppError('invalid', 'chat.invalid', message, { faults: [{ field, constraint: 'shape', message }] });
+
+/** A request that is right in one dialect and cannot be said in the one that the provider speaks. */
+export const inexpressible = (field: string, provider: string): AppError =>
+  new AppError(
+    'invalid',
+    'chat.inexpressible',
+    `${provider} cannot do what \`${field}\` asks for. Leave it out, or choose another model.`,
+    { faults: [{ field, constraint: 'expressible', message: `Not supported by ${provider}.` }] },
+  );
