@@ -6,7 +6,7 @@
  */
 export const moduleDependencies = {
   tenancy: [],
-  audit: [],
+  audit: ['tenancy', 'access'],
   events: [],
   assets: [],
   runners: [],

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { route } from '../route.ts';
 import { apiKeyRoutes } from './api-key.ts';
+import { auditLogRoutes } from './audit-log-routes.ts';
 import { enveloped } from './envelope.ts';
 
 const Identified = z.object({ id: z.string().max(64) });
@@ -54,6 +55,7 @@ export const controlRoutes = {
     answers: { 200: { description: 'The principal.', schema: enveloped(z.object({ principal: Principal })) } },
   }),
   ...apiKeyRoutes,
+  ...auditLogRoutes,
   downloadAsset: route({
     surface: 'control',
     method: 'GET',

@@ -5,7 +5,7 @@ import type { eventOperations } from '../modules/events/index.ts';
 import type { keyOperations, loginOperations, whoAmI } from '../modules/identity/index.ts';
 import { registerBuilds } from '../surfaces/builds/index.ts';
 import { registerConsole } from '../surfaces/console/index.ts';
-import { registerControl, serveEventSocket } from '../surfaces/control/index.ts';
+import { type AuditOperations, registerControl, serveEventSocket } from '../surfaces/control/index.ts';
 import { registerDocs } from '../surfaces/docs/index.ts';
 import { downgradeTo30 } from '../surfaces/docs/openapi-30.ts';
 import { registerEvaluations, serveEvaluationSocket } from '../surfaces/evaluations/index.ts';
@@ -21,6 +21,7 @@ export type HttpServerOptions = {
     login: ReturnType<typeof loginOperations>;
     identity: { whoAmI: typeof whoAmI };
     events: ReturnType<typeof eventOperations>;
+    audit: AuditOperations;
     assets: ReturnType<typeof assetOperations>;
     evaluations: ReturnType<typeof evaluationOperations>;
   };
@@ -47,8 +48,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   );
   const app = new HttpApp({ proxies: kit.proxies, stopMs: options.stopMs });
   await app.surface('/v1', (scope) => {
-    const { keys, events, assets, identity } = operations;
-    return registerControl(scope, { kit, operations: { ...keys, ...events, ...assets, ...identity } });
+    const { keys, events, assets, identity, audit } = operations;
+    return registerControl(scope, { kit, operations: { ...keys, ...events, ...assets, ...identity, ...audit } });
   });
   await app.surface('/api/v1', (scope) =>
     registerBuilds(scope, { kit, operations: { ...operations.login, ...operations.identity } }),

@@ -8,9 +8,14 @@
  * and what is personal can be erased beside it.
  */
 
+export { leafDocument } from './canonical.ts';
 export { CheckpointKeys } from './checkpoints/keys.ts';
 export { eraseOrganizationFromAudit, erasePersonFromAudit } from './erasure.ts';
 export { insertLeaf } from './leaves.ts';
-export { INSTALLATION, type Leaf } from './model.ts';
+export { auditLogOperations, type LogExport } from './log-operations.ts';
+export { type Entry, INSTALLATION, type Leaf } from './model.ts';
+export { auditReadOperations, type ListInput, type Stats, type StatsInput } from './operations.ts';
+export { auditProofOperations } from './proof-operations.ts';
 export { createRefusalLog } from './refusals.ts';
 export { Sequencer, type SequencerOptions } from './sequencer.ts';
+export { type Checkpoint, SignedLogs, type VerifierKey } from './signed-logs.ts';

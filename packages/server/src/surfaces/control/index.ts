@@ -9,17 +9,20 @@ import type { HttpKit } from '../http/kit.ts';
 import { sendEvents } from '../http/sse.ts';
 import { Surface } from '../http/surface.ts';
 import { serveApiKeys } from './api-keys.ts';
+import { type AuditOperations, serveAuditLogs } from './audit-logs.ts';
 import { envelope } from './envelope.ts';
 import { eventFrames, filterOf } from './events.ts';
 import { renderError } from './render-error.ts';
 
+export type { AuditOperations } from './audit-logs.ts';
 export { serveEventSocket } from './events.ts';
 
 export type ControlSurface = {
   kit: HttpKit;
   operations: ReturnType<typeof keyOperations> &
     ReturnType<typeof eventOperations> &
-    ReturnType<typeof assetOperations> & { whoAmI: typeof whoAmI };
+    ReturnType<typeof assetOperations> &
+    AuditOperations & { whoAmI: typeof whoAmI };
 };
 
 /** Fabric's and evershell's API: an envelope around everything. */
@@ -33,6 +36,7 @@ export function registerControl(scope: FastifyInstance, { kit, operations: of }:
   });
 
   serveApiKeys(surface, kit, of);
+  serveAuditLogs(surface, kit, of);
 
   surface.serve(routes.downloadAsset, async ({ params }, call, { reply }) => {
     const { asset, content } = await run(of.downloadAsset, call, params);
