@@ -1,4 +1,5 @@
 import { renderConfiguration } from './render-configuration.ts';
+import { renderModelPrices } from './render-model-prices.ts';
 import { renderOpenApi } from './render-openapi.ts';
 import { renderPermissions } from './render-permissions.ts';
 import { protobufGenerators } from './render-protobuf.ts';
@@ -15,5 +16,6 @@ export const generators = [
   { path: 'packages/server/db/schema.sql', render: renderSchema },
   { path: 'docs/reference/configuration.md', render: renderConfiguration },
   { path: 'docs/reference/permissions.md', render: renderPermissions },
+  { path: 'packages/server/src/modules/metering/prices/vendored-prices.json', render: renderModelPrices },
   ...protobufGenerators(),
 ];
