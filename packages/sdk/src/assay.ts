@@ -4,6 +4,7 @@ import { Caller } from './caller.ts';
 import type { AnswerOf } from './contract-route.ts';
 import { Evaluations } from './evaluations.ts';
 import { Events } from './events.ts';
+import { OAuth } from './oauth.ts';
 import { Platform } from './platform.ts';
 import { type AssayOptions, type CallOptions, Transport, type WireRequest } from './transport.ts';
 
@@ -27,6 +28,8 @@ export class Assay {
   readonly apiKeys: ApiKeys;
   /** What happens in the organization, as it happens. */
   readonly events: Events;
+  /** Signing in for a person: devices, tokens. */
+  readonly oauth: OAuth;
   /** The server itself. */
   readonly platform: Platform;
   readonly #caller: Caller;
@@ -37,6 +40,7 @@ export class Assay {
     this.evaluations = new Evaluations(this.#caller);
     this.apiKeys = new ApiKeys(this.#caller);
     this.events = new Events(this.#caller);
+    this.oauth = new OAuth(this.#caller);
     this.platform = new Platform(this.#caller);
   }
 

@@ -35,6 +35,9 @@ export function decodeRefusal(status: number, body: unknown): Refusal {
   const { error } = body;
   if (isRecord(error)) return nested(error, fallback);
   if (typeof error !== 'string') return fallback;
+  const description = text(body['error_description']);
+  // OAuth's word is its code; the other surfaces write a sentence there.
+  if (description !== undefined) return { ...fallback, code: error, message: description };
   return { ...fallback, message: text(body['detail']) ?? error, details: body['details'] ?? null };
 }
 

@@ -4,8 +4,11 @@ import { isRetryable, pause, pauseBefore } from './retry.ts';
 
 /** How a client reaches its server. */
 export type AssayOptions = {
-  /** An API key (`sk_…`) or an access token. Without one only the public routes answer. */
-  apiKey?: string | undefined;
+  /**
+   * An API key (`sk_…`) or an access token; or a function that gives one and is asked before every attempt, for tokens
+   * that are renewed. Without one only the public routes answer.
+   */
+  apiKey?: string | (() => Promise<string>) | undefined;
   /** Where the server is, with the path below which it is served, if any. Default: http://127.0.0.1:3001 */
   baseUrl?: string | undefined;
   /** Milliseconds that one attempt may take. Default: 60,000. */
@@ -35,6 +38,8 @@ export type WireRequest = {
   params?: Record<string, string> | undefined;
   query?: Record<string, unknown> | undefined;
   body?: unknown;
+  /** A body as forms send it (`application/x-www-form-urlencoded`), as OAuth wants it. */
+  form?: Record<string, string | undefined> | undefined;
   headers?: Record<string, string> | undefined;
   /** Statuses that are answers here although they are not 2xx. */
   accepted?: readonly number[] | undefined;
@@ -47,7 +52,7 @@ const DEFAULTS = { baseUrl: 'http://127.0.0.1:3001', timeout: 60_000, maxRetries
 /** Sends requests: credential, time limit, retries, and errors as classes. Knows no route. */
 export class Transport {
   readonly #baseUrl: string;
-  readonly #apiKey: string | null;
+  readonly #apiKey: () => Promise<string | null>;
   readonly #timeout: number;
   readonly #maxRetries: number;
   readonly #fetch: typeof fetch;
@@ -55,7 +60,7 @@ export class Transport {
   /** @throws AssayError for a key or an address that cannot be one */
   constructor(options: AssayOptions) {
     this.#baseUrl = readBaseUrl(options.baseUrl ?? DEFAULTS.baseUrl);
-    this.#apiKey = readKey(options.apiKey);
+    this.#apiKey = keySource(options.apiKey);
     this.#timeout = options.timeout ?? DEFAULTS.timeout;
     this.#maxRetries = options.maxRetries ?? DEFAULTS.maxRetries;
     // Bound, because a browser's own refuses any other `this`.
@@ -103,7 +108,7 @@ export class Transport {
 
   async #attempt<Read>(
     request: WireRequest,
-    init: RequestInit,
+    init: Prepared,
     { options, read }: { options: CallOptions; read: (response: Response) => Promise<Read> },
   ): Promise<Read> {
     const timeout = (options.timeout ?? this.#timeout) + (request.heldMs ?? 0);
@@ -111,6 +116,8 @@ export class Transport {
     const timer = setTimeout(() => late.abort(new TimeoutError(`No answer came within ${timeout} ms.`)), timeout);
     const signal = options.signal ? AbortSignal.any([options.signal, late.signal]) : late.signal;
     try {
+      const key = await this.#apiKey();
+      if (key !== null) init.headers.set('authorization', `Bearer ${key}`);
       const response = await this.#fetch(this.#urlOf(request), { ...init, signal });
       if (response.ok || request.accepted?.includes(response.status)) return await read(response);
       throw await refusalOf(response);
@@ -123,14 +130,15 @@ export class Transport {
     }
   }
 
-  #prepare(request: WireRequest, options: CallOptions): RequestInit {
+  #prepare(request: WireRequest, options: CallOptions): Prepared {
     const headers = new Headers({ accept: 'application/json', ...request.headers });
-    if (this.#apiKey !== null) headers.set('authorization', `Bearer ${this.#apiKey}`);
     if (request.method === 'POST' || request.method === 'PATCH') {
       headers.set('idempotency-key', options.idempotencyKey ?? crypto.randomUUID());
     }
     // A redirect would carry the body to an address that nobody configured.
-    const init: RequestInit = { method: request.method, headers, redirect: 'manual' };
+    const init: Prepared = { method: request.method, headers, redirect: 'manual' };
+    // `fetch` names the type of a form by itself.
+    if (request.form !== undefined) return { ...init, body: new URLSearchParams(given(request.form)) };
     if (request.body === undefined) return init;
     headers.set('content-type', 'application/json');
     return { ...init, body: JSON.stringify(request.body) };
@@ -140,12 +148,23 @@ export class Transport {
     const filled = path.replace(/\{(\w+)\}/g, (whole, name: string) =>
       params?.[name] === undefined ? whole : encodeURIComponent(params[name]),
     );
-    const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
-    const search = new URLSearchParams(
-      given.map(([name, value]): [string, string] => [name, String(value)]),
-    ).toString();
+    const search = new URLSearchParams(given(query ?? {})).toString();
     return `${this.#baseUrl}${filled}${search === '' ? '' : `?${search}`}`;
   }
+}
+
+type Prepared = RequestInit & { headers: Headers };
+
+/** Fields that have a value, as text. */
+const given = (fields: Readonly<Record<string, unknown>>): [string, string][] =>
+  Object.entries(fields).flatMap(([name, value]): [string, string][] =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
+
+function keySource(key: AssayOptions['apiKey']): () => Promise<string | null> {
+  if (typeof key === 'function') return async () => readKey(await key());
+  const read = readKey(key);
+  return async () => read;
 }
 
 function readBaseUrl(text: string): string {
