@@ -3,6 +3,7 @@ export {
   type Evaluation,
   type EvaluationSchema,
   type EvaluationSpec,
+  EvaluationSpecSchema,
   EvaluationState,
   type EvaluationSummarySchema,
   type ResultFileSchema,

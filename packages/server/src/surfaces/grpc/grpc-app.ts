@@ -21,7 +21,7 @@ const IDLE_MS = 15 * 60_000;
 /** Calls at once on one connection; a client that has more waits, or opens another. */
 const MAX_STREAMS = 250;
 /** What a connection may make us hold, megabytes: a few whole messages. */
-const SESSION_MEMORY_MB = 32;
+const SESSION_MEMORY_MB = 64;
 /** For what a cut connection still sets off. */
 const LAST_WORDS_MS = 100;
 
@@ -43,8 +43,6 @@ export class GrpcApp implements AsyncDisposable {
       'grpc.max_connection_idle_ms': IDLE_MS,
       'grpc.max_concurrent_streams': MAX_STREAMS,
       'grpc-node.max_session_memory': SESSION_MEMORY_MB,
-      // Counts for a service that we do not offer.
-      'grpc.enable_channelz': 0,
       interceptors: [boundedArrival],
     });
   }
@@ -68,6 +66,7 @@ export class GrpcApp implements AsyncDisposable {
     const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
     await this.onStop();
     await Promise.race([closed, delay(this.#options.stopMs)]);
+    // NOTE: this forgets the connections when channelz is switched off (grpc-js 1.14).
     this.server.forceShutdown();
     await Promise.race([closed, delay(LAST_WORDS_MS)]);
   }

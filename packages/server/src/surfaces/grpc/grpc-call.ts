@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Metadata, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import { AppError } from '../../kernel/errors.ts';
 import type { Call } from '../../platform/operation.ts';
 import { HttpCall } from '../http/http-call.ts';
+import type { TrustedProxies } from '../http/trusted-proxies.ts';
 
 /** A call as the gRPC library hands it over. Messages are bytes on both sides: this surface reads and writes them. */
 export type GrpcCall = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>;
@@ -22,20 +23,18 @@ export function headersOf(metadata: Metadata): IncomingHttpHeaders {
 }
 
 /** The call behind an RPC. Its signal fires when the caller leaves, cancels, or has set a deadline that is over. */
-export function callOf(grpc: GrpcCall, headers: IncomingHttpHeaders): HttpCall {
+export function callOf(grpc: GrpcCall, headers: IncomingHttpHeaders, proxies: TrustedProxies): HttpCall {
+  const remoteAddress = addressOf(grpc.getPeer());
   return new HttpCall({
     headers,
-    address: addressOf(grpc.getPeer()),
+    address: proxies.addressOf({ headers, socket: { remoteAddress } as IncomingMessage['socket'] }),
     via: 'grpc',
     onGone: (listener) => void (grpc.cancelled ? listener() : grpc.once('cancelled', listener)),
   });
 }
 
 /** The address of a peer, `address:port`: the address may have colons of its own. */
-function addressOf(peer: string): string | null {
-  const [, address] = /^(.+):\d+$/.exec(peer) ?? [];
-  return address ?? null;
-}
+const addressOf = (peer: string): string | undefined => /^(.+):\d+$/.exec(peer)?.[1];
 
 /**
  * Reads `idempotency-key`. What it is bound to is the request as it was understood.

@@ -20,7 +20,7 @@ import {
 } from '@grpc/grpc-js';
 import { AppError, toAppError } from '../../kernel/errors.ts';
 import type { Principal } from '../../kernel/principal.ts';
-import type { Credential } from '../../modules/identity/index.ts';
+import type { Watched } from '../../modules/identity/index.ts';
 import { findCredential } from '../http/credentials.ts';
 import { rateHeaders } from '../http/headers.ts';
 import type { HttpCall } from '../http/http-call.ts';
@@ -49,7 +49,7 @@ export type Handlers<Service extends DescService> = {
 
 /** A method with the operation that it stands for; null for those that need no credential. */
 type Rpc = { method: DescMethod; path: string; operation: string | null; rate: string };
-type Admitted = { credential: Credential; orgId: string | null; address: string | null };
+type Admitted = Pick<Watched, 'credential' | 'orgId' | 'address'>;
 
 /** A consumer that leaves its stream unread for longer is cut; it resumes after the last position it saw. */
 const STALL_MS = 30_000;
@@ -90,7 +90,7 @@ export class RpcSurface {
   #unary(rpc: Rpc, handler: Unary<DescMessage, DescMessage>): void {
     const serve = async (grpc: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>): Promise<void> => {
       const headers = headersOf(grpc.metadata);
-      const call = callOf(grpc, headers);
+      const call = callOf(grpc, headers, this.#kit.proxies);
       try {
         const request = decode(rpc.method.input, grpc.request);
         await this.#admit(rpc, call, headers);
@@ -111,7 +111,7 @@ export class RpcSurface {
   #streaming(rpc: Rpc, handler: Streaming<DescMessage, DescMessage>): void {
     const serve = async (grpc: ServerWritableStream<Buffer, Buffer>): Promise<void> => {
       const headers = headersOf(grpc.metadata);
-      const call = callOf(grpc, headers);
+      const call = callOf(grpc, headers, this.#kit.proxies);
       const ended: { by: AppError | null } = { by: null };
       const end = (refusal: AppError): void => {
         ended.by ??= refusal;
@@ -122,7 +122,7 @@ export class RpcSurface {
       try {
         const request = decode(rpc.method.input, grpc.request);
         const admitted = await this.#admit(rpc, call, headers);
-        if (admitted) unwatch = this.#watch(rpc, admitted, end);
+        if (admitted) unwatch = this.#watch(rpc, call, { ...admitted, onEnd: end });
         grpc.sendMetadata(initialMetadata(call));
         for await (const message of handler(request, call)) {
           if (call.signal.aborted) break;
@@ -160,9 +160,13 @@ export class RpcSurface {
   }
 
   /** A stream outlives the check at its start: it ends with its credential, or with the right to it. */
-  #watch({ operation }: Rpc, admitted: Admitted, onEnd: (refusal: AppError) => void): () => void {
-    const check = (principal: Principal): void => this.#kit.authorize(principal, String(operation));
-    return this.#kit.authenticator.watch({ ...admitted, check, onEnd });
+  #watch({ operation }: Rpc, call: HttpCall, watched: Omit<Watched, 'check'>): () => void {
+    const check = (principal: Principal): void => {
+      this.#kit.authorize(principal, String(operation));
+      // What the stream shows from now on is what the caller may see from now on.
+      call.principal = principal;
+    };
+    return this.#kit.authenticator.watch({ ...watched, check });
   }
 
   #refuse(thrown: unknown, rpc: Rpc, call: HttpCall): Refusal & Error {
