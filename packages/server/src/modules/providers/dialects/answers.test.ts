@@ -9,6 +9,8 @@ import { decodeOllamaAnswer, OllamaReader } from './ollama/answer.ts';
 import { encodeOllamaRequest } from './ollama/request.ts';
 import { OpenAiChatReader } from './openai-chat/answer.ts';
 import { decodeOpenAiChatRequest } from './openai-chat/request.ts';
+import { OpenAiResponsesWriter } from './openai-responses/answer.ts';
+import { decodeOpenAiResponsesRequest } from './openai-responses/request.ts';
 
 type Reader = { read(chunk: unknown): ChatEvent[] | null };
 const readAll = (reader: Reader, chunks: readonly unknown[]) =>
@@ -364,5 +366,85 @@ describe('OpenAI', () => {
       max_completion_tokens: 7,
     });
     expect(request).toMatchObject({ maxTokens: 7, messages: [{ role: 'system' }, { role: 'user' }] });
+  });
+});
+
+describe('the Responses API', () => {
+  test('is read with its items, which belong together by side', () => {
+    const { request, stream } = decodeOpenAiResponsesRequest({
+      model: 'm',
+      instructions: 'Be brief.',
+      input: [
+        {
+          role: 'user',
+          content: [
+            { type: 'input_text', text: 'Look' },
+            { type: 'input_image', image_url: 'data:image/png;base64,aGk=' },
+          ],
+        },
+        { type: 'reasoning', id: 'rs', summary: [], encrypted_content: 'x' },
+        { type: 'function_call', call_id: 'c1', name: 'look', arguments: '{}' },
+        { type: 'function_call', call_id: 'c2', name: 'look', arguments: '{}' },
+        { type: 'function_call_output', call_id: 'c1', output: 'a cat' },
+        { type: 'function_call_output', call_id: 'c2', output: [{ type: 'input_text', text: 'a dog' }] },
+      ],
+      tools: [{ type: 'function', name: 'look', parameters: { type: 'object' }, strict: true }],
+      tool_choice: { type: 'function', name: 'look' },
+      text: { format: { type: 'json_schema', name: 'n', schema: { type: 'object' }, strict: true } },
+      reasoning: { effort: 'low', summary: 'auto' },
+      max_output_tokens: 9,
+      store: false,
+      stream: true,
+    });
+    expect(stream).toBe(true);
+    expect(request.messages.map(({ role, content }) => `${role} ${content.map(({ type }) => type).join('+')}`)).toEqual(
+      ['system text', 'user text+image', 'assistant tool_call+tool_call', 'user tool_result+tool_result'],
+    );
+    expect(request).toMatchObject({
+      maxTokens: 9,
+      toolChoice: { mode: 'tool', name: 'look' },
+      reasoning: { effort: 'low' },
+    });
+  });
+
+  test.each([
+    ['previous_response_id', { previous_response_id: 'resp_1' }],
+    ['background', { background: true }],
+    ['tools.0.type', { tools: [{ type: 'web_search' }] }],
+    ['input.0.type', { input: [{ type: 'computer_call' }] }],
+  ])('is refused where %s lives on the servers of OpenAI', (field, more) => {
+    expect(() => decodeOpenAiResponsesRequest({ model: 'm', input: 'x', ...more })).toThrow(
+      expect.objectContaining({ faults: [expect.objectContaining({ field })] }),
+    );
+  });
+
+  test('numbers its events, and opens and closes what it says', () => {
+    const writer = new OpenAiResponsesWriter(1);
+    const events: ChatEvent[] = [
+      { type: 'start', id: 'x', model: 'm' },
+      { type: 'text', text: 'a' },
+      { type: 'text', text: 'b' },
+      { type: 'tool_call', index: 0, id: 'c', name: 'look' },
+      { type: 'tool_arguments', index: 0, text: '{}' },
+      { type: 'finish', reason: 'tool_calls' },
+    ];
+    const written = [...events.flatMap((event) => writer.write(event)), ...writer.end()];
+    expect(written.map(({ sequence_number }) => sequence_number)).toEqual(written.map((_, index) => index));
+    expect(written.map(({ type }) => String(type).replace('response.', ''))).toEqual([
+      'created',
+      'in_progress',
+      'output_item.added',
+      'content_part.added',
+      'output_text.delta',
+      'output_text.delta',
+      'output_text.done',
+      'content_part.done',
+      'output_item.done',
+      'output_item.added',
+      'function_call_arguments.delta',
+      'function_call_arguments.done',
+      'output_item.done',
+      'completed',
+    ]);
   });
 });

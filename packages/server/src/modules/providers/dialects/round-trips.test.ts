@@ -16,6 +16,12 @@ import {
   OpenAiChatStreamWriter,
 } from './openai-chat/answer.ts';
 import { decodeOpenAiChatRequest, encodeOpenAiChatRequest } from './openai-chat/request.ts';
+import {
+  encodeOpenAiResponsesAnswer,
+  OpenAiResponsesReader,
+  OpenAiResponsesWriter,
+} from './openai-responses/answer.ts';
+import { decodeOpenAiResponsesRequest } from './openai-responses/request.ts';
 
 /** As it travels: what is undefined is not there. */
 const sent = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
@@ -129,11 +135,11 @@ describe('a request', () => {
   test('is refused by the name of what is not understood, and never with anything but a refusal', () => {
     const junk = fc.oneof(
       fc.jsonValue(),
-      fc.record({ model: some, messages: fc.array(fc.jsonValue()), max_tokens: fc.jsonValue() }),
+      fc.record({ model: some, messages: fc.array(fc.jsonValue()), max_tokens: fc.jsonValue(), input: fc.jsonValue() }),
     );
     fc.assert(
       fc.property(junk, (body) => {
-        for (const decode of [decodeOpenAiChatRequest, decodeAnthropicRequest]) {
+        for (const decode of [decodeOpenAiChatRequest, decodeAnthropicRequest, decodeOpenAiResponsesRequest]) {
           try {
             decode(body);
           } catch (error) {
@@ -191,6 +197,24 @@ describe('an answer', () => {
         expect(decodeOpenAiChatAnswer(sent(encodeOpenAiChatAnswer(given, 1)))).toEqual(given);
         const writer = new OpenAiChatStreamWriter({ created: 1, includeUsage: true });
         expect(throughWire(given, writer, new OpenAiChatReader())).toEqual(given);
+      }),
+    );
+  });
+
+  test('streamed in the words of the Responses API comes back the same, and its last event holds it whole', () => {
+    fc.assert(
+      fc.property(answer, (given) => {
+        const { content, usage: counted } = throughWire(
+          given,
+          new OpenAiResponsesWriter(1),
+          new OpenAiResponsesReader(),
+        );
+        expect({ content, counted }).toEqual({ content: given.content, counted: given.usage });
+        const whole = sent(encodeOpenAiResponsesAnswer(given, 1)) as { output: { type: string }[]; status: string };
+        expect(whole.output.map(({ type }) => type)).toEqual(
+          given.content.map(({ type }) => (type === 'text' ? 'message' : 'function_call')),
+        );
+        expect(whole.status).toBe(given.stopReason === 'length' ? 'incomplete' : 'completed');
       }),
     );
   });
