@@ -1,8 +1,20 @@
 import { z } from 'zod';
 import { route } from '../route.ts';
+import { accountRoutes } from './account.ts';
 import { apiKeyRoutes } from './api-key.ts';
 import { auditLogRoutes } from './audit-log-routes.ts';
+import { authzRoutes } from './authz.ts';
+import { customRoleRoutes } from './custom-role.ts';
 import { enveloped } from './envelope.ts';
+import { ownSessionRoutes } from './own-sessions.ts';
+import { secondFactorRoutes } from './second-factor.ts';
+import { signingKeyRoutes } from './signing-keys.ts';
+import { invitationRoutes } from './invitation.ts';
+import { memberRoutes } from './member.ts';
+import { organizationRoutes } from './organization.ts';
+import { serviceAccountRoutes } from './service-account.ts';
+import { teamRoutes } from './team.ts';
+import { userRoutes } from './user.ts';
 
 const Identified = z.object({ id: z.string().max(64) });
 
@@ -54,7 +66,19 @@ export const controlRoutes = {
     summary: 'Current principal',
     answers: { 200: { description: 'The principal.', schema: enveloped(z.object({ principal: Principal })) } },
   }),
+  ...organizationRoutes,
+  ...memberRoutes,
+  ...teamRoutes,
+  ...invitationRoutes,
+  ...customRoleRoutes,
+  ...serviceAccountRoutes,
+  ...userRoutes,
   ...apiKeyRoutes,
+  ...accountRoutes,
+  ...ownSessionRoutes,
+  ...secondFactorRoutes,
+  ...signingKeyRoutes,
+  ...authzRoutes,
   ...auditLogRoutes,
   downloadAsset: route({
     surface: 'control',

@@ -102,8 +102,15 @@ const workerOptions = (core: Core): Parameters<typeof startWorker>[0] => ({
   evaluationRetentionDays: core.config.evaluationRetentionDays,
   eventRetentionDays: core.config.eventRetentionDays,
   mail: mailOf(core),
+  rotateSigningKey: () => rotateSigningKey(core),
   log: core.log,
 });
+
+/** Replaces the key of access tokens when it is old enough; every process hears of it with the commit. */
+const rotateSigningKey = ({ config, signingKeys, systemTransaction, wakeups }: Core): Promise<void> =>
+  systemTransaction(async (tx) => {
+    if (await signingKeys.rotateIfOlder(tx, config.signingKeyDays)) wakeups.raiseWith(tx, TOPICS.signingKeys);
+  });
 
 /** How this process sends what lies in the outbox; null when there is no mail server to give it to. */
 function mailOf({ config, masterKey, systemStatements, onWake, log }: Core): MailSender | null {
@@ -157,6 +164,7 @@ async function startApi(
     kit,
     operations,
     readiness: async () => [...(await checkReadiness(core)), ...(grpc === null ? [] : [grpc.check()])],
+    jwks: () => core.signingKeys.jwks(),
     release: RELEASE,
     stopMs: config.stopSeconds * 1000,
     claimedPaths: new Set([RUNNER_PATH]),

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { accessOperations, type ResourceTypes } from '../modules/access/index.ts';
 import { assetOperations, readAsset } from '../modules/assets/index.ts';
 import {
   auditLogOperations,
@@ -16,6 +17,7 @@ import {
   accountOperations,
   deviceOperations,
   digestUserCode,
+  findPrincipal,
   isPlatformGranted,
   keyOperations,
   loginOperations,
@@ -28,8 +30,10 @@ import {
 } from '../modules/identity/index.ts';
 import type { AnyOperation, AuditedAct, Context } from '../platform/operation.ts';
 import { type Core, TOPICS } from './core.ts';
+import { eventVisibility } from './event-visibility.ts';
 import { leafOf } from './governance.ts';
 import { RELEASE } from './release.ts';
+import { resourceTypes } from './resource-types.ts';
 
 /** Past this, requests wait noticeably before anybody looks at them. */
 const SLOW_LOOP_MS = 250;
@@ -38,6 +42,20 @@ const SLOW_QUEUE_SECONDS = 60;
 
 /** Makes every operation that there is: the governed surface. */
 export function composeOperations(core: Core) {
+  const known = new Map<string, AnyOperation>();
+  const types = resourceTypes((orgId, work) => core.database.statements({ orgId }, work));
+  const access = accessOperations({
+    types,
+    operations: () => known,
+    findPrincipal: (orgId, ref) => core.systemStatements((tx) => findPrincipal(tx, orgId, ref)),
+    statements: (orgId, work) => core.database.statements({ orgId }, work),
+  });
+  const operations = { access, ...operationsOver(core, types) };
+  for (const operation of listOperations(operations)) known.set(operation.name, operation);
+  return operations;
+}
+
+function operationsOver(core: Core, types: ResourceTypes) {
   const grantsChanged = (tx: Parameters<typeof core.wakeups.raiseWith>[0]): void =>
     core.wakeups.raiseWith(tx, TOPICS.grants);
   const { accounts = {} as Core['accounts'] } = core;
@@ -63,7 +81,7 @@ export function composeOperations(core: Core) {
     }),
     identity: { whoAmI },
     audit: auditOperations(core),
-    events: eventOperations({ feed: core.feed }),
+    events: eventOperations({ feed: core.feed, visibility: eventVisibility(types) }),
     assets: assetOperations({ blobs: core.blobs }),
     evaluations: evaluationOperations({
       fleet: core.fleet,

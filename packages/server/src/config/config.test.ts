@@ -41,7 +41,6 @@ const SAID: Record<SettingName, [string, string, string]> = {
   mailFrom: ['file@x', 'environment@x', 'A Flag <flag@x>'],
   signUp: ['on', 'true', '1'],
   signingKeyDays: ['1', '2', '3'],
-  privateIssuers: ['on', 'true', '1'],
   rateLimits: ['off', 'false', '0'],
   runnerToken: ['rn_file', 'rn_environment', 'rn_flag'],
   runnerSlots: ['1', '2', '3'],
@@ -60,7 +59,6 @@ const READ_AS: Partial<Record<SettingName, string>> = {
   migrate: 'false',
   signUp: 'true',
   grpcPlaintext: 'true',
-  privateIssuers: 'true',
   rateLimits: 'false',
 };
 
@@ -90,7 +88,6 @@ const REFUSED: Partial<Record<SettingName, string>> = {
   mailFrom: 'nobody',
   signUp: 'maybe',
   signingKeyDays: '0',
-  privateIssuers: 'some',
   rateLimits: 'offf',
   runnerToken: ' ',
   runnerSlots: '-1',

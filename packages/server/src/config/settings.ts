@@ -313,14 +313,6 @@ export const SETTINGS = {
     help: 'Age at which the key that signs access tokens is replaced, days; tokens in use stay good.',
     read: integer(1, 3_650),
   }),
-  privateIssuers: setting({
-    flag: 'private-issuers',
-    toml: 'accounts.private_issuers',
-    env: 'ASSAY_PRIVATE_ISSUERS',
-    fallback: 'off',
-    help: 'Lets organizations sign in at issuers (OpenID Connect) on loopback and private networks, and on loopback without TLS.',
-    read: flagValue,
-  }),
   outboundNetworks: setting({
     flag: 'outbound-networks',
     toml: 'outbound.networks',

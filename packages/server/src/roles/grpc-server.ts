@@ -1,9 +1,12 @@
 import { allRpcs, Health } from '@assay/contract/grpc';
+import type { accessOperations } from '../modules/access/index.ts';
+import type { tenancyOperations } from '../modules/tenancy/index.ts';
 import type { Log } from '../platform/log.ts';
 import {
   GrpcApp,
   HealthService,
   RpcSurface,
+  serveAuthz,
   serveEvaluations,
   serveEvents,
   serveIdentity,
@@ -16,7 +19,10 @@ import type { HttpServerOptions } from './http-server.ts';
 
 export type GrpcServerOptions = {
   kit: HttpKit;
-  operations: Pick<HttpServerOptions['operations'], 'evaluations' | 'events' | 'identity'>;
+  operations: Pick<HttpServerOptions['operations'], 'evaluations' | 'events' | 'identity'> & {
+    access: ReturnType<typeof accessOperations>;
+    tenancy: Pick<ReturnType<typeof tenancyOperations>, 'listMyOrganizations'>;
+  };
   readiness(): Promise<Check[]>;
   tls: Tls | null;
   /** For how long a stop waits for calls that are under way. */
@@ -30,9 +36,10 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcApp {
   const app = new GrpcApp(options);
   const surface = new RpcSurface(app.server, kit);
   const run = kit.operator.run.bind(kit.operator);
+  serveAuthz(surface, run, operations.access);
   serveEvaluations(surface, run, operations.evaluations);
   serveEvents(surface, run, operations.events);
-  serveIdentity(surface, run, operations.identity);
+  serveIdentity(surface, run, { ...operations.identity, ...operations.tenancy, ...operations.access });
   const health = new HealthService(options.readiness);
   health.serve(surface);
   serveReflection(app.server, [...new Set(allRpcs.map(({ method }) => method.parent)), Health]);

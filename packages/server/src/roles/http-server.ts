@@ -1,24 +1,46 @@
 import { allRoutes, openApiDocument } from '@assay/contract';
+import type { accessOperations } from '../modules/access/index.ts';
 import type { assetOperations } from '../modules/assets/index.ts';
 import type { evaluationOperations } from '../modules/evaluations/index.ts';
 import type { eventOperations } from '../modules/events/index.ts';
-import type { keyOperations, loginOperations, whoAmI } from '../modules/identity/index.ts';
+import type {
+  accountOperations,
+  deviceOperations,
+  keyOperations,
+  loginOperations,
+  ownLoginOperations,
+  passwordOperations,
+  secondFactorOperations,
+  sessionOperations,
+  signingKeyOperations,
+  whoAmI,
+} from '../modules/identity/index.ts';
 import { registerBuilds } from '../surfaces/builds/index.ts';
-import { registerConsole } from '../surfaces/console/index.ts';
+import { CONSOLE_PREFIXES, registerConsole } from '../surfaces/console/index.ts';
 import { type AuditOperations, registerControl, serveEventSocket } from '../surfaces/control/index.ts';
 import { registerDocs } from '../surfaces/docs/index.ts';
 import { downgradeTo30 } from '../surfaces/docs/openapi-30.ts';
 import { registerEvaluations, serveEvaluationSocket } from '../surfaces/evaluations/index.ts';
+import { FLEET_PREFIXES, registerFleet } from '../surfaces/fleet/index.ts';
 import { HttpApp } from '../surfaces/http/app.ts';
 import type { HttpKit } from '../surfaces/http/kit.ts';
 import { Sockets } from '../surfaces/http/sockets.ts';
+import { OAUTH_PREFIXES, registerOAuth } from '../surfaces/oauth/index.ts';
 import { type Check, registerOps } from '../surfaces/ops/index.ts';
 
 export type HttpServerOptions = {
   kit: HttpKit;
   operations: {
+    access: ReturnType<typeof accessOperations>;
     keys: ReturnType<typeof keyOperations>;
     login: ReturnType<typeof loginOperations>;
+    accounts: ReturnType<typeof accountOperations>;
+    passwords: ReturnType<typeof passwordOperations>;
+    ownLogins: ReturnType<typeof ownLoginOperations>;
+    secondFactors: ReturnType<typeof secondFactorOperations>;
+    signingKeys: ReturnType<typeof signingKeyOperations>;
+    sessions: ReturnType<typeof sessionOperations>;
+    devices: ReturnType<typeof deviceOperations>;
     identity: { whoAmI: typeof whoAmI };
     events: ReturnType<typeof eventOperations>;
     audit: AuditOperations;
@@ -26,6 +48,8 @@ export type HttpServerOptions = {
     evaluations: ReturnType<typeof evaluationOperations>;
   };
   readiness(): Promise<Check[]>;
+  /** Public keys of access tokens. */
+  jwks(): { keys: readonly Record<string, unknown>[] };
   release: string;
   /** For how long a stop waits for requests that are under way. */
   stopMs: number;
@@ -48,16 +72,30 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   );
   const app = new HttpApp({ proxies: kit.proxies, stopMs: options.stopMs });
   await app.surface('/v1', (scope) => {
-    const { keys, events, assets, identity, audit } = operations;
-    return registerControl(scope, { kit, operations: { ...keys, ...events, ...assets, ...identity, ...audit } });
+    const { accounts, passwords, ownLogins, secondFactors, signingKeys } = operations;
+    const people = { ...accounts, ...passwords, ...ownLogins, ...secondFactors, ...signingKeys };
+    const { access, keys, events, assets, identity, audit } = operations;
+    return registerControl(scope, {
+      kit,
+      operations: { ...people, ...access, ...keys, ...events, ...assets, ...identity, ...audit },
+    });
   });
   await app.surface('/api/v1', (scope) =>
     registerBuilds(scope, { kit, operations: { ...operations.login, ...operations.identity } }),
   );
+  await app.surface(FLEET_PREFIXES, (scope) => registerFleet(scope, { kit, operations: operations.devices }));
+  await app.surface(OAUTH_PREFIXES, (scope) => {
+    const { login, sessions, devices } = operations;
+    const discovery = { release: options.release, jwks: options.jwks };
+    return registerOAuth(scope, { kit, discovery, operations: { ...login, ...sessions, ...devices } });
+  });
+  await app.surface(CONSOLE_PREFIXES, (scope) => {
+    const { login, accounts, sessions, devices } = operations;
+    return registerConsole(scope, { kit, operations: { ...login, ...accounts, ...sessions, ...devices } });
+  });
   await app.surface('/api', (scope) => registerEvaluations(scope, { kit, operations: operations.evaluations }));
   await app.surface('', (scope) => registerOps(scope, { kit, readiness: options.readiness, openApi }));
   await app.pages((scope) => registerDocs(scope, { all: openApi, evaluations: evaluationsOpenApi }));
-  await app.pages(registerConsole);
   await app.ready();
 
   const sockets = new Sockets(kit);

@@ -2,7 +2,7 @@ import { Sequencer, type SequencerOptions } from '../modules/audit/index.ts';
 import type { Endings } from '../modules/evaluations/index.ts';
 import { deleteEvaluationsOlderThan, Janitor } from '../modules/evaluations/index.ts';
 import { deleteEventsOlderThan } from '../modules/events/index.ts';
-import { deleteExpiredLogins } from '../modules/identity/index.ts';
+import { deleteExpiredLogins, deleteSpentIdentity } from '../modules/identity/index.ts';
 import { forgetOldRunners } from '../modules/runners/index.ts';
 import type { DatabaseAddress, Tx } from '../platform/db/index.ts';
 import { deleteOldKeys } from '../platform/idempotency-store.ts';
@@ -22,6 +22,8 @@ export type WorkerOptions = {
   eventRetentionDays: number;
   /** Sends mail; null without a mail server. */
   mail: MailSender | null;
+  /** Replaces the key of access tokens when it is old enough. */
+  rotateSigningKey(): Promise<void>;
   log: Log;
 };
 
@@ -46,7 +48,12 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
   };
 }
 
-function choresOf({ statements, evaluationRetentionDays, eventRetentionDays }: WorkerOptions): Chore[] {
+function choresOf({
+  statements,
+  evaluationRetentionDays,
+  eventRetentionDays,
+  rotateSigningKey,
+}: WorkerOptions): Chore[] {
   const inBatches = async (batch: (tx: Tx) => Promise<number>): Promise<void> => {
     for (let round = 0; round < MOST_BATCHES; round++) if ((await statements(batch)) === 0) return;
   };
@@ -63,6 +70,8 @@ function choresOf({ statements, evaluationRetentionDays, eventRetentionDays }: W
     },
     { name: 'retain_idempotency_keys', schedule: '27 * * * *', run: () => statements(deleteOldKeys) },
     { name: 'retain_logins', schedule: '37 3 * * *', run: () => statements(deleteExpiredLogins) },
+    { name: 'retain_sign_ins', schedule: '*/10 * * * *', run: () => statements(deleteSpentIdentity) },
+    { name: 'rotate_signing_key', schedule: '57 2 * * *', run: rotateSigningKey },
     { name: 'forget_runners', schedule: '47 3 * * *', run: () => statements(forgetOldRunners) },
   ];
 }

@@ -18,9 +18,11 @@ export { CREWKIT_CLIENT, type DeviceRequest, digestUserCode } from './device/mod
 export { deviceOperations, type PollOutcome } from './device/operations.ts';
 export { credentialErrors, loginErrors } from './errors.ts';
 export { findPrincipal } from './grants.ts';
+export { deleteSpentIdentity } from './jobs.ts';
 export { DEFAULT_OVERLAP_SECONDS } from './keys/change-key.ts';
 export type { ApiKey } from './keys/model.ts';
 export { keyOperations } from './keys/operations.ts';
+export { findKeyMakers } from './keys/store.ts';
 export { freezeKeysOf, revokeKeysOf } from './keys/store-grants.ts';
 export { KeyUsage } from './keys/usage.ts';
 export { deleteExpiredLogins } from './login/jobs.ts';

@@ -1,18 +1,30 @@
 import { controlRoutes as routes } from '@assay/contract';
 import type { FastifyInstance } from 'fastify';
 import type { Principal } from '../../kernel/principal.ts';
+import type { accessOperations } from '../../modules/access/index.ts';
 import type { assetOperations } from '../../modules/assets/index.ts';
 import type { eventOperations } from '../../modules/events/index.ts';
-import type { keyOperations, whoAmI } from '../../modules/identity/index.ts';
+import type {
+  keyOperations,
+  ownLoginOperations,
+  secondFactorOperations,
+  signingKeyOperations,
+  whoAmI,
+} from '../../modules/identity/index.ts';
 import { rateHeaders } from '../http/headers.ts';
 import type { HttpKit } from '../http/kit.ts';
 import { sendEvents } from '../http/sse.ts';
 import { Surface } from '../http/surface.ts';
+import { type AccountOperations, serveAccount } from './account.ts';
 import { serveApiKeys } from './api-keys.ts';
 import { type AuditOperations, serveAuditLogs } from './audit-logs.ts';
+import { serveAuthz } from './authz.ts';
 import { envelope } from './envelope.ts';
 import { eventFrames, filterOf } from './events.ts';
+import { serveOwnSessions } from './own-sessions.ts';
 import { renderError } from './render-error.ts';
+import { serveSecondFactor } from './second-factor.ts';
+import { serveSigningKeys } from './signing-keys.ts';
 
 export type { AuditOperations } from './audit-logs.ts';
 export { serveEventSocket } from './events.ts';
@@ -20,7 +32,12 @@ export { serveEventSocket } from './events.ts';
 export type ControlSurface = {
   kit: HttpKit;
   operations: ReturnType<typeof keyOperations> &
+    AccountOperations &
+    ReturnType<typeof ownLoginOperations> &
+    ReturnType<typeof secondFactorOperations> &
+    ReturnType<typeof signingKeyOperations> &
     ReturnType<typeof eventOperations> &
+    ReturnType<typeof accessOperations> &
     ReturnType<typeof assetOperations> &
     AuditOperations & { whoAmI: typeof whoAmI };
 };
@@ -36,6 +53,11 @@ export function registerControl(scope: FastifyInstance, { kit, operations: of }:
   });
 
   serveApiKeys(surface, kit, of);
+  serveAccount(surface, kit, of);
+  serveOwnSessions(surface, kit, of);
+  serveSecondFactor(surface, kit, of);
+  serveSigningKeys(surface, kit, of);
+  serveAuthz(surface, kit, of);
   serveAuditLogs(surface, kit, of);
 
   surface.serve(routes.downloadAsset, async ({ params }, call, { reply }) => {

@@ -11,7 +11,7 @@ export type OwnLogin = LoginView & { isCurrent: boolean };
 
 /** Operations on one's own logins. */
 export function ownLoginOperations(services: Pick<AccountServices, 'statements' | 'grantsChanged' | 'audit'>) {
-  const listOwn = operation({
+  const listOwnLogins = operation({
     name: 'identity.session.list',
     summary: 'List where you are signed in: how, with what, from where and since when.',
     scope: 'authenticated',
@@ -30,7 +30,7 @@ export function ownLoginOperations(services: Pick<AccountServices, 'statements' 
       }),
   });
 
-  const endOwn = operation({
+  const endOwnLogin = operation({
     name: 'identity.session.revoke',
     summary: 'End one of your logins, at once.',
     scope: 'authenticated',
@@ -50,7 +50,7 @@ export function ownLoginOperations(services: Pick<AccountServices, 'statements' 
     },
   });
 
-  const endAllOwn = operation({
+  const endAllOwnLogins = operation({
     name: 'identity.session.revoke_all',
     summary: 'Sign out everywhere: ends all your logins, this one too.',
     scope: 'authenticated',
@@ -69,5 +69,5 @@ export function ownLoginOperations(services: Pick<AccountServices, 'statements' 
     },
   });
 
-  return { listOwn, endOwn, endAllOwn } satisfies Record<string, AnyOperation>;
+  return { listOwnLogins, endOwnLogin, endAllOwnLogins } satisfies Record<string, AnyOperation>;
 }

@@ -10,7 +10,7 @@ export type SigningKeyOperationsOptions = {
 
 /** Operations on the keys that sign access tokens. */
 export function signingKeyOperations({ keys, changed }: SigningKeyOperationsOptions) {
-  const list = operation({
+  const listKeys = operation({
     name: 'identity.signing_key.list',
     summary: 'List the keys that sign and verify access tokens, without their secrets.',
     scope: 'platform',
@@ -21,7 +21,7 @@ export function signingKeyOperations({ keys, changed }: SigningKeyOperationsOpti
     run: ({ tx }): Promise<SigningKeyView[]> => listSigningKeys(tx),
   });
 
-  const rotate = operation({
+  const rotateSigningKey = operation({
     name: 'identity.signing_key.rotate',
     summary: 'Sign access tokens with a new key. Tokens in use stay good, unless the old keys are distrusted.',
     scope: 'platform',
@@ -43,5 +43,5 @@ export function signingKeyOperations({ keys, changed }: SigningKeyOperationsOpti
     },
   });
 
-  return { list, rotate } satisfies Record<string, AnyOperation>;
+  return { listSigningKeys: listKeys, rotateSigningKey } satisfies Record<string, AnyOperation>;
 }

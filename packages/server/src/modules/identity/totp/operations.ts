@@ -19,7 +19,7 @@ function enrolmentOperations(services: AccountServices) {
   const record = recorder(services);
   const { statements, transaction, secondFactors, throttle } = services;
 
-  const getState = operation({
+  const getSecondFactor = operation({
     name: 'identity.totp.get',
     summary: 'Whether you have a second factor, and how many recovery codes are left.',
     scope: 'authenticated',
@@ -35,7 +35,7 @@ function enrolmentOperations(services: AccountServices) {
       }),
   });
 
-  const enrol = operation({
+  const enrolSecondFactor = operation({
     name: 'identity.totp.enrol',
     summary:
       'Begin with an authenticator app: gives its secret, here and nowhere else. It counts once it is confirmed.',
@@ -56,7 +56,7 @@ function enrolmentOperations(services: AccountServices) {
       }),
   });
 
-  const confirm = operation({
+  const confirmSecondFactor = operation({
     name: 'identity.totp.confirm',
     summary: 'Switch the second factor on with a code of the app. Gives ten recovery codes, here and nowhere else.',
     scope: 'authenticated',
@@ -81,7 +81,7 @@ function enrolmentOperations(services: AccountServices) {
     },
   });
 
-  return { getState, enrol, confirm } satisfies Record<string, AnyOperation>;
+  return { getSecondFactor, enrolSecondFactor, confirmSecondFactor } satisfies Record<string, AnyOperation>;
 }
 
 /** Operations on a second factor that is on. */
@@ -89,7 +89,7 @@ function operationsWhileOn(services: AccountServices) {
   const record = recorder(services);
   const { statements, transaction, secondFactors, throttle } = services;
 
-  const renewCodes = operation({
+  const renewRecoveryCodes = operation({
     name: 'identity.totp.renew_codes',
     summary: 'Get new recovery codes in the place of those that are left, with a code of the app.',
     scope: 'authenticated',
@@ -110,7 +110,7 @@ function operationsWhileOn(services: AccountServices) {
     },
   });
 
-  const disable = operation({
+  const disableSecondFactor = operation({
     name: 'identity.totp.disable',
     summary: 'Switch the second factor off, with your password or a code.',
     scope: 'authenticated',
@@ -137,7 +137,7 @@ function operationsWhileOn(services: AccountServices) {
     },
   });
 
-  return { renewCodes, disable } satisfies Record<string, AnyOperation>;
+  return { renewRecoveryCodes, disableSecondFactor } satisfies Record<string, AnyOperation>;
 }
 
 /** Writes the leaf of an act on one's own second factor. */
