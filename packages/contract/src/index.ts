@@ -9,7 +9,7 @@ import type { Route } from './route.ts';
 export { BuildsError, buildsRoutes, LoginRequest, RefreshRequest, TokenAnswer } from './builds/routes.ts';
 export { ApiKey, NewApiKey } from './control/api-key.ts';
 export { AuditCheckpoint, AuditEntry, AuditKey } from './control/audit-log.ts';
-export { AuditCheckpoint, AuditEntry, AuditKey } from './control/audit-log.ts';
+export { AuthzCheck, MAX_CHECKS } from './control/authz.ts';
 export { ControlError } from './control/envelope.ts';
 export { controlRoutes, EventsQuery, Principal, StreamEvent } from './control/routes.ts';
 export {

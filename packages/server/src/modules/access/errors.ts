@@ -5,4 +5,5 @@ export const accessErrors = defineErrors('access', {
   scope_missing: 'denied',
   role_missing: 'denied',
   billing_inactive: 'billing',
+  question_invalid: 'invalid',
 });

@@ -7,3 +7,4 @@ export { DiskBlobs } from './adapters/disk-blobs.ts';
 export { assetOperations, readAsset } from './operations.ts';
 export type { Blobs } from './ports.ts';
 export { addAsset } from './references.ts';
+export { existingAssets } from './store.ts';

@@ -13,4 +13,4 @@ export { type Evaluation, type EvaluationRequest, isEnding, isTerminal } from '.
 export { evaluationOperations } from './operations.ts';
 export { endWorkOf } from './organization-end.ts';
 export type { OutputChunk } from './output.ts';
-export { oldestWait } from './reads.ts';
+export { findEvaluationOwners, oldestWait } from './reads.ts';

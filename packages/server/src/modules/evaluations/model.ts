@@ -171,3 +171,9 @@ export function queuePosition(backlog: readonly Backlog[], orgId: string, priori
   }
   return ahead + 1;
 }
+
+/** Who submitted an evaluation: the credential, not the person behind it. */
+export type Owner = { kind: string; id: string };
+
+export const isOf = (owner: Owner, { createdBy }: Pick<Evaluation, 'createdBy'>): boolean =>
+  createdBy.kind === owner.kind && createdBy.id === owner.id;

@@ -1,7 +1,7 @@
 import type { EvaluationId } from '../../kernel/ids.ts';
 import { statement, type Tx } from '../../platform/db/index.ts';
 import type { EngineName } from '../runners/index.ts';
-import type { Backlog, Evaluation, EvaluationState, EvaluationSummary } from './model.ts';
+import type { Backlog, Evaluation, EvaluationState, EvaluationSummary, Owner } from './model.ts';
 import { COLUMNS, type Row, toEvaluation } from './store.ts';
 
 type SummaryRow = {
@@ -25,6 +25,17 @@ const listAll = statement<SummaryRow>(
 const listByState = statement<SummaryRow>(
   'evaluations.list_by_state',
   `select ${SUMMARY} from evaluations where org_id = $1 and state = $4 order by seq desc limit $2 offset $3`,
+);
+const listOwn = statement<SummaryRow>(
+  'evaluations.list_own',
+  `select ${SUMMARY} from evaluations
+   where org_id = $1 and created_by_kind = $5 and created_by = $6 and ($4::text is null or state = $4)
+   order by seq desc limit $2 offset $3`,
+);
+const countOwnByState = statement<{ state: EvaluationState; count: number }>(
+  'evaluations.count_own_by_state',
+  `select state, count(*) as count from evaluations
+   where org_id = $1 and created_by_kind = $2 and created_by = $3 group by state`,
 );
 const countByState = statement<{ state: EvaluationState; count: number }>(
   'evaluations.count_by_state',
@@ -61,7 +72,17 @@ const deadLetters = statement<Row>(
   'evaluations.dead_letters',
   `select ${COLUMNS} from evaluations where org_id = $1 and dead_lettered_at is not null order by seq desc limit $2 offset $3`,
 );
-const statistics = statement<{
+const ownDeadLetters = statement<Row>(
+  'evaluations.own_dead_letters',
+  `select ${COLUMNS} from evaluations
+   where org_id = $1 and dead_lettered_at is not null and created_by_kind = $4 and created_by = $5
+   order by seq desc limit $2 offset $3`,
+);
+const owners = statement<{ id: string; created_by_kind: string; created_by: string }>(
+  'evaluations.owners',
+  'select id, created_by_kind, created_by from evaluations where org_id = $1 and id = any($2::text[])',
+);
+type StatisticsRow = {
   engine: string;
   language: string;
   ended: number;
@@ -69,28 +90,28 @@ const statistics = statement<{
   median_ms: number | null;
   p95_ms: number | null;
   cpu_ms: number | null;
-}>(
-  'evaluations.statistics',
+};
+const statisticsOf = (whose: string): string =>
   `select engine, language, count(*) as ended, count(*) filter (where state = 'completed') as completed,
      percentile_cont(0.5) within group (order by runtime_ms) as median_ms,
      percentile_cont(0.95) within group (order by runtime_ms) as p95_ms, sum(cpu_ms) as cpu_ms
    from evaluations
-   where org_id = $1 and completed_at > now() - make_interval(hours => $2)
-   group by engine, language order by ended desc`,
+   where org_id = $1 and completed_at > now() - make_interval(hours => $2)${whose}
+   group by engine, language order by ended desc`;
+const statistics = statement<StatisticsRow>('evaluations.statistics', statisticsOf(''));
+const ownStatistics = statement<StatisticsRow>(
+  'evaluations.own_statistics',
+  statisticsOf(' and created_by_kind = $3 and created_by = $4'),
 );
 
 export type ListRequest = { limit: number; offset: number; state: EvaluationState | null };
 
-/** A page of the organization's evaluations, newest first. */
-export async function listEvaluations(
-  tx: Tx,
-  orgId: string,
-  { limit, offset, state }: ListRequest,
-): Promise<EvaluationSummary[]> {
-  const rows =
-    state === null
-      ? await tx.query(listAll, [orgId, limit, offset])
-      : await tx.query(listByState, [orgId, limit, offset, state]);
+/** The evaluations of an organization; only those of an owner where one is named. */
+export type Whose = { orgId: string; owner: Owner | null };
+
+/** A page of evaluations, newest first. */
+export async function listEvaluations(tx: Tx, whose: Whose, request: ListRequest): Promise<EvaluationSummary[]> {
+  const rows = await listRows(tx, whose, request);
   return rows.map((row) => ({
     id: row.id as EvaluationId,
     state: row.state,
@@ -105,9 +126,25 @@ export async function listEvaluations(
   }));
 }
 
-/** How many evaluations the organization has in each state; states without any are absent. */
-export async function countEvaluations(tx: Tx, orgId: string): Promise<Map<EvaluationState, number>> {
-  return new Map((await tx.query(countByState, [orgId])).map(({ state, count }) => [state, count]));
+async function listRows(tx: Tx, { orgId, owner }: Whose, { limit, offset, state }: ListRequest): Promise<SummaryRow[]> {
+  if (owner !== null) return tx.query(listOwn, [orgId, limit, offset, state, owner.kind, owner.id]);
+  if (state === null) return tx.query(listAll, [orgId, limit, offset]);
+  return tx.query(listByState, [orgId, limit, offset, state]);
+}
+
+/** How many evaluations there are in each state; states without any are absent. */
+export async function countEvaluations(tx: Tx, { orgId, owner }: Whose): Promise<Map<EvaluationState, number>> {
+  const rows =
+    owner === null
+      ? await tx.query(countByState, [orgId])
+      : await tx.query(countOwnByState, [orgId, owner.kind, owner.id]);
+  return new Map(rows.map(({ state, count }) => [state, count]));
+}
+
+/** Who submitted each of these evaluations; those that the organization does not have are absent. */
+export async function findEvaluationOwners(tx: Tx, orgId: string, ids: readonly string[]): Promise<Map<string, Owner>> {
+  const rows = await tx.query(owners, [orgId, ids]);
+  return new Map(rows.map(({ id, created_by_kind, created_by }) => [id, { kind: created_by_kind, id: created_by }]));
 }
 
 export async function countInState(tx: Tx, orgId: string, state: EvaluationState): Promise<number> {
@@ -132,10 +169,14 @@ export async function countOwnAhead(tx: Tx, orgId: string, id: string): Promise<
 
 export async function listDeadLetters(
   tx: Tx,
-  orgId: string,
+  { orgId, owner }: Whose,
   page: { limit: number; offset: number },
 ): Promise<Evaluation[]> {
-  return (await tx.query(deadLetters, [orgId, page.limit, page.offset])).map(toEvaluation);
+  const rows =
+    owner === null
+      ? await tx.query(deadLetters, [orgId, page.limit, page.offset])
+      : await tx.query(ownDeadLetters, [orgId, page.limit, page.offset, owner.kind, owner.id]);
+  return rows.map(toEvaluation);
 }
 
 export type Statistics = {
@@ -149,8 +190,12 @@ export type Statistics = {
 };
 
 /** What ended in the last hours, by engine and language. */
-export async function readStatistics(tx: Tx, orgId: string, hours: number): Promise<Statistics[]> {
-  return (await tx.query(statistics, [orgId, hours])).map((row) => ({
+export async function readStatistics(tx: Tx, { orgId, owner }: Whose, hours: number): Promise<Statistics[]> {
+  const rows =
+    owner === null
+      ? await tx.query(statistics, [orgId, hours])
+      : await tx.query(ownStatistics, [orgId, hours, owner.kind, owner.id]);
+  return rows.map((row) => ({
     engine: row.engine,
     language: row.language,
     ended: row.ended,

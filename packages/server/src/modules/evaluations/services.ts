@@ -4,7 +4,7 @@ import type { Fleet } from '../runners/index.ts';
 import type { BacklogView } from './backlog-view.ts';
 import type { Endings } from './endings.ts';
 import { evaluationErrors } from './errors.ts';
-import { type Evaluation, isTerminal } from './model.ts';
+import { type Evaluation, isOf, isTerminal, type Owner } from './model.ts';
 import type { Probes } from './platform-status.ts';
 import { findEvaluation } from './store.ts';
 
@@ -29,25 +29,33 @@ export type EvaluationServices = {
 /** The organization of the caller; operations run only for callers that have one. */
 export const orgOf = ({ by }: Pick<Context, 'by'>): string => String(by.orgId);
 
+/** Whose evaluations the caller reaches: everybody's (null), or those that it submitted itself. */
+export const ownerOf = ({ by, ownOnly }: Pick<Context, 'by' | 'ownOnly'>): Owner | null =>
+  ownOnly ? { kind: by.kind, id: by.id } : null;
+
 export const asTarget = (id: string): { type: string; id: string } => ({ type: 'evaluation', id });
 
-/** @throws AppError `not_found` when the organization has no such evaluation */
-export async function requireEvaluation(tx: Tx, orgId: string, id: string): Promise<Evaluation> {
+/** One evaluation of an organization, as far as the caller reaches. */
+export type Reached = { orgId: string; id: string; owner: Owner | null };
+
+/** @throws AppError `not_found` when the organization has no such evaluation, or the caller does not reach it */
+export async function requireEvaluation(tx: Tx, { orgId, id, owner }: Reached): Promise<Evaluation> {
   const found = await findEvaluation(tx, orgId, id);
-  if (!found) throw evaluationErrors.not_found('There is no evaluation with this id.');
+  if (!found || (owner !== null && !isOf(owner, found)))
+    throw evaluationErrors.not_found('There is no evaluation with this id.');
   return found;
 }
 
-export type Wait = { orgId: string; id: string; waitMs: number; signal: AbortSignal };
+export type Wait = Reached & { waitMs: number; signal: AbortSignal };
 
 /** The evaluation once it has ended, or as it stands when the wait is over or the caller has gone. */
 export async function whenEnded(
   services: EvaluationServices,
-  { orgId, id, waitMs, signal }: Wait,
+  { waitMs, signal, ...reached }: Wait,
 ): Promise<Evaluation> {
-  const read = (): Promise<Evaluation> => services.statements(orgId, (tx) => requireEvaluation(tx, orgId, id));
+  const read = (): Promise<Evaluation> => services.statements(reached.orgId, (tx) => requireEvaluation(tx, reached));
   // Registered before the state is read: an end between the two is not missed.
-  const ended = services.endings.wait(id, waitMs, signal);
+  const ended = services.endings.wait(reached.id, waitMs, signal);
   const now = await read();
   if (isTerminal(now.state)) return now;
   await ended;

@@ -1,21 +1,45 @@
+import type { Principal } from '../../kernel/principal.ts';
 import { type AnyOperation, operation } from '../../platform/operation.ts';
 import type { EventFeed, Subscription } from './feed.ts';
-import type { EventFilter } from './model.ts';
+import type { EventFilter, StreamedEvent } from './model.ts';
 
 export type FollowRequest = { filter: EventFilter; after: string | null };
 
-export function eventOperations({ feed }: { feed: EventFeed }) {
+/** Whether a caller may see an event, as they are permitted at that moment. */
+export type Shows = (principal: Principal, event: StreamedEvent) => boolean | Promise<boolean>;
+
+export type EventOperationsOptions = {
+  feed: EventFeed;
+  /** For one stream: what it may show. */
+  visibility(): Shows;
+};
+
+export function eventOperations({ feed, visibility }: EventOperationsOptions) {
   const followEvents = operation({
     name: 'events.stream.follow',
-    summary: "Follow the organization's events: replay after a position, then live.",
+    summary: "Follow the organization's events about what you may read: replay after a position, then live.",
     scope: 'events:read',
     effect: 'read',
     rate: 'control',
     audit: null,
     transaction: 'none',
     async run({ by, call }, input: FollowRequest): Promise<Subscription> {
-      return feed.subscribe({ orgId: String(by.orgId), filter: input.filter, after: input.after, signal: call.signal });
+      const { filter, after } = input;
+      const events = feed.subscribe({ orgId: String(by.orgId), filter, after, signal: call.signal });
+      // Not `by`: while a stream is open, its surface keeps the call's principal as it is permitted now.
+      const shown = onlyShown(events, call, visibility());
+      return Object.assign(shown, { start: events.start });
     },
   });
   return { followEvents } satisfies Record<string, AnyOperation>;
+}
+
+async function* onlyShown(
+  events: Subscription,
+  call: { readonly principal: Principal },
+  shows: Shows,
+): AsyncGenerator<StreamedEvent> {
+  for await (const event of events) {
+    if (await shows(call.principal, event)) yield event;
+  }
 }

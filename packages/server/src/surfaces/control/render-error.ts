@@ -26,8 +26,12 @@ const SPECIFIC: Readonly<Record<string, readonly [number, string]>> = {
   'access.role_missing': [403, 'forbidden'],
   'idempotency.key_reused': [422, 'idempotency_key_reused'],
   'idempotency.in_progress': [409, 'idempotency_in_progress'],
+  'api_key.revoked': [409, 'api_key_revoked'],
   'page.cursor_invalid': [400, 'invalid_cursor'],
 };
+
+/** The word by which this surface names a refusal. */
+export const codeOf = (error: AppError): string => (SPECIFIC[error.code] ?? SHOWN[error.kind])[1];
 
 /** Fabric's envelope with evershell's error object in it. */
 export function renderError(error: AppError, call: Call, path: string): { status: number; body: unknown } {

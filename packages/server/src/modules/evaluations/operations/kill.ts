@@ -1,6 +1,6 @@
 import { operation } from '../../../platform/operation.ts';
 import { evaluationErrors } from '../errors.ts';
-import { asTarget, type EvaluationServices, orgOf, whenEnded } from '../services.ts';
+import { asTarget, type EvaluationServices, orgOf, ownerOf, requireEvaluation, whenEnded } from '../services.ts';
 import { markCancelled } from '../store.ts';
 
 export type KillRequest = { id: string; reason: 'killed' | 'cancelled' };
@@ -14,6 +14,7 @@ export const kill = (services: EvaluationServices) =>
     name: 'evaluations.evaluation.kill',
     summary: 'End an evaluation, queued or running, with everything it started.',
     scope: 'evaluations:write',
+    narrows: true,
     effect: 'wind_down',
     rate: 'evaluations',
     audit: {
@@ -22,7 +23,9 @@ export const kill = (services: EvaluationServices) =>
       detail: (input, output) => ({ how: input.reason, had_ended: !output.wasKilled }),
     },
     async run(context, { id, reason }) {
-      const marked = await markCancelled(context.tx, orgOf(context), id, reason);
+      const reached = { orgId: orgOf(context), id, owner: ownerOf(context) };
+      if (reached.owner !== null) await requireEvaluation(context.tx, reached);
+      const marked = await markCancelled(context.tx, reached.orgId, id, reason);
       if (!marked) throw evaluationErrors.not_found('There is no evaluation with this id.');
       context.tx.onCommit(() => {
         if (marked.state === 'cancelled') services.endings.announce(id);
@@ -33,7 +36,13 @@ export const kill = (services: EvaluationServices) =>
     async afterCommit(context, { id }, output) {
       if (output.state !== 'running') return output;
       const { signal } = context.call;
-      const { state } = await whenEnded(services, { orgId: orgOf(context), id, waitMs: KILL_WAIT_MS, signal });
+      const { state } = await whenEnded(services, {
+        orgId: orgOf(context),
+        id,
+        owner: null,
+        waitMs: KILL_WAIT_MS,
+        signal,
+      });
       return { id, wasKilled: state === 'cancelled', state };
     },
   });

@@ -4,7 +4,7 @@ import { operation } from '../../../platform/operation.ts';
 import { resolveEngine } from '../../runners/index.ts';
 import { evaluationErrors } from '../errors.ts';
 import { type EvaluationRequest, isTerminal, limitsFor, previewOf } from '../model.ts';
-import { asTarget, type EvaluationServices, orgOf, whenEnded } from '../services.ts';
+import { asTarget, type EvaluationServices, orgOf, ownerOf, requireEvaluation, whenEnded } from '../services.ts';
 import { type NewEvaluation, takeDeadLetterForRetry } from '../store.ts';
 import { enqueue, type Submitted } from './enqueue.ts';
 
@@ -16,6 +16,7 @@ export const submit = (services: EvaluationServices) =>
     name: 'evaluations.evaluation.submit',
     summary: 'Submit code to be run in a sandbox.',
     scope: 'evaluations:write',
+    narrows: true,
     effect: 'create',
     rate: 'evaluations',
     audit: {
@@ -32,6 +33,7 @@ export const submit = (services: EvaluationServices) =>
       const ended = await whenEnded(services, {
         orgId: orgOf(context),
         id: output.id,
+        owner: null,
         waitMs,
         signal: context.call.signal,
       });
@@ -44,6 +46,7 @@ export const submitBatch = (services: EvaluationServices) =>
     name: 'evaluations.batch.submit',
     summary: 'Submit up to 100 pieces of code at once; each is accepted or refused on its own.',
     scope: 'evaluations:write',
+    narrows: true,
     effect: 'create',
     rate: 'evaluations.batch',
     audit: {
@@ -74,6 +77,7 @@ export const retryDeadLetter = (services: EvaluationServices) =>
     name: 'evaluations.dead_letter.retry',
     summary: 'Submit a dead letter again, as a new evaluation.',
     scope: 'evaluations:write',
+    narrows: true,
     effect: 'create',
     rate: 'evaluations',
     audit: {
@@ -82,6 +86,8 @@ export const retryDeadLetter = (services: EvaluationServices) =>
       detail: (input) => ({ retry_of: input.id }),
     },
     async run(context, input) {
+      if (context.ownOnly)
+        await requireEvaluation(context.tx, { orgId: orgOf(context), id: input.id, owner: ownerOf(context) });
       const dead = await takeDeadLetterForRetry(context.tx, orgOf(context), input.id);
       if (!dead) throw evaluationErrors.not_found('There is no dead letter with this id.');
       const [submitted] = await enqueue(services, context, [{ ...dead, id: newEvaluationId(new Date()) }]);

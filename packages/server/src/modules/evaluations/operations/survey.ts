@@ -3,22 +3,23 @@ import type { RunnerOffer } from '../../runners/index.ts';
 import type { EvaluationState } from '../model.ts';
 import { type PlatformStatus, platformStatus } from '../platform-status.ts';
 import * as reads from '../reads.ts';
-import { type EvaluationServices, orgOf } from '../services.ts';
+import { type EvaluationServices, orgOf, ownerOf } from '../services.ts';
 
-const READ = { scope: 'evaluations:read', effect: 'read', rate: 'evaluations', audit: null } as const;
+const READ = { scope: 'evaluations:read', narrows: true, effect: 'read', rate: 'evaluations', audit: null } as const;
 
 export const countEvaluations = operation({
   ...READ,
   name: 'evaluations.evaluation.count',
   summary: "How many of the organization's evaluations are in each state.",
-  run: async (context) => reads.countEvaluations(context.tx, orgOf(context)),
+  run: async (context) => reads.countEvaluations(context.tx, { orgId: orgOf(context), owner: ownerOf(context) }),
 });
 
 export const readStatistics = operation({
   ...READ,
   name: 'evaluations.statistics.get',
   summary: 'What ended in the last hours, by engine and language, with run times.',
-  run: async (context, { hours }: { hours: number }) => reads.readStatistics(context.tx, orgOf(context), hours),
+  run: async (context, { hours }: { hours: number }) =>
+    reads.readStatistics(context.tx, { orgId: orgOf(context), owner: ownerOf(context) }, hours),
 });
 
 export const listOffers = ({ fleet }: EvaluationServices) =>
@@ -44,7 +45,7 @@ export const getPlatformStatus = ({ probes, statements }: EvaluationServices) =>
     async run({ by }): Promise<PlatformStatus> {
       const orgId = by.scopes.has('evaluations:read') ? by.orgId : null;
       const count = async (): Promise<Map<EvaluationState, number>> =>
-        orgId === null ? new Map() : statements(orgId, (tx) => reads.countEvaluations(tx, orgId));
+        orgId === null ? new Map() : statements(orgId, (tx) => reads.countEvaluations(tx, { orgId, owner: null }));
       return platformStatus(probes, count);
     },
   });

@@ -1,0 +1,46 @@
+import type { Principal } from '../kernel/principal.ts';
+import { coverage, isOwn, type ResourceTypes, SCOPES } from '../modules/access/index.ts';
+import type { StreamedEvent } from '../modules/events/index.ts';
+
+/** Families of events that are not named like the resource whose scope covers them. */
+const RESOURCES: Readonly<Record<string, string>> = {
+  apikey: 'apikeys',
+  member: 'members',
+  invitation: 'members',
+  custom_role: 'members',
+  audit: 'audit',
+};
+/** Families whose subject is a thing that somebody may own. */
+const TYPES: Readonly<Record<string, string>> = { apikey: 'api_key', evaluation: 'evaluation' };
+
+/** Subjects of one caller whose owner is remembered: a stream tells of the same few again and again. */
+const REMEMBERED = 1_000;
+
+/**
+ * Decides which events a caller may see: those of things that they may read. Who may read only what they made is shown
+ * only that. Scopes are asked for at each event, since they may change while the stream is open.
+ */
+export function eventVisibility(types: ResourceTypes) {
+  return (): ((principal: Principal, event: StreamedEvent) => boolean | Promise<boolean>) => {
+    const own = new Map<string, boolean>();
+    return (principal, event) => {
+      const family = event.type.split('.', 1)[0] ?? '';
+      const scope = `${RESOURCES[family] ?? `${family}s`}:read`;
+      // What no scope covers is shown to nobody: whoever adds a family says who sees it.
+      if (!Object.hasOwn(SCOPES, scope)) return false;
+      const covered = coverage(principal.scopes, scope);
+      if (covered !== 'own') return covered === 'all';
+      const find = types[TYPES[family] ?? '']?.find;
+      if (!find) return false;
+      const key = `${principal.id} ${event.subject}`;
+      const known = own.get(key);
+      if (known !== undefined) return known;
+      return find(event.orgId, [event.subject]).then((owners) => {
+        const isTheirs = isOwn(principal, owners.get(event.subject) ?? null);
+        if (own.size >= REMEMBERED) own.clear();
+        own.set(key, isTheirs);
+        return isTheirs;
+      });
+    };
+  };
+}
