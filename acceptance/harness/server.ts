@@ -148,6 +148,7 @@ export class Server implements AsyncDisposable {
         ...plainEnvironment(),
         ASSAY_DATA_DIR: this.dataDir,
         ASSAY_HTTP_PORT: port,
+        ASSAY_GRPC_PORT: '0',
         ...this.#options.env,
         ...settings,
       },

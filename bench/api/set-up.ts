@@ -31,6 +31,7 @@ export async function startGoverned(
     ASSAY_DATA_DIR: dataDir,
     ASSAY_ROLE: 'api',
     ASSAY_HTTP_PORT: '0',
+    ASSAY_GRPC_PORT: '0',
     ASSAY_LOG_LEVEL: 'error',
     ASSAY_BOOTSTRAP_API_KEY: API_KEY,
     ASSAY_RUNNER_TOKEN: RUNNER_TOKEN,

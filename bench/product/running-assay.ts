@@ -56,6 +56,7 @@ export async function startAssay({
       PATH: process.env['PATH'] ?? '/usr/bin:/bin',
       ASSAY_DATA_DIR: dataDir,
       ASSAY_HTTP_PORT: '0',
+      ASSAY_GRPC_PORT: '0',
       ASSAY_LOG_LEVEL: 'warn',
       ASSAY_RATE_LIMITS: 'off',
       ASSAY_BOOTSTRAP_API_KEY: API_KEY,

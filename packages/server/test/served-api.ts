@@ -17,7 +17,19 @@ export type ServedApi = AsyncDisposable & {
 export async function servedApi(db: Pick<TestDatabase, 'address'>, args: readonly string[] = []): Promise<ServedApi> {
   const folder = await scratchDirectory();
   const config = loadConfig({
-    args: ['--role', 'api', '--http-port', '0', '--data-dir', folder.path, '--stop-seconds', '0', ...args],
+    args: [
+      '--role',
+      'api',
+      '--http-port',
+      '0',
+      '--grpc-port',
+      '0',
+      '--data-dir',
+      folder.path,
+      '--stop-seconds',
+      '0',
+      ...args,
+    ],
     env: {},
     cwd: folder.path,
   });

@@ -1,5 +1,11 @@
 /** What crosses the gRPC listener: messages and services, generated from `proto/`, and the operations behind them. */
 export {
+  AuthzService,
+  type CheckResultSchema,
+  type PermissionCheck,
+  type VerdictSchema,
+} from '../gen/assay/v1/authz_service_pb.ts';
+export {
   type Evaluation,
   type EvaluationSchema,
   type EvaluationSpec,
@@ -15,7 +21,7 @@ export {
   LogStream,
 } from '../gen/assay/v1/evaluation_service_pb.ts';
 export { EventService, type EventServiceSubscribeResponseSchema } from '../gen/assay/v1/event_service_pb.ts';
-export { IdentityService } from '../gen/assay/v1/identity_service_pb.ts';
+export { IdentityService, type OrganizationSchema } from '../gen/assay/v1/identity_service_pb.ts';
 export {
   BadRequestSchema,
   ErrorInfoSchema,

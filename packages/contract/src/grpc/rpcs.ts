@@ -1,4 +1,5 @@
 import type { DescService } from '@bufbuild/protobuf';
+import { AuthzService } from '../gen/assay/v1/authz_service_pb.ts';
 import { EvaluationService } from '../gen/assay/v1/evaluation_service_pb.ts';
 import { EventService } from '../gen/assay/v1/event_service_pb.ts';
 import { IdentityService } from '../gen/assay/v1/identity_service_pb.ts';
@@ -13,6 +14,7 @@ const operationsOf = <Service extends DescService>(service: Service, operations:
 
 /** Every service of package `assay.v1`, and the operation that each of its methods runs. */
 const SERVICES = [
+  operationsOf(AuthzService, { check: 'access.decision.check', checkBatch: 'access.decision.check_batch' }),
   operationsOf(EvaluationService, {
     submit: 'evaluations.evaluation.submit',
     submitBatch: 'evaluations.batch.submit',
@@ -24,7 +26,11 @@ const SERVICES = [
     kill: 'evaluations.evaluation.kill',
   }),
   operationsOf(EventService, { subscribe: 'events.stream.follow' }),
-  operationsOf(IdentityService, { me: 'identity.principal.get' }),
+  operationsOf(IdentityService, {
+    me: 'identity.principal.get',
+    listOrganizations: 'tenancy.organization.list_mine',
+    listPermissions: 'access.permission.list',
+  }),
 ];
 
 /** One RPC: what comes in, what goes out, and the operation that does it. */

@@ -11,6 +11,7 @@ import type { JsonObject, MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { Evaluation, EvaluationRequest, evaluationOperations } from '../../modules/evaluations/index.ts';
 import { invalidFields, toFault } from '../http/surface.ts';
+import { present } from './present.ts';
 
 type Operations = ReturnType<typeof evaluationOperations>;
 type Output<Name extends keyof Operations> = Awaited<ReturnType<Operations[Name]['run']>>;
@@ -97,12 +98,6 @@ function refuseOddKeys({ env, metadata }: EvaluationSpec, field: string): void {
     const message = `Field ${field}.${name}: a key is named __proto__. Leave it out`;
     throw invalidFields([{ field: `${field}.${name}`, constraint: 'key', message }]);
   }
-}
-
-/** What is there of an object: proto fields are left out where there is nothing, never null. */
-type Present<Fields> = { [Name in keyof Fields]?: NonNullable<Fields[Name]> };
-function present<Fields extends object>(fields: Fields): Present<Fields> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)) as Present<Fields>;
 }
 
 export function encodeEvaluation(

@@ -7,6 +7,7 @@ import type { HttpKit } from '../http/kit.ts';
 import { invalidFields } from '../http/surface.ts';
 import * as codec from './evaluation-codec.ts';
 import { logMessages } from './log-messages.ts';
+import { pageSizeOf, pageTokenOf } from './paging.ts';
 import type { Handlers, RpcSurface } from './rpc-surface.ts';
 
 type Operations = ReturnType<typeof evaluationOperations>;
@@ -14,8 +15,7 @@ type Run = HttpKit['operator']['run'];
 
 const MAX_BATCH = 100;
 const MAX_WAIT_SECONDS = 60;
-const PAGE_SIZE = 100;
-const MAX_PAGE_SIZE = 1_000;
+const PAGES = { usual: 100, most: 1_000 };
 const MAX_OFFSET = 10_000_000;
 const MAX_ID_LENGTH = 64;
 /** Two of them fit into a message, of whatever characters they are. */
@@ -63,9 +63,8 @@ const reads = (run: Run, of: Operations): Pick<All, 'get' | 'list' | 'getLogs' |
   },
 
   async list({ pageSize, pageToken, state }, call) {
-    if (pageSize < 0 || pageSize > MAX_PAGE_SIZE) throw outOfRange('page_size', `must be 0 to ${MAX_PAGE_SIZE}`);
-    const limit = pageSize === 0 ? PAGE_SIZE : pageSize;
-    const offset = offsetOf(pageToken);
+    const limit = pageSizeOf(pageSize, PAGES);
+    const offset = await pageTokenOf(async () => offsetOf(pageToken));
     const { items, total } = await run(of.listEvaluations, call, { limit, offset, state: codec.decodeState(state) });
     const next = offset + items.length;
     return {
@@ -115,12 +114,7 @@ function idOf(id: string): string {
 
 const isOffset = (key: string): boolean => /^\d{1,8}$/.test(key) && Number(key) <= MAX_OFFSET;
 
-function offsetOf(pageToken: string): number {
-  if (pageToken === '') return 0;
-  const offset = attempt(() => Number(decodeCursor(pageToken, [isOffset])[0]));
-  if (typeof offset === 'number') return offset;
-  throw outOfRange('page_token', 'must be the next_page_token of the page before');
-}
+const offsetOf = (pageToken: string): number => (pageToken === '' ? 0 : Number(decodeCursor(pageToken, [isOffset])[0]));
 
 const isPosition = (bytes: number): boolean => Number.isSafeInteger(bytes) && bytes >= 0 && bytes < 1e12;
 

@@ -1,3 +1,4 @@
+export { serveAuthz } from './authz-service.ts';
 export { serveEvaluations } from './evaluation-service.ts';
 export { serveEvents } from './event-service.ts';
 export { GrpcApp, type Tls } from './grpc-app.ts';

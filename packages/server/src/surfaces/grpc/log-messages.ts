@@ -2,6 +2,7 @@ import { type EvaluationServiceStreamLogsResponseSchema, LogStream } from '@assa
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { OutputChunk } from '../../modules/evaluations/index.ts';
 import { encodeState } from './evaluation-codec.ts';
+import { present } from './present.ts';
 
 type Message = MessageInitShape<typeof EvaluationServiceStreamLogsResponseSchema>;
 type Position = { stdout: number; stderr: number };
@@ -17,12 +18,7 @@ export async function* logMessages(chunks: AsyncIterable<OutputChunk>, from: Pos
     if (chunk.kind === 'output') yield* pieces(chunk, at);
     else {
       const { state, reason, message, exitCode } = chunk.evaluation;
-      const end = {
-        state: encodeState(state),
-        ...(reason !== null && { reason }),
-        ...(message !== null && { message }),
-        ...(exitCode !== null && { exitCode }),
-      };
+      const end = { state: encodeState(state), ...present({ reason, message, exitCode }) };
       yield { position: encodePosition(position), message: { case: 'end', value: end } };
     }
     at = position;

@@ -42,6 +42,8 @@ beforeEach(async () => {
   app = new GrpcApp({ tls: null, stopMs: STOP_MS, log: pino({ level: 'silent' }) });
   surface = new RpcSurface(app.server, fake.kit);
   surface.serve(IdentityService, 'control', {
+    listOrganizations: async () => ({}),
+    listPermissions: async () => ({}),
     me: async (request, call) => {
       calls.push(call);
       return onMe(request, call);

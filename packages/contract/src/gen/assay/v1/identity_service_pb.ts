@@ -4,13 +4,17 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Principal } from "./principal_pb.ts";
+import { file_assay_v1_principal } from "./principal_pb.ts";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file assay/v1/identity_service.proto.
  */
 export const file_assay_v1_identity_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9hc3NheS92MS9pZGVudGl0eV9zZXJ2aWNlLnByb3RvEghhc3NheS52MSIaChhJZGVudGl0eVNlcnZpY2VNZVJlcXVlc3QiQwoZSWRlbnRpdHlTZXJ2aWNlTWVSZXNwb25zZRImCglwcmluY2lwYWwYASABKAsyEy5hc3NheS52MS5QcmluY2lwYWwilAEKCVByaW5jaXBhbBIKCgJpZBgBIAEoCRIMCgRraW5kGAIgASgJEhwKD29yZ2FuaXphdGlvbl9pZBgDIAEoCUgAiAEBEhEKBHJvbGUYBCABKAlIAYgBARIOCgZzY29wZXMYBSADKAkSDwoHcG9zdHVyZRgGIAEoCUISChBfb3JnYW5pemF0aW9uX2lkQgcKBV9yb2xlMmAKD0lkZW50aXR5U2VydmljZRJNCgJNZRIiLmFzc2F5LnYxLklkZW50aXR5U2VydmljZU1lUmVxdWVzdBojLmFzc2F5LnYxLklkZW50aXR5U2VydmljZU1lUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Ch9hc3NheS92MS9pZGVudGl0eV9zZXJ2aWNlLnByb3RvEghhc3NheS52MSIaChhJZGVudGl0eVNlcnZpY2VNZVJlcXVlc3QiQwoZSWRlbnRpdHlTZXJ2aWNlTWVSZXNwb25zZRImCglwcmluY2lwYWwYASABKAsyEy5hc3NheS52MS5QcmluY2lwYWwiUAonSWRlbnRpdHlTZXJ2aWNlTGlzdE9yZ2FuaXphdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJInIKKElkZW50aXR5U2VydmljZUxpc3RPcmdhbml6YXRpb25zUmVzcG9uc2USLQoNb3JnYW5pemF0aW9ucxgBIAMoCzIWLmFzc2F5LnYxLk9yZ2FuaXphdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiqgEKDE9yZ2FuaXphdGlvbhIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSDwoHcG9zdHVyZRgEIAEoCRIxCg10cmlhbF9lbmRzX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCInCiVJZGVudGl0eVNlcnZpY2VMaXN0UGVybWlzc2lvbnNSZXF1ZXN0IngKJklkZW50aXR5U2VydmljZUxpc3RQZXJtaXNzaW9uc1Jlc3BvbnNlEikKBmdyYW50cxgBIAMoCzIZLmFzc2F5LnYxLlBlcm1pc3Npb25HcmFudBIjCgZzY29wZXMYAiADKAsyEy5hc3NheS52MS5IZWxkU2NvcGUiqwEKD1Blcm1pc3Npb25HcmFudBIMCgRraW5kGAEgASgJEhEKBG5hbWUYAiABKAlIAIgBARIcCg9vcmdhbml6YXRpb25faWQYAyABKAlIAYgBARIUCgd0ZWFtX2lkGAQgASgJSAKIAQESEQoEcm9sZRgFIAEoCUgDiAEBQgcKBV9uYW1lQhIKEF9vcmdhbml6YXRpb25faWRCCgoIX3RlYW1faWRCBwoFX3JvbGUiTwoJSGVsZFNjb3BlEg0KBXNjb3BlGAEgASgJEhAKCHNlbnRlbmNlGAIgASgJEhAKCG93bl9vbmx5GAMgASgIEg8KB3JlYXNvbnMYBCADKAky0gIKD0lkZW50aXR5U2VydmljZRJNCgJNZRIiLmFzc2F5LnYxLklkZW50aXR5U2VydmljZU1lUmVxdWVzdBojLmFzc2F5LnYxLklkZW50aXR5U2VydmljZU1lUmVzcG9uc2USegoRTGlzdE9yZ2FuaXphdGlvbnMSMS5hc3NheS52MS5JZGVudGl0eVNlcnZpY2VMaXN0T3JnYW5pemF0aW9uc1JlcXVlc3QaMi5hc3NheS52MS5JZGVudGl0eVNlcnZpY2VMaXN0T3JnYW5pemF0aW9uc1Jlc3BvbnNlEnQKD0xpc3RQZXJtaXNzaW9ucxIvLmFzc2F5LnYxLklkZW50aXR5U2VydmljZUxpc3RQZXJtaXNzaW9uc1JlcXVlc3QaMC5hc3NheS52MS5JZGVudGl0eVNlcnZpY2VMaXN0UGVybWlzc2lvbnNSZXNwb25zZWIGcHJvdG8z", [file_assay_v1_principal, file_google_protobuf_timestamp]);
 
 /**
  * Asks who calls.
@@ -49,60 +53,250 @@ export const IdentityServiceMeResponseSchema: GenMessage<IdentityServiceMeRespon
   messageDesc(file_assay_v1_identity_service, 1);
 
 /**
- * Who acts, and what they may do.
+ * Asks for a page of the caller's organizations.
  *
- * @generated from message assay.v1.Principal
+ * @generated from message assay.v1.IdentityServiceListOrganizationsRequest
  */
-export type Principal = Message<"assay.v1.Principal"> & {
+export type IdentityServiceListOrganizationsRequest = Message<"assay.v1.IdentityServiceListOrganizationsRequest"> & {
   /**
-   * Id of the user or the key.
+   * How many, at most 200; 50 when 0.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message assay.v1.IdentityServiceListOrganizationsRequest.
+ * Use `create(IdentityServiceListOrganizationsRequestSchema)` to create a new message.
+ */
+export const IdentityServiceListOrganizationsRequestSchema: GenMessage<IdentityServiceListOrganizationsRequest> = /*@__PURE__*/
+  messageDesc(file_assay_v1_identity_service, 2);
+
+/**
+ * A page of the caller's organizations.
+ *
+ * @generated from message assay.v1.IdentityServiceListOrganizationsResponse
+ */
+export type IdentityServiceListOrganizationsResponse = Message<"assay.v1.IdentityServiceListOrganizationsResponse"> & {
+  /**
+   * The organizations.
+   *
+   * @generated from field: repeated assay.v1.Organization organizations = 1;
+   */
+  organizations: Organization[];
+
+  /**
+   * Where the next page begins; empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message assay.v1.IdentityServiceListOrganizationsResponse.
+ * Use `create(IdentityServiceListOrganizationsResponseSchema)` to create a new message.
+ */
+export const IdentityServiceListOrganizationsResponseSchema: GenMessage<IdentityServiceListOrganizationsResponse> = /*@__PURE__*/
+  messageDesc(file_assay_v1_identity_service, 3);
+
+/**
+ * An organization.
+ *
+ * @generated from message assay.v1.Organization
+ */
+export type Organization = Message<"assay.v1.Organization"> & {
+  /**
+   * Id of the organization.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * `user`, `api_key` or `system`.
+   * As people read it.
    *
-   * @generated from field: string kind = 2;
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * As addresses have it.
+   *
+   * @generated from field: string slug = 3;
+   */
+  slug: string;
+
+  /**
+   * Billing state: `active`, `trial`, `past_due` or `decommissioning`.
+   *
+   * @generated from field: string posture = 4;
+   */
+  posture: string;
+
+  /**
+   * When the trial ends.
+   *
+   * @generated from field: google.protobuf.Timestamp trial_ends_at = 5;
+   */
+  trialEndsAt?: Timestamp | undefined;
+
+  /**
+   * When it was created.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 6;
+   */
+  createdAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message assay.v1.Organization.
+ * Use `create(OrganizationSchema)` to create a new message.
+ */
+export const OrganizationSchema: GenMessage<Organization> = /*@__PURE__*/
+  messageDesc(file_assay_v1_identity_service, 4);
+
+/**
+ * Asks what the caller may do.
+ *
+ * @generated from message assay.v1.IdentityServiceListPermissionsRequest
+ */
+export type IdentityServiceListPermissionsRequest = Message<"assay.v1.IdentityServiceListPermissionsRequest"> & {
+};
+
+/**
+ * Describes the message assay.v1.IdentityServiceListPermissionsRequest.
+ * Use `create(IdentityServiceListPermissionsRequestSchema)` to create a new message.
+ */
+export const IdentityServiceListPermissionsRequestSchema: GenMessage<IdentityServiceListPermissionsRequest> = /*@__PURE__*/
+  messageDesc(file_assay_v1_identity_service, 5);
+
+/**
+ * What the caller may do.
+ *
+ * @generated from message assay.v1.IdentityServiceListPermissionsResponse
+ */
+export type IdentityServiceListPermissionsResponse = Message<"assay.v1.IdentityServiceListPermissionsResponse"> & {
+  /**
+   * What gives permissions, or bounds them.
+   *
+   * @generated from field: repeated assay.v1.PermissionGrant grants = 1;
+   */
+  grants: PermissionGrant[];
+
+  /**
+   * The scopes that come of it.
+   *
+   * @generated from field: repeated assay.v1.HeldScope scopes = 2;
+   */
+  scopes: HeldScope[];
+};
+
+/**
+ * Describes the message assay.v1.IdentityServiceListPermissionsResponse.
+ * Use `create(IdentityServiceListPermissionsResponseSchema)` to create a new message.
+ */
+export const IdentityServiceListPermissionsResponseSchema: GenMessage<IdentityServiceListPermissionsResponse> = /*@__PURE__*/
+  messageDesc(file_assay_v1_identity_service, 6);
+
+/**
+ * Something that gives the caller permissions, or bounds them.
+ *
+ * @generated from message assay.v1.PermissionGrant
+ */
+export type PermissionGrant = Message<"assay.v1.PermissionGrant"> & {
+  /**
+   * `role`, `custom_role`, `key_template`, `key_scopes`, `team`, `platform_grant` or `none`.
+   *
+   * @generated from field: string kind = 1;
    */
   kind: string;
 
   /**
-   * The organization that this call is about.
+   * The name of the role, custom role, team or template.
+   *
+   * @generated from field: optional string name = 2;
+   */
+  name?: string | undefined;
+
+  /**
+   * The organization it is of.
    *
    * @generated from field: optional string organization_id = 3;
    */
   organizationId?: string | undefined;
 
   /**
-   * The role in it.
+   * The team it is of.
    *
-   * @generated from field: optional string role = 4;
+   * @generated from field: optional string team_id = 4;
+   */
+  teamId?: string | undefined;
+
+  /**
+   * The role that it comes to.
+   *
+   * @generated from field: optional string role = 5;
    */
   role?: string | undefined;
-
-  /**
-   * What the credential allows, in order.
-   *
-   * @generated from field: repeated string scopes = 5;
-   */
-  scopes: string[];
-
-  /**
-   * Billing state of the organization.
-   *
-   * @generated from field: string posture = 6;
-   */
-  posture: string;
 };
 
 /**
- * Describes the message assay.v1.Principal.
- * Use `create(PrincipalSchema)` to create a new message.
+ * Describes the message assay.v1.PermissionGrant.
+ * Use `create(PermissionGrantSchema)` to create a new message.
  */
-export const PrincipalSchema: GenMessage<Principal> = /*@__PURE__*/
-  messageDesc(file_assay_v1_identity_service, 2);
+export const PermissionGrantSchema: GenMessage<PermissionGrant> = /*@__PURE__*/
+  messageDesc(file_assay_v1_identity_service, 7);
+
+/**
+ * A scope that the caller holds.
+ *
+ * @generated from message assay.v1.HeldScope
+ */
+export type HeldScope = Message<"assay.v1.HeldScope"> & {
+  /**
+   * The scope.
+   *
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * What it allows, in a sentence.
+   *
+   * @generated from field: string sentence = 2;
+   */
+  sentence: string;
+
+  /**
+   * Reaches only to what the caller made.
+   *
+   * @generated from field: bool own_only = 3;
+   */
+  ownOnly: boolean;
+
+  /**
+   * The grants that it comes from.
+   *
+   * @generated from field: repeated string reasons = 4;
+   */
+  reasons: string[];
+};
+
+/**
+ * Describes the message assay.v1.HeldScope.
+ * Use `create(HeldScopeSchema)` to create a new message.
+ */
+export const HeldScopeSchema: GenMessage<HeldScope> = /*@__PURE__*/
+  messageDesc(file_assay_v1_identity_service, 8);
 
 /**
  * Knows who calls.
@@ -119,6 +313,26 @@ export const IdentityService: GenService<{
     methodKind: "unary";
     input: typeof IdentityServiceMeRequestSchema;
     output: typeof IdentityServiceMeResponseSchema;
+  },
+  /**
+   * Lists the organizations that the caller belongs to; a key reaches into one.
+   *
+   * @generated from rpc assay.v1.IdentityService.ListOrganizations
+   */
+  listOrganizations: {
+    methodKind: "unary";
+    input: typeof IdentityServiceListOrganizationsRequestSchema;
+    output: typeof IdentityServiceListOrganizationsResponseSchema;
+  },
+  /**
+   * Says what the caller may do in the organization of this call, and what each part of it comes from.
+   *
+   * @generated from rpc assay.v1.IdentityService.ListPermissions
+   */
+  listPermissions: {
+    methodKind: "unary";
+    input: typeof IdentityServiceListPermissionsRequestSchema;
+    output: typeof IdentityServiceListPermissionsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_assay_v1_identity_service, 0);

@@ -1,0 +1,6 @@
+/** The fields of an object that have a value: in protobuf a field is left out where there is nothing, never null. */
+export type Present<Fields> = { [Name in keyof Fields]?: NonNullable<Fields[Name]> };
+
+export function present<Fields extends object>(fields: Fields): Present<Fields> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)) as Present<Fields>;
+}
