@@ -31,6 +31,8 @@ export type Route = {
   answers: Readonly<Record<number, Answer>>;
   /** Name of the path parameter that says which organization this is about. */
   organization?: string;
+  /** Its sender signs it instead of bringing a credential: the body is kept as it came. */
+  isSigned?: boolean;
   /** Works without a credential. */
   isPublic?: boolean;
   /** Also answers as a stream, so the key may come as `?api_key=`. */

@@ -6,13 +6,13 @@ import { auditLogRoutes } from './audit-log-routes.ts';
 import { authzRoutes } from './authz.ts';
 import { customRoleRoutes } from './custom-role.ts';
 import { enveloped } from './envelope.ts';
-import { ownSessionRoutes } from './own-sessions.ts';
-import { secondFactorRoutes } from './second-factor.ts';
-import { signingKeyRoutes } from './signing-keys.ts';
 import { invitationRoutes } from './invitation.ts';
 import { memberRoutes } from './member.ts';
 import { organizationRoutes } from './organization.ts';
+import { ownSessionRoutes } from './own-sessions.ts';
+import { secondFactorRoutes } from './second-factor.ts';
 import { serviceAccountRoutes } from './service-account.ts';
+import { signingKeyRoutes } from './signing-keys.ts';
 import { teamRoutes } from './team.ts';
 import { userRoutes } from './user.ts';
 

@@ -7,6 +7,7 @@ import { Dispatcher } from '../modules/evaluations/index.ts';
 import { insertEvent } from '../modules/events/index.ts';
 import type { Bootstrap } from '../modules/identity/index.ts';
 import { RunnerHub } from '../modules/runners/index.ts';
+import { eraseDueOrganizations } from '../modules/tenancy/index.ts';
 import type { DatabaseAddress } from '../platform/db/index.ts';
 import { createLog, type Log } from '../platform/log.ts';
 import { MailSender } from '../platform/mail/sender.ts';
@@ -29,6 +30,7 @@ import { ratePolicyOf } from './rate-policies.ts';
 import { checkReadiness } from './readiness.ts';
 import { RELEASE } from './release.ts';
 import { runnerToken } from './runner-token.ts';
+import { tenancyServices } from './tenancy.ts';
 
 /** All that a sandbox needs is there; what the user's shell adds, shims for example, is of no use. */
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -101,6 +103,7 @@ const workerOptions = (core: Core): Parameters<typeof startWorker>[0] => ({
   told: core.told,
   evaluationRetentionDays: core.config.evaluationRetentionDays,
   eventRetentionDays: core.config.eventRetentionDays,
+  eraseDueOrganizations: () => eraseDueOrganizations(tenancyServices(core)),
   mail: mailOf(core),
   rotateSigningKey: () => rotateSigningKey(core),
   log: core.log,

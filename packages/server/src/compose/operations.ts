@@ -28,12 +28,14 @@ import {
   signingKeyOperations,
   whoAmI,
 } from '../modules/identity/index.ts';
+import { tenancyOperations } from '../modules/tenancy/index.ts';
 import type { AnyOperation, AuditedAct, Context } from '../platform/operation.ts';
 import { type Core, TOPICS } from './core.ts';
 import { eventVisibility } from './event-visibility.ts';
 import { leafOf } from './governance.ts';
 import { RELEASE } from './release.ts';
 import { resourceTypes } from './resource-types.ts';
+import { tenancyServices } from './tenancy.ts';
 
 /** Past this, requests wait noticeably before anybody looks at them. */
 const SLOW_LOOP_MS = 250;
@@ -80,6 +82,7 @@ function operationsOver(core: Core, types: ResourceTypes) {
       auditAs,
     }),
     identity: { whoAmI },
+    tenancy: tenancyOperations(tenancyServices(core)),
     audit: auditOperations(core),
     events: eventOperations({ feed: core.feed, visibility: eventVisibility(types) }),
     assets: assetOperations({ blobs: core.blobs }),

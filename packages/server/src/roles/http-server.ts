@@ -15,6 +15,7 @@ import type {
   signingKeyOperations,
   whoAmI,
 } from '../modules/identity/index.ts';
+import type { tenancyOperations } from '../modules/tenancy/index.ts';
 import { registerBuilds } from '../surfaces/builds/index.ts';
 import { CONSOLE_PREFIXES, registerConsole } from '../surfaces/console/index.ts';
 import { type AuditOperations, registerControl, serveEventSocket } from '../surfaces/control/index.ts';
@@ -44,6 +45,7 @@ export type HttpServerOptions = {
     identity: { whoAmI: typeof whoAmI };
     events: ReturnType<typeof eventOperations>;
     audit: AuditOperations;
+    tenancy: ReturnType<typeof tenancyOperations>;
     assets: ReturnType<typeof assetOperations>;
     evaluations: ReturnType<typeof evaluationOperations>;
   };
@@ -74,10 +76,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   await app.surface('/v1', (scope) => {
     const { accounts, passwords, ownLogins, secondFactors, signingKeys } = operations;
     const people = { ...accounts, ...passwords, ...ownLogins, ...secondFactors, ...signingKeys };
-    const { access, keys, events, assets, identity, audit } = operations;
+    const { access, keys, events, assets, identity, audit, tenancy } = operations;
     return registerControl(scope, {
       kit,
-      operations: { ...people, ...access, ...keys, ...events, ...assets, ...identity, ...audit },
+      operations: { ...people, ...access, ...keys, ...events, ...assets, ...identity, ...audit, ...tenancy },
     });
   });
   await app.surface('/api/v1', (scope) =>

@@ -4,6 +4,7 @@ import { deleteEvaluationsOlderThan, Janitor } from '../modules/evaluations/inde
 import { deleteEventsOlderThan } from '../modules/events/index.ts';
 import { deleteExpiredLogins, deleteSpentIdentity } from '../modules/identity/index.ts';
 import { forgetOldRunners } from '../modules/runners/index.ts';
+import { deleteOldBillingMessages, deleteOldInvitations } from '../modules/tenancy/index.ts';
 import type { DatabaseAddress, Tx } from '../platform/db/index.ts';
 import { deleteOldKeys } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
@@ -20,6 +21,8 @@ export type WorkerOptions = {
   told(): void;
   evaluationRetentionDays: number;
   eventRetentionDays: number;
+  /** Erases organizations whose grace is over; says how many. */
+  eraseDueOrganizations(): Promise<number>;
   /** Sends mail; null without a mail server. */
   mail: MailSender | null;
   /** Replaces the key of access tokens when it is old enough. */
@@ -52,6 +55,7 @@ function choresOf({
   statements,
   evaluationRetentionDays,
   eventRetentionDays,
+  eraseDueOrganizations,
   rotateSigningKey,
 }: WorkerOptions): Chore[] {
   const inBatches = async (batch: (tx: Tx) => Promise<number>): Promise<void> => {
@@ -69,6 +73,9 @@ function choresOf({
       run: () => inBatches((tx) => deleteEventsOlderThan(tx, eventRetentionDays)),
     },
     { name: 'retain_idempotency_keys', schedule: '27 * * * *', run: () => statements(deleteOldKeys) },
+    { name: 'erase_organizations', schedule: '3 * * * *', run: async () => void (await eraseDueOrganizations()) },
+    { name: 'retain_invitations', schedule: '13 3 * * *', run: () => statements(deleteOldInvitations) },
+    { name: 'retain_billing_messages', schedule: '23 3 * * *', run: () => statements(deleteOldBillingMessages) },
     { name: 'retain_logins', schedule: '37 3 * * *', run: () => statements(deleteExpiredLogins) },
     { name: 'retain_sign_ins', schedule: '*/10 * * * *', run: () => statements(deleteSpentIdentity) },
     { name: 'rotate_signing_key', schedule: '57 2 * * *', run: rotateSigningKey },

@@ -12,6 +12,7 @@ export const SCOPES = {
     'Invite people, change roles below your own, remove members, manage custom roles and service accounts.',
   'teams:read': 'See teams and who is in them.',
   'teams:write': 'Create, change and delete teams.',
+  'teams:write:own': 'Say who is in the teams that you maintain.',
   'apikeys:read': 'List API keys and their scopes. Never shows a key.',
   'apikeys:read:own': 'List the API keys that you made.',
   'apikeys:write': 'Create, change, rotate and revoke API keys, within your own rights.',
@@ -32,7 +33,9 @@ const isScope = (text: string): text is Scope => Object.hasOwn(SCOPES, text);
 const ALL = (Object.keys(SCOPES) as Scope[]).filter((scope) => !scope.endsWith(':own'));
 const READS = ALL.filter((scope) => scope.endsWith(':read'));
 const VIEWER: Scope[] = READS.filter((scope) => scope !== 'audit:read' && scope !== 'apikeys:read');
-const DEVELOPER: Scope[] = [...VIEWER, 'evaluations:write', 'apikeys:read', 'audit:read:own'];
+/** Whoever is made maintainer of a team looks after it, whatever else they may do. */
+const MAINTAINER: Scope[] = [...VIEWER, 'teams:write:own'];
+const DEVELOPER: Scope[] = [...MAINTAINER, 'evaluations:write', 'apikeys:read', 'audit:read:own'];
 const OPERATOR: Scope[] = [
   ...DEVELOPER.filter((scope) => scope !== 'audit:read:own'),
   'audit:read',
@@ -41,7 +44,7 @@ const OPERATOR: Scope[] = [
 
 /** What each member role holds. A role of the ladder holds all that the ones below it hold. */
 export const ROLE_SCOPES: Readonly<Record<MemberRole, ReadonlySet<Scope>>> = {
-  viewer: new Set(VIEWER),
+  viewer: new Set(MAINTAINER),
   developer: new Set(DEVELOPER),
   operator: new Set(OPERATOR),
   admin: new Set(ALL),

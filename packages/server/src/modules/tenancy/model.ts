@@ -37,6 +37,9 @@ export type Membership = {
   customScopes: readonly string[] | null;
 };
 
+/** A change to some of these fields; what is left out stays as it is. */
+export type Wanted<Fields> = { [Name in keyof Fields]?: Fields[Name] | undefined };
+
 /** How high a role stands; a higher one includes the lower ones. */
 export const rankOf = (role: MemberRole): number => MEMBER_ROLES.indexOf(role);
 

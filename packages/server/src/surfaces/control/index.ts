@@ -11,6 +11,7 @@ import type {
   signingKeyOperations,
   whoAmI,
 } from '../../modules/identity/index.ts';
+import type { tenancyOperations } from '../../modules/tenancy/index.ts';
 import { rateHeaders } from '../http/headers.ts';
 import type { HttpKit } from '../http/kit.ts';
 import { sendEvents } from '../http/sse.ts';
@@ -25,6 +26,7 @@ import { serveOwnSessions } from './own-sessions.ts';
 import { renderError } from './render-error.ts';
 import { serveSecondFactor } from './second-factor.ts';
 import { serveSigningKeys } from './signing-keys.ts';
+import { serveTenancy } from './tenancy.ts';
 
 export type { AuditOperations } from './audit-logs.ts';
 export { serveEventSocket } from './events.ts';
@@ -39,6 +41,7 @@ export type ControlSurface = {
     ReturnType<typeof eventOperations> &
     ReturnType<typeof accessOperations> &
     ReturnType<typeof assetOperations> &
+    ReturnType<typeof tenancyOperations> &
     AuditOperations & { whoAmI: typeof whoAmI };
 };
 
@@ -52,6 +55,7 @@ export function registerControl(scope: FastifyInstance, { kit, operations: of }:
     return envelope(call, { status: 200, data: { principal: encodePrincipal(principal) }, links: { self: '/v1/me' } });
   });
 
+  serveTenancy(surface, kit, of);
   serveApiKeys(surface, kit, of);
   serveAccount(surface, kit, of);
   serveOwnSessions(surface, kit, of);

@@ -40,6 +40,10 @@ export type Handler<Of extends Route> = (
 ) => Promise<unknown>;
 
 const calls = new WeakMap<FastifyRequest, HttpCall>();
+const rawBodies = new WeakMap<FastifyRequest, Buffer>();
+
+/** The body of a request to a signed route, byte for byte as its sender signed it. */
+export const rawBodyOf = (request: FastifyRequest): Buffer => rawBodies.get(request) ?? Buffer.alloc(0);
 
 /** One surface within the server: errors, parsing and unknown routes in its own shape. */
 export class Surface {
@@ -58,8 +62,10 @@ export class Surface {
       type,
       { parseAs: 'buffer' },
       // Clients name the type also where they send nothing; whether a body was needed is the route's to say.
-      async (_request: FastifyRequest, body: string | Buffer) =>
-        body.length === 0 ? undefined : parse(body as Buffer),
+      async (request: FastifyRequest, body: string | Buffer) => {
+        if ((request.routeOptions.config as { isSigned?: boolean }).isSigned) rawBodies.set(request, body as Buffer);
+        return body.length === 0 ? undefined : parse(body as Buffer);
+      },
     );
     scope.addHook('onRequest', async (request, reply) => {
       const call = callOf(request, reply, options.kit.proxies);
@@ -84,6 +90,7 @@ export class Surface {
     this.#scope.route({
       method: route.method,
       url: route.path.replace(/\{(\w+)\}/g, ':$1'),
+      config: { isSigned: route.isSigned === true } as object,
       handler: async (request, reply) => {
         const call = this.#call(request);
         // A route without an operation has nobody to be: health is told even where keys cannot be looked up.

@@ -6,7 +6,7 @@ import { type AnyOperation, type Context, operation } from '../../../platform/op
 import { memberErrors } from '../errors.ts';
 import { revokeInvitationsOf } from '../invitations/store.ts';
 import { afterOf, type ListRequest, toPage } from '../listing.ts';
-import { rankOf } from '../model.ts';
+import { rankOf, type Wanted } from '../model.ts';
 import { lockOrganization } from '../organizations/store.ts';
 import { assertMayGrant, assertMayManage } from '../policy.ts';
 import type { TenancyServices } from '../ports.ts';
@@ -18,8 +18,7 @@ import * as store from './store.ts';
 const orgOf = ({ by }: Context): string => String(by.orgId);
 
 export type MemberRef = { userId: string };
-/** What is left out stays as it is. */
-type RoleChange = MemberRef & { role?: MemberRole; customRoleId?: string | null; expected: Expected };
+type RoleChange = MemberRef & { expected: Expected } & Wanted<{ role: MemberRole; customRoleId: string | null }>;
 type Change = { before: Member; after: Member };
 
 export const memberOperations = (services: TenancyServices) =>

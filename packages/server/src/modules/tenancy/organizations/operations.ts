@@ -5,7 +5,7 @@ import { type AnyOperation, type Context, operation } from '../../../platform/op
 import { memberErrors, organizationErrors } from '../errors.ts';
 import { afterOf, type ListRequest, toPage } from '../listing.ts';
 import { insertMembership } from '../members/store.ts';
-import type { Organization } from '../model.ts';
+import type { Organization, Wanted } from '../model.ts';
 import type { TenancyServices } from '../ports.ts';
 import { freeSlug } from './slug.ts';
 import * as store from './store.ts';
@@ -15,7 +15,7 @@ const targetOf = (id: string) => ({ type: 'organization', id });
 const detailOf = ({ name, slug }: Organization) => ({ name, slug });
 
 export type NewOrganization = { name: string; slug: string | null };
-type OrganizationChange = { name?: string; slug?: string; expected: Expected };
+type OrganizationChange = { expected: Expected } & Wanted<{ name: string; slug: string }>;
 type Change = { before: Organization; after: Organization };
 
 export const organizationOperations = (services: TenancyServices) =>

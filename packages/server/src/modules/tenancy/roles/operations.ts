@@ -6,6 +6,7 @@ import { customRoleErrors } from '../errors.ts';
 import { afterOf, type ListRequest, toPage } from '../listing.ts';
 import { standingOf } from '../members/standing.ts';
 import { findHolders } from '../members/store.ts';
+import type { Wanted } from '../model.ts';
 import { lockOrganization } from '../organizations/store.ts';
 import { assertHolds, assertMayReshape } from '../policy.ts';
 import type { ScopeCatalogue, TenancyServices } from '../ports.ts';
@@ -16,7 +17,7 @@ const targetOf = (id: string) => ({ type: 'custom_role', id });
 const detailOf = ({ name, scopes }: CustomRole) => ({ name, scopes });
 
 export type NewCustomRole = { name: string; description: string; scopes: readonly string[] };
-type CustomRoleChange = { id: string; expected: Expected } & Partial<NewCustomRole>;
+type CustomRoleChange = { id: string; expected: Expected } & Wanted<NewCustomRole>;
 type Change = { before: CustomRole; after: CustomRole };
 
 export const customRoleOperations = (services: TenancyServices) =>

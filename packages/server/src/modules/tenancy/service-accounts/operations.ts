@@ -8,6 +8,7 @@ import { afterOf, type ListRequest, toPage } from '../listing.ts';
 import { removeMember } from '../members/removal.ts';
 import { scopesOfGrant, standingOf } from '../members/standing.ts';
 import { insertMembership, updateMembership } from '../members/store.ts';
+import type { Wanted } from '../model.ts';
 import { lockOrganization } from '../organizations/store.ts';
 import { assertMayGrant, assertMayManage } from '../policy.ts';
 import type { TenancyServices } from '../ports.ts';
@@ -24,7 +25,7 @@ const detailOf = ({ name, role, customRoleId, disabledAt }: ServiceAccount) => (
 });
 
 export type NewServiceAccount = { name: string; description: string; role: MemberRole; customRoleId: string | null };
-type ServiceAccountChange = { id: string; expected: Expected; isDisabled?: boolean } & Partial<NewServiceAccount>;
+type ServiceAccountChange = { id: string; expected: Expected } & Wanted<NewServiceAccount & { isDisabled: boolean }>;
 type Change = { before: ServiceAccount; after: ServiceAccount };
 
 export const serviceAccountOperations = (services: TenancyServices) =>

@@ -4,6 +4,7 @@ import { assertExpected, type Expected } from '../../../kernel/precondition.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
 import { memberErrors, teamErrors } from '../errors.ts';
 import { afterOf, type ListRequest, toPage } from '../listing.ts';
+import type { Wanted } from '../model.ts';
 import type { Team, TeamMember, TeamOf, TeamRole } from './model.ts';
 import * as store from './store.ts';
 
@@ -11,7 +12,7 @@ const orgOf = ({ by }: Context): string => String(by.orgId);
 const targetOf = (id: string) => ({ type: 'team', id });
 const detailOf = ({ name, description }: Team) => ({ name, description });
 
-type TeamChange = { id: string; name?: string; description?: string; expected: Expected };
+type TeamChange = { id: string; expected: Expected } & Wanted<{ name: string; description: string }>;
 type Change = { before: Team; after: Team };
 type Seat = { id: string; userId: string };
 
