@@ -8,6 +8,8 @@ export type CommandModule = { define(command: Command, cli: Cli): void };
 export type CatalogueEntry = {
   words: readonly [string] | readonly [group: string, verb: string];
   summary: string;
+  /** Calls no server of its own accord, so it takes no options that say which. */
+  isLocal?: true;
   /** Absent for what the server's own program does. */
   load?: () => Promise<CommandModule>;
 };
@@ -16,12 +18,25 @@ export type CatalogueEntry = {
 export const GROUPS: Readonly<Record<string, string>> = {
   eval: 'Run untrusted code in a sandbox',
   keys: 'API keys of your organization',
+  profile: 'Servers by name',
 };
 
 /** Every command, in the order of the help. */
 export const CATALOGUE: readonly CatalogueEntry[] = [
-  { words: ['up'], summary: 'Start a server in the background', load: () => import('./commands/up.ts') },
-  { words: ['down'], summary: 'Stop the server in the background', load: () => import('./commands/down.ts') },
+  { words: ['login'], summary: 'Sign in', load: () => import('./commands/login.ts') },
+  { words: ['logout'], summary: 'Sign out', load: () => import('./commands/logout.ts') },
+  {
+    words: ['up'],
+    summary: 'Start a server in the background',
+    isLocal: true,
+    load: () => import('./commands/up.ts'),
+  },
+  {
+    words: ['down'],
+    summary: 'Stop the server in the background',
+    isLocal: true,
+    load: () => import('./commands/down.ts'),
+  },
   { words: ['status'], summary: 'Show how the server is', load: () => import('./commands/status.ts') },
   { words: ['serve'], summary: 'Run a server in the foreground' },
   { words: ['doctor'], summary: 'Check everything that a start needs' },
@@ -48,13 +63,38 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   { words: ['keys', 'revoke'], summary: 'End a key at once', load: () => import('./commands/keys-revoke.ts') },
   {
     words: ['whoami'],
-    summary: 'Show whose key this is and what it may do',
+    summary: 'Show who you are here and what you may do',
     load: () => import('./commands/whoami.ts'),
+  },
+  {
+    words: ['profile', 'list'],
+    summary: 'List profiles',
+    isLocal: true,
+    load: () => import('./commands/profile-list.ts'),
+  },
+  {
+    words: ['profile', 'use'],
+    summary: 'Make a profile the one that commands use',
+    isLocal: true,
+    load: () => import('./commands/profile-use.ts'),
+  },
+  {
+    words: ['profile', 'set'],
+    summary: 'Make a profile, or change one',
+    isLocal: true,
+    load: () => import('./commands/profile-set.ts'),
+  },
+  {
+    words: ['profile', 'remove'],
+    summary: 'Forget a profile with what it signs in with',
+    isLocal: true,
+    load: () => import('./commands/profile-remove.ts'),
   },
   { words: ['api'], summary: 'Send any request', load: () => import('./commands/api.ts') },
   {
     words: ['help'],
     summary: 'Explain a command, or one of: exit-codes, environment',
+    isLocal: true,
     load: () => import('./commands/help.ts'),
   },
 ];

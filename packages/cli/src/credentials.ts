@@ -1,71 +1,57 @@
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { EXIT_CODES } from '@assay/contract/exit-codes';
 import { CliError } from './cli-error.ts';
 import type { Environment } from './env.ts';
+import { DEFAULT_PROFILE, readConfig } from './profiles.ts';
+import { type Secret, SecretsFile } from './secrets.ts';
 
 /** Which server to talk to, and as whom. */
-export type Credentials = { url: string; apiKey: string | null };
-
-type Profile = { url?: string; api_key?: string };
-type CredentialsFile = { current?: string; profiles?: Record<string, Profile> };
+export type Credentials = {
+  url: string;
+  /** A key, or an access token that somebody else renews. */
+  apiKey: string | null;
+  /** The tokens of `assay login`, which this program renews. */
+  login: Secret | null;
+  organization: string | null;
+  profile: string;
+};
 
 /** Where a server of this machine is. */
 export const DEFAULT_URL = 'http://127.0.0.1:3001';
 
 /**
- * Finds server and key: the environment, then the profile in `credentials.json`, then this machine without a key. A
- * profile's key goes to the profile's own server only, whatever ASSAY_URL says.
- * @throws CliError for a file that others can read, that is no such file, or that lacks the profile asked for
+ * Finds server and credential: flags, then the environment, then the profile, then this machine without a credential.
+ * The secret of a profile goes to the server that it was given by, whatever else says otherwise.
+ * @throws CliError for files that cannot be used, and when the profile asked for is nowhere
  */
-export async function findCredentials({ url, apiKey, profile, configDir }: Environment): Promise<Credentials> {
-  const found = await readProfile(join(configDir, 'credentials.json'), profile);
-  const isSameServer = url === null || url.replace(/\/+$/, '') === found.url?.replace(/\/+$/, '');
+export async function findCredentials(environment: Environment): Promise<Credentials> {
+  const { configDir } = environment;
+  const [config, secrets] = await Promise.all([readConfig(configDir), new SecretsFile(configDir).read()]);
+  const profile = environment.profile ?? config.current ?? DEFAULT_PROFILE;
+  const chosen = config.profiles[profile];
+  const secret = secrets[profile];
+  if (environment.profile !== null && !chosen && !secret) throw noProfile(profile, config.profiles, secrets);
+  const url = environment.url ?? chosen?.url ?? secret?.url ?? DEFAULT_URL;
+  const own = secret && isSameServer(url, secret.url ?? chosen?.url ?? DEFAULT_URL) ? secret : null;
   return {
-    url: url ?? found.url ?? DEFAULT_URL,
-    apiKey: apiKey ?? (isSameServer ? (found.api_key ?? null) : null),
+    url,
+    apiKey: environment.apiKey ?? own?.api_key ?? null,
+    login: environment.apiKey === null && own?.refresh_token !== undefined ? own : null,
+    organization: environment.organization ?? chosen?.organization ?? null,
+    profile,
   };
 }
 
-async function readProfile(file: string, name: string | null): Promise<Profile> {
-  const content = await readPrivate(file);
-  if (content === null) {
-    if (name === null) return {};
-    throw refuse(
-      `There is no profile "${name}": ${file} does not exist.`,
-      'Leave ASSAY_PROFILE out, or make the file.',
-    );
-  }
-  const { current = 'default', profiles = {} } = parse(file, content);
-  const chosen = profiles[name ?? current];
-  if (chosen) return chosen;
-  if (name === null) return {};
-  throw refuse(`${file} has no profile "${name}".`, `It has: ${Object.keys(profiles).join(', ') || 'none'}.`);
-}
+/** Whether two addresses are those of one server. */
+export const isSameServer = (one: string, other: string): boolean => bare(one) === bare(other);
 
-async function readPrivate(file: string): Promise<string | null> {
-  try {
-    const { mode } = await stat(file);
-    if (mode & 0o077) throw refuse(`${file} holds keys, and others can read it.`, `Close it: chmod 600 '${file}'`);
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return null;
-    throw error;
-  }
-}
+const bare = (url: string): string => (URL.parse(url)?.href ?? url).replace(/\/+$/, '');
 
-function parse(file: string, content: string): CredentialsFile {
-  try {
-    const parsed: unknown = JSON.parse(content);
-    if (typeof parsed === 'object' && parsed !== null) return parsed;
-  } catch {
-    // Its message would quote the file, keys and all.
-  }
-  throw refuse(
-    `${file} is not a JSON object.`,
-    'Write it as {"current": "default", "profiles": {"default": {"url": "…", "api_key": "…"}}}.',
-  );
+/** The refusal of a profile that is nowhere. */
+export function noProfile(name: string, ...of: readonly Readonly<Record<string, unknown>>[]): CliError {
+  const known = [...new Set(of.flatMap((profiles) => Object.keys(profiles)))];
+  return new CliError(`There is no profile "${name}".`, {
+    code: 'no_profile',
+    exit: EXIT_CODES.usage,
+    hint: `There are: ${known.join(', ') || 'none'}. \`assay login\` and \`assay profile set\` make one.`,
+  });
 }
-
-const refuse = (message: string, hint: string): CliError =>
-  new CliError(message, { code: 'credentials', exit: EXIT_CODES.unauthenticated, hint });

@@ -31,8 +31,8 @@ const EXIT_OF_STATUS: Record<number, ExitCode> = {
 
 const START_ONE = 'Start a server with `assay up`, or set ASSAY_URL to where one is.';
 const HINT_OF_STATUS: Record<number, string> = {
-  401: 'Set ASSAY_API_KEY to a key of this server. The first start prints one; `assay keys create` makes more.',
-  403: '`assay whoami` shows what this key may do.',
+  401: 'Sign in with `assay login`, or set ASSAY_API_KEY to a key of this server: the first start prints one.',
+  403: '`assay whoami` shows what you may do.',
   503: '`assay status` shows what the server lacks.',
 };
 

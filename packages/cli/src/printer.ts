@@ -69,6 +69,11 @@ export class Printer {
     await this.program('stderr', `${parts.join('\n')}\n`);
   }
 
+  /** Whether a person sits in front of it. */
+  get isInteractive(): boolean {
+    return this.#stderr.isTTY === true;
+  }
+
   /** Where progress can be drawn; null when nobody would see it move. */
   get animated(): Sink | null {
     return this.format === 'human' && this.#stderr.isTTY === true ? this.#stderr : null;

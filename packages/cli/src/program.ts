@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { CATALOGUE, type CatalogueEntry, GROUPS } from './catalogue.ts';
 import type { Cli } from './cli.ts';
+import { version } from './version.ts';
 
 const EPILOGUE = `
-Key and server come from the environment: ASSAY_API_KEY and ASSAY_URL (\`assay help environment\`).
+Sign in with \`assay login\`, or set ASSAY_API_KEY and ASSAY_URL (\`assay help environment\`).
 Every command that answers has --json, and ends with a code that says how it went (\`assay help exit-codes\`).`;
 
 export type ProgramOptions = {
@@ -32,10 +32,18 @@ export async function buildProgram({ cli, wanted, write, onOptions }: ProgramOpt
     const [first, verb] = entry.words;
     const parent = verb === undefined ? program : groupOf(program, first);
     const command = parent.command(verb ?? first).description(entry.summary);
-    if (entry === wanted && entry.load) (await entry.load()).define(command, cli);
+    if (entry !== wanted || !entry.load) continue;
+    (await entry.load()).define(command, cli);
+    if (!entry.isLocal) addConnectionOptions(command);
   }
   return program;
 }
+
+/** Which server, and as whom. */
+const addConnectionOptions = (command: Command): Command =>
+  command
+    .option('--server <url>', 'where the server is, instead of what is configured')
+    .option('--profile <name>', 'a profile to use, whatever the environment says');
 
 function groupOf(program: Command, name: string): Command {
   const existing = program.commands.find((command) => command.name() === name);
@@ -46,9 +54,4 @@ function groupOf(program: Command, name: string): Command {
       .description(GROUPS[name] ?? '')
       .helpCommand(false)
   );
-}
-
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  return (manifest as { version: string }).version;
 }

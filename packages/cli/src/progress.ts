@@ -12,15 +12,17 @@ export class Progress implements Disposable {
   readonly #printer: Printer;
   readonly #what: string;
   readonly #started = Date.now();
+  readonly #until: number | null;
   readonly #timers: NodeJS.Timeout[] = [];
   #frame = 0;
 
-  /** @param options plain: whether to write lines where no spinner can be drawn */
-  constructor(printer: Printer, what: string, options: { plain: boolean }) {
+  /** @param options plain: whether to write lines where no spinner can be drawn; until: when it will be too late */
+  constructor(printer: Printer, what: string, options: { plain: boolean; until?: number }) {
+    this.#until = options.until ?? null;
     this.#printer = printer;
     this.#what = what;
     if (printer.animated) this.#every(FRAME_MS, () => this.#draw());
-    else if (options.plain) this.#every(PLAIN_MS, () => void printer.note(`${what}: ${this.#seconds} s`));
+    else if (options.plain) this.#every(PLAIN_MS, () => void printer.note(`${what}: ${this.#time}`));
   }
 
   /** Ends it and leaves no trace. */
@@ -30,8 +32,11 @@ export class Progress implements Disposable {
     this.#frame = 0;
   }
 
-  get #seconds(): number {
-    return Math.round((Date.now() - this.#started) / 1000);
+  /** How long it has taken, or how long is left. */
+  get #time(): string {
+    if (this.#until === null) return `${Math.round((Date.now() - this.#started) / 1000)} s`;
+    const left = Math.max(0, Math.round((this.#until - Date.now()) / 1000));
+    return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')} left`;
   }
 
   #every(ms: number, act: () => void): void {
@@ -42,6 +47,6 @@ export class Progress implements Disposable {
     if (Date.now() - this.#started < QUIET_MS) return;
     this.#frame += 1;
     const frame = FRAMES[this.#frame % FRAMES.length] ?? '';
-    this.#printer.animated?.write(`${ERASE_LINE}${frame} ${this.#what} ${this.#seconds} s`);
+    this.#printer.animated?.write(`${ERASE_LINE}${frame} ${this.#what} ${this.#time}`);
   }
 }

@@ -3,7 +3,7 @@ import type { CommanderError } from 'commander';
 import { findCommand } from './catalogue.ts';
 import type { Cli } from './cli.ts';
 import { interrupted, usageError } from './cli-error.ts';
-import { readEnvironment } from './env.ts';
+import { readEnvironment, withOptions } from './env.ts';
 import { describeFailure } from './failure.ts';
 import { type Format, Printer } from './printer.ts';
 import type { Terminal } from './terminal.ts';
@@ -47,6 +47,7 @@ async function parse(argv: readonly string[], cli: Cli, { stdout, stderr }: Term
     write: { out: (text) => void stdout.write(text), err: (text) => void stderr.write(text) },
     onOptions: (options) => {
       cli.printer.format = formatOf(options);
+      cli.environment = withOptions(cli.environment, options);
     },
   });
   await program.parseAsync(argv.length === 0 ? ['--help'] : [...argv], { from: 'user' });
@@ -63,11 +64,11 @@ function fromCommander(thrown: unknown): unknown {
   if (!isCommanderError(thrown)) return thrown;
   if (thrown.code === 'commander.help') return usageError('A command is missing.', 'The help above lists them.');
   const message = thrown.message.replace(/^error: /, '').replace(/^./, (letter) => letter.toUpperCase());
-  if (!/--(api-)?key\b/.test(message))
+  if (!/--(api-)?(key|token)\b/.test(message))
     return usageError(`${message}.`.replace(/\.\.$/, '.'), 'Add --help to see what it takes.');
   return usageError(
     'A key is not taken as an argument: everybody on this machine could read it.',
-    'Set the variable ASSAY_API_KEY, or write it into credentials.json (`assay help environment`).',
+    'Set the variable ASSAY_API_KEY, or keep it with `assay login --with-token`, which reads it from standard input.',
   );
 }
 

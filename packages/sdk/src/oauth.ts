@@ -12,11 +12,14 @@ export type DeviceAuthorization = AnswerOf<Routes['authorizeDevice']>;
 /** A pair of tokens. The refresh token works once: keep the new one each time. */
 export type OAuthTokens = AnswerOf<Routes['token']>;
 
+/** A person who is signed in, and the organization that they work in. */
+export type Person = AnswerOf<Routes['userInfo']>;
+
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 /** What every too early poll adds to the interval (RFC 8628, section 3.5). */
 const SLOW_DOWN_MS = 5_000;
 
-/** Signing in for a person: the device flow (RFC 8628), refreshing and revoking tokens. None of it needs a credential. */
+/** Signing in for a person: the device flow (RFC 8628), refreshing and revoking tokens. */
 export class OAuth {
   readonly #caller: Caller;
 
@@ -74,6 +77,11 @@ export class OAuth {
   /** Ends the login that a token belongs to. */
   async revoke(token: string, options?: CallOptions): Promise<void> {
     await this.#send<Routes['revoke']>('/oauth/revoke', { token }, options);
+  }
+
+  /** Who the person behind the credential is. A key stands for nobody, and is refused. */
+  userInfo(options?: CallOptions): Promise<Person> {
+    return this.#caller.call<Routes['userInfo']>({ method: 'GET', path: '/oauth/userinfo' }, options);
   }
 
   async #send<R extends Routes['authorizeDevice' | 'token' | 'revoke']>(

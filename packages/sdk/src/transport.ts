@@ -9,6 +9,10 @@ export type AssayOptions = {
    * that are renewed. Without one only the public routes answer.
    */
   apiKey?: string | (() => Promise<string>) | undefined;
+  /** The organization to work in, for a person who is in several; the one that the credential stands for otherwise. */
+  organizationId?: string | undefined;
+  /** What the program calls itself, in logs and in lists of sign-ins. Browsers send their own. */
+  userAgent?: string | undefined;
   /** Where the server is, with the path below which it is served, if any. Default: http://127.0.0.1:3001 */
   baseUrl?: string | undefined;
   /** Milliseconds that one attempt may take. Default: 60,000. */
@@ -53,6 +57,7 @@ const DEFAULTS = { baseUrl: 'http://127.0.0.1:3001', timeout: 60_000, maxRetries
 export class Transport {
   readonly #baseUrl: string;
   readonly #apiKey: () => Promise<string | null>;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #timeout: number;
   readonly #maxRetries: number;
   readonly #fetch: typeof fetch;
@@ -61,6 +66,11 @@ export class Transport {
   constructor(options: AssayOptions) {
     this.#baseUrl = readBaseUrl(options.baseUrl ?? DEFAULTS.baseUrl);
     this.#apiKey = keySource(options.apiKey);
+    this.#headers = {
+      accept: 'application/json',
+      ...(options.organizationId === undefined ? {} : { 'x-organization-id': options.organizationId }),
+      ...(options.userAgent === undefined ? {} : { 'user-agent': options.userAgent }),
+    };
     this.#timeout = options.timeout ?? DEFAULTS.timeout;
     this.#maxRetries = options.maxRetries ?? DEFAULTS.maxRetries;
     // Bound, because a browser's own refuses any other `this`.
@@ -131,7 +141,7 @@ export class Transport {
   }
 
   #prepare(request: WireRequest, options: CallOptions): Prepared {
-    const headers = new Headers({ accept: 'application/json', ...request.headers });
+    const headers = new Headers({ ...this.#headers, ...request.headers });
     if (request.method === 'POST' || request.method === 'PATCH') {
       headers.set('idempotency-key', options.idempotencyKey ?? crypto.randomUUID());
     }

@@ -1,25 +1,28 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { connect } from '../connection.ts';
+import { connectAs } from '../connection.ts';
 import { addOutputOptions } from '../output-options.ts';
+import { describeSelf } from '../self.ts';
 import { fields } from '../view.ts';
 
 export function define(command: Command, cli: Cli): void {
   addOutputOptions(command, { quiet: 'print the id only' });
   command.action(async () => {
-    const assay = await connect(cli);
-    const principal = await assay.me({ signal: cli.signal });
+    const { assay, credentials } = await connectAs(cli);
+    const { principal, person, organization } = await describeSelf(assay, cli.signal);
     await cli.printer.show({
-      document: { principal },
+      document: { principal, person, server: assay.baseUrl, profile: credentials.profile },
       ids: [principal.id],
       human: fields(
         ['id', principal.id],
         ['kind', principal.kind],
-        ['organization', principal.organization_id],
+        ...(person === null ? [] : ([['e-mail', person.email]] as const)),
+        ['organization', organization],
         ['role', principal.role],
         ['posture', principal.posture],
         ['scopes', principal.scopes.join(' ')],
         ['server', assay.baseUrl],
+        ['profile', cli.environment.apiKey === null ? credentials.profile : 'none: ASSAY_API_KEY'],
       ),
     });
   });

@@ -7,6 +7,7 @@ export const AuthorizationServer = z
     token_endpoint: z.url(),
     device_authorization_endpoint: z.url(),
     revocation_endpoint: z.url(),
+    userinfo_endpoint: z.url(),
     jwks_uri: z.url(),
     scopes_supported: z.array(z.string()),
     response_types_supported: z.array(z.string()),

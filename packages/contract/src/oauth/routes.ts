@@ -43,6 +43,27 @@ export const oauthRoutes = {
     },
     isPublic: true,
   }),
+  userInfo: route({
+    surface: 'oauth',
+    method: 'GET',
+    path: '/oauth/userinfo',
+    operation: 'identity.person.get',
+    summary: 'Who the person behind the credential is (OpenID Connect Core, section 5.3)',
+    answers: {
+      200: {
+        description: 'The person, and the organization that they work in.',
+        schema: z
+          .object({
+            sub: z.string(),
+            email: z.string(),
+            name: z.string(),
+            organization_id: z.string().nullable(),
+            organization_name: z.string().nullable(),
+          })
+          .meta({ id: 'UserInfo' }),
+      },
+    },
+  }),
   authorizationServer: route({
     surface: 'oauth',
     method: 'GET',

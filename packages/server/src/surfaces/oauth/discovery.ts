@@ -30,6 +30,7 @@ export function serveDiscovery(surface: Surface, kit: HttpKit, { release, jwks }
       token_endpoint: `${issuer}/oauth/token`,
       device_authorization_endpoint: `${issuer}/oauth/device_authorization`,
       revocation_endpoint: `${issuer}/oauth/revoke`,
+      userinfo_endpoint: `${issuer}/oauth/userinfo`,
       jwks_uri: `${issuer}/.well-known/jwks.json`,
       scopes_supported: Object.keys(SCOPES),
       response_types_supported: [],

@@ -21,7 +21,7 @@ export type OAuthSurface = {
   discovery: Discovery;
   operations: ReturnType<typeof deviceOperations> &
     Pick<ReturnType<typeof loginOperations>, 'refresh'> &
-    Pick<ReturnType<typeof sessionOperations>, 'revokeToken'>;
+    Pick<ReturnType<typeof sessionOperations>, 'revokeToken' | 'getPerson'>;
 };
 
 /** Below which paths OAuth's shape holds, unknown ones included. */
@@ -96,6 +96,17 @@ export function registerOAuth(scope: FastifyInstance, { kit, discovery, operatio
   surface.serve(routes.revoke, async ({ body }, call) => {
     await run(of.revokeToken, call, { token: body.token });
     return {};
+  });
+
+  surface.serve(routes.userInfo, async (_decoded, call) => {
+    const { person, organization } = await run(of.getPerson, call, undefined);
+    return {
+      sub: person.id,
+      email: person.email,
+      name: person.name,
+      organization_id: organization?.id ?? null,
+      organization_name: organization?.name ?? null,
+    };
   });
 
   serveDiscovery(surface, kit, discovery);

@@ -1,5 +1,6 @@
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
-import { loginErrors } from '../errors.ts';
+import { findMembership, findUserById, type Organization, type User } from '../../tenancy/index.ts';
+import { accountErrors, loginErrors } from '../errors.ts';
 import { hashToken, newSessionCookie } from '../login/logins.ts';
 import { SESSION_SECONDS } from '../login/model.ts';
 import { findLogin, lockRefreshToken, revokeLogin, turnIntoSession } from '../login/store.ts';
@@ -74,8 +75,27 @@ export function sessionOperations({ tokens, grantsChanged, auditAs }: SessionOpe
     },
   });
 
-  return { openSession, endSession, revokeToken } satisfies Record<string, AnyOperation>;
+  return { openSession, endSession, revokeToken, getPerson } satisfies Record<string, AnyOperation>;
 }
+
+/** A person who is signed in, and the organization that the credential stands for. */
+export type SignedInPerson = { person: User; organization: Organization | null };
+
+const getPerson = operation({
+  name: 'identity.person.get',
+  summary: 'Who the person behind the credential is, and in which organization they work.',
+  scope: 'authenticated',
+  effect: 'read',
+  rate: 'control',
+  audit: null,
+  transaction: 'system',
+  async run({ tx, by }): Promise<SignedInPerson> {
+    const person = by.kind === 'user' && by.userId !== null ? await findUserById(tx, by.userId) : null;
+    if (!person) throw accountErrors.person_needed('An API key stands for no person. Sign in to ask this.');
+    const membership = by.orgId === null ? null : await findMembership(tx, person.id, by.orgId);
+    return { person, organization: membership?.organization ?? null };
+  },
+});
 
 /** A token that is not alive has nothing to revoke (RFC 7009, section 2.2). */
 const loginOfAccessToken = async (tokens: Pick<AccessTokens, 'verify'>, token: string): Promise<string | null> =>
