@@ -18,6 +18,7 @@ export type CatalogueEntry = {
 export const GROUPS: Readonly<Record<string, string>> = {
   eval: 'Run untrusted code in a sandbox',
   keys: 'API keys of your organization',
+  audit: 'The log of who did what',
   profile: 'Servers by name',
 };
 
@@ -89,6 +90,26 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     summary: 'Forget a profile with what it signs in with',
     isLocal: true,
     load: () => import('./commands/profile-remove.ts'),
+  },
+  {
+    words: ['audit', 'list'],
+    summary: 'List entries of the audit log, newest first',
+    load: () => import('./commands/audit-list.ts'),
+  },
+  {
+    words: ['audit', 'export'],
+    summary: 'Write the whole audit log, to be verified anywhere',
+    load: () => import('./commands/audit-export.ts'),
+  },
+  {
+    words: ['audit', 'verify'],
+    summary: 'Verify an exported audit log without trusting the server',
+    load: () => import('./commands/audit-verify.ts'),
+  },
+  {
+    words: ['audit', 'checkpoint'],
+    summary: 'Show the newest signed checkpoint, to be kept elsewhere',
+    load: () => import('./commands/audit-checkpoint.ts'),
   },
   { words: ['api'], summary: 'Send any request', load: () => import('./commands/api.ts') },
   {

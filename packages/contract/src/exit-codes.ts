@@ -9,6 +9,9 @@ export const EXIT_CODES = {
   limited: 6,
   unreachable: 7,
   remoteFailed: 8,
+  integrityBroken: 10,
+  incomplete: 11,
+  unproven: 12,
   timedOut: 124,
   interrupted: 130,
 } as const;

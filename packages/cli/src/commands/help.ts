@@ -15,6 +15,9 @@ const MEANING: Record<keyof typeof EXIT_CODES, string> = {
   limited: 'A rate limit or a budget is used up.',
   unreachable: 'The server cannot be reached, or is not ready.',
   remoteFailed: 'What was waited for has ended, and failed.',
+  integrityBroken: 'A log was verified, and something in it was changed.',
+  incomplete: 'A log was verified, and something is missing, moved or added.',
+  unproven: 'A log was verified, and what would show that it is whole is missing.',
   timedOut: 'What was waited for has run out of time.',
   interrupted: 'You ended it.',
 };
