@@ -13,6 +13,7 @@ export function leafDocument(entry: EntryFields, personalDigest: Buffer | null):
   return {
     v: VERSION,
     org_id: entry.orgId,
+    index: entry.index,
     id: entry.id,
     timestamp: entry.at,
     event_type: entry.action,

@@ -12,6 +12,7 @@ export { leafDocument } from './canonical.ts';
 export { CheckpointKeys } from './checkpoints/keys.ts';
 export { eraseOrganizationFromAudit, erasePersonFromAudit } from './erasure.ts';
 export { insertLeaf } from './leaves.ts';
+export { insertLeaves } from './leaves-batch.ts';
 export { auditLogOperations, type LogExport } from './log-operations.ts';
 export { type Entry, INSTALLATION, type Leaf } from './model.ts';
 export { auditReadOperations, type ListInput, type Stats, type StatsInput } from './operations.ts';

@@ -3,7 +3,7 @@ import { type AnyOperation, operation } from '../../platform/operation.ts';
 import type { CheckpointKeys } from './checkpoints/keys.ts';
 import type { Entry } from './model.ts';
 import { type LogName, treeOfRequest } from './reach.ts';
-import { entriesFrom } from './reads.ts';
+import { entriesFrom, unsignedEntries } from './reads.ts';
 import type { Checkpoint, SignedLogs, VerifierKey } from './signed-logs.ts';
 
 export type LogOperationsOptions = {
@@ -41,6 +41,7 @@ export function auditLogOperations({ statements, keys, logs }: LogOperationsOpti
           const past = Math.min(first + EXPORT_PAGE, size);
           yield* await statements({ orgId }, (tx) => entriesFrom(tx, orgId, { first, past }));
         }
+        yield* await statements({ orgId }, (tx) => unsignedEntries(tx, orgId, EXPORT_PAGE));
       }
       return { checkpoint, keys: await logs.verifierKeys(orgId), entries: entries() };
     },

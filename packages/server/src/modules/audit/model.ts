@@ -35,6 +35,8 @@ export type Actor = 'control-plane' | 'policy-engine';
 /** The fields of an entry that are hashed, but for the digest of what is personal. */
 export type EntryFields = {
   orgId: string;
+  /** Its place in the tree: that an entry was moved shows in the entry itself. */
+  index: number;
   id: string;
   /** RFC 3339 in UTC with microseconds, as it is hashed: a `Date` would cut it. */
   at: string;
@@ -53,7 +55,6 @@ export type EntryFields = {
 
 /** An entry as it is kept. `personal` and `salt` are null where there was nothing personal, or it has been erased. */
 export type Entry = EntryFields & {
-  index: number;
   personalDigest: Buffer | null;
   personal: Record<string, unknown> | null;
   salt: Buffer | null;

@@ -91,6 +91,13 @@ const range = statement<Row>(
   'audit.range',
   `select ${SELECTED} from audit_entries where org_id = $1 and leaf_index >= $2 and leaf_index < $3 order by leaf_index`,
 );
+// Entries and tree grow in one transaction, so in one snapshot there is nothing behind the tree but what we did not put there.
+const unsigned = statement<Row>(
+  'audit.unsigned',
+  `select ${SELECTED} from audit_entries
+   where org_id = $1 and leaf_index >= coalesce((select t.size from audit_trees t where t.org_id = $1), 0)
+   order by leaf_index limit $2`,
+);
 const indexOfEntry = statement<{ leaf_index: number }>(
   'audit.index_of',
   'select leaf_index from audit_entries where org_id = $1 and id = $2',
@@ -156,6 +163,11 @@ export async function entriesFrom(
   { first, past }: { first: number; past: number },
 ): Promise<Entry[]> {
   return (await tx.query(range, [orgId, first, past])).map(toEntry);
+}
+
+/** Entries that no checkpoint covers. There are none, unless somebody wrote into the database. */
+export async function unsignedEntries(tx: Tx, orgId: string, limit: number): Promise<Entry[]> {
+  return (await tx.query(unsigned, [orgId, limit])).map(toEntry);
 }
 
 /** The place of an entry; null when there is none with this id. */

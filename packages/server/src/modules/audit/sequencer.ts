@@ -159,6 +159,7 @@ function entryOf(leaf: WaitingLeaf, index: number, salt: Buffer): Entry {
   const { orgId, at, action, outcome, actor, via, target, requestId, traceId, detail } = leaf;
   const fields = {
     orgId,
+    index,
     id: newId(),
     at,
     action,
@@ -177,7 +178,6 @@ function entryOf(leaf: WaitingLeaf, index: number, salt: Buffer): Entry {
   const personalDigest = isPersonal ? personalDigestOf(salt, leaf.personal) : null;
   return {
     ...fields,
-    index,
     personalDigest,
     personal: isPersonal ? leaf.personal : null,
     salt: isPersonal ? salt : null,

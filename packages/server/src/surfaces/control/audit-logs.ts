@@ -206,7 +206,9 @@ async function* exportLines({ checkpoint, keys, entries }: LogExport): AsyncGene
 /** A leaf as it is hashed, with what lies beside it. */
 function encodeExported(entry: Entry) {
   const leaf = leafDocument(entry, entry.personalDigest);
-  if (entry.personalDigest === null) return { index: entry.index, leaf };
-  if (entry.personal === null || entry.salt === null) return { index: entry.index, leaf, erased: true };
-  return { index: entry.index, leaf, personal: entry.personal, salt: base64(entry.salt) };
+  // The hash that was stored: where a leaf was changed, it says which.
+  const placed = { index: entry.index, leaf_hash: base64(entry.leafHash), leaf };
+  if (entry.personalDigest === null) return placed;
+  if (entry.personal === null || entry.salt === null) return { ...placed, erased: true };
+  return { ...placed, personal: entry.personal, salt: base64(entry.salt) };
 }

@@ -156,6 +156,7 @@ export class RpcSurface {
     const named = headers['x-organization-id'];
     const orgId = (typeof named === 'string' ? named : named?.[0]) ?? null;
     call.principal = await this.#kit.authenticator.authenticate(credential, orgId, call.address);
+    call.credential = credential.kind;
     return { credential, orgId, address: call.address };
   }
 

@@ -7,6 +7,8 @@ import { type TraceContext, traceContext } from '../../platform/telemetry/trace-
 import type { TrustedProxies } from './trusted-proxies.ts';
 
 const SANE_REQUEST_ID = /^[\w.:@/+=-]{1,128}$/;
+/** How our command line names itself. Anybody can: of how a caller came we know no more than they say. */
+const COMMAND_LINE = /^assay-cli\//;
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
 /** The id of a request: the caller's `X-Request-Id` if it is sane, else a new one. */
@@ -19,6 +21,7 @@ export class HttpCall implements Call {
   readonly requestId: string;
   readonly trace: TraceContext;
   via: Call['via'];
+  credential?: NonNullable<Call['credential']>;
   readonly address: string | null;
   readonly notes: { rate: RateState | null; replayed: boolean } = { rate: null, replayed: false };
   principal: Principal = ANONYMOUS;
@@ -68,7 +71,7 @@ export function callOf(
   return new HttpCall({
     headers: request.headers,
     address: proxies.addressOf(request.raw),
-    via: 'http',
+    via: COMMAND_LINE.test(request.headers['user-agent'] ?? '') ? 'cli' : 'http',
     // Asked for late, a caller may have left already.
     onGone: (listener) => void (reply.raw.destroyed ? listener() : reply.raw.once('close', listener)),
   });

@@ -78,6 +78,7 @@ export class Sockets implements AsyncDisposable {
       const named = request.headers['x-organization-id'];
       const orgId = (typeof named === 'string' ? named : url.searchParams.get('organization_id')) ?? null;
       call.principal = await this.#kit.authenticator.authenticate(credential, orgId, call.address);
+      call.credential = credential.kind;
       this.#server.handleUpgrade(request, socket, head, (client) => {
         const unwatch = this.#kit.authenticator.watch({
           credential,

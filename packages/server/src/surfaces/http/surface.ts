@@ -142,6 +142,7 @@ export class Surface {
       if (credential.kind === 'session' && route.isPublic && toAppError(thrown).kind === 'unauthenticated') return;
       throw thrown;
     }
+    call.credential = credential.kind;
     if (credential.kind === 'session') call.via = 'console';
     // A stream outlives the check at its start: it ends with its credential, or with the right to it.
     if (route.streams && !reply.raw.destroyed) {
