@@ -1,4 +1,5 @@
 import { allRoutes } from '@assay/contract';
+import { allRpcs } from '@assay/contract/grpc';
 import type { Core } from '../packages/server/src/compose/core.ts';
 import { composeOperations, listOperations } from '../packages/server/src/compose/operations.ts';
 import { MEMBER_ROLES } from '../packages/server/src/kernel/principal.ts';
@@ -24,8 +25,11 @@ export async function renderPermissions(): Promise<string> {
       const routes = allRoutes
         .filter(({ operation }) => operation === name)
         .map(({ method, path }) => `\`${method} ${path}\``);
+      const rpcs = allRpcs
+        .filter(({ operation }) => operation === name)
+        .map(({ method }) => `\`${method.parent.name}.${method.name}\``);
       const action = audit === null ? '–' : audit === 'own' ? 'by itself' : `\`${audit.action}\``;
-      return `| \`${name}\` | ${summary} | \`${scope}\` | ${effect} | ${rate} | ${action} | ${routes.join('<br>')} |`;
+      return `| \`${name}\` | ${summary} | \`${scope}\` | ${effect} | ${rate} | ${action} | ${[...routes, ...rpcs].join('<br>')} |`;
     });
   const columns = [...MEMBER_ROLES, ...Object.keys(KEY_TEMPLATES)];
   return [
@@ -45,7 +49,7 @@ export async function renderPermissions(): Promise<string> {
     'Everything that can be done, whichever way it is called. *Effect* decides what billing posture allows: `create`',
     'needs an active organization, `read` and `wind_down` never do.',
     '',
-    '| Operation | What it does | Scope | Effect | Rate limit | Audited as | Routes |',
+    '| Operation | What it does | Scope | Effect | Rate limit | Audited as | Routes, and methods over gRPC |',
     '| --- | --- | --- | --- | --- | --- | --- |',
     ...operations,
     '',

@@ -1,30 +1,47 @@
 table api_keys · row security forced
+  allowed_addresses text[] not null default '{}'::text[]
   created_at timestamp with time zone not null default now()
   created_by uuid
   disabled_at timestamp with time zone
   expires_at timestamp with time zone
+  frozen_at timestamp with time zone
+  frozen_role text
   hash bytea not null
   id uuid not null
   is_checksummed boolean not null default true
   last_four text not null
+  last_used_address text
+  last_used_at timestamp with time zone
   name text not null
   org_id uuid not null
   permission_set text
   prefix text not null
+  previous_expires_at timestamp with time zone
+  previous_hash bytea
+  previous_is_checksummed boolean not null default true
   revoked_at timestamp with time zone
   scopes text[] not null
+  service_account_id uuid
+  version integer not null default 1
   constraint api_keys__created_by FOREIGN KEY (created_by) REFERENCES users(id)
+  constraint api_keys__frozen_role CHECK ((frozen_role = ANY (ARRAY['viewer'::text, 'developer'::text, 'operator'::text, 'admin'::text, 'owner'::text])))
   constraint api_keys__hash UNIQUE (hash)
   constraint api_keys__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
   constraint api_keys__permission_set CHECK ((permission_set = ANY (ARRAY['full_access'::text, 'submit_observe'::text, 'read_only'::text])))
   constraint api_keys__pk PRIMARY KEY (org_id, id)
+  constraint api_keys__previous CHECK (((previous_hash IS NULL) = (previous_expires_at IS NULL)))
+  constraint api_keys__previous_hash UNIQUE (previous_hash)
+  constraint api_keys__service_account_id FOREIGN KEY (service_account_id) REFERENCES users(id)
   CREATE INDEX api_keys__created_by ON public.api_keys USING btree (created_by)
   CREATE UNIQUE INDEX api_keys__hash ON public.api_keys USING btree (hash)
+  CREATE INDEX api_keys__made_by ON public.api_keys USING btree (org_id, created_by, created_at DESC, id DESC)
   CREATE UNIQUE INDEX api_keys__pk ON public.api_keys USING btree (org_id, id)
+  CREATE UNIQUE INDEX api_keys__previous_hash ON public.api_keys USING btree (previous_hash)
+  CREATE INDEX api_keys__service_account ON public.api_keys USING btree (service_account_id) WHERE (service_account_id IS NOT NULL)
   policy system ALL to {assay_system} using true check true
   policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
   grant INSERT, SELECT, UPDATE to assay_app
-  grant INSERT, SELECT, UPDATE to assay_system
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
 table assay_migrations
   digest text not null
@@ -52,11 +69,74 @@ table assets · row security forced
   grant DELETE, INSERT, SELECT to assay_app
   grant DELETE, INSERT, SELECT to assay_system
 
+table attempt_throttles
+  attempts integer not null
+  blocked_until timestamp with time zone not null
+  subject bytea not null
+  updated_at timestamp with time zone not null default now()
+  constraint attempt_throttles__pk PRIMARY KEY (subject)
+  CREATE INDEX attempt_throttles__age ON public.attempt_throttles USING btree (updated_at)
+  CREATE UNIQUE INDEX attempt_throttles__pk ON public.attempt_throttles USING btree (subject)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table audit_anchors · row security forced
+  anchored_at timestamp with time zone
+  destination text not null
+  failures integer not null default 0
+  last_error text
+  next_at timestamp with time zone not null
+  org_id uuid not null
+  size bigint not null default 0
+  constraint audit_anchors__destination CHECK ((destination = ANY (ARRAY['file'::text, 's3'::text, 'webhook'::text])))
+  constraint audit_anchors__pk PRIMARY KEY (org_id, destination)
+  CREATE UNIQUE INDEX audit_anchors__pk ON public.audit_anchors USING btree (org_id, destination)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant SELECT to assay_app
+  grant INSERT, SELECT, UPDATE to assay_system
+
+table audit_entries · row security forced
+  action text not null
+  actor text not null
+  at timestamp with time zone not null
+  category text not null
+  credential text not null
+  detail jsonb not null
+  id uuid not null
+  leaf_hash bytea not null
+  leaf_index bigint not null
+  org_id uuid not null
+  outcome text not null
+  personal jsonb
+  personal_digest bytea
+  personal_salt bytea
+  principal_id text not null
+  principal_kind text not null
+  request_id text not null
+  target_id text
+  target_type text
+  trace_id text
+  via text not null
+  constraint audit_entries__id UNIQUE (org_id, id)
+  constraint audit_entries__pk PRIMARY KEY (org_id, leaf_index)
+  CREATE INDEX audit_entries__action ON public.audit_entries USING btree (org_id, action, at, leaf_index)
+  CREATE INDEX audit_entries__all ON public.audit_entries USING btree (at, org_id, leaf_index)
+  CREATE INDEX audit_entries__at ON public.audit_entries USING btree (org_id, at, leaf_index)
+  CREATE UNIQUE INDEX audit_entries__id ON public.audit_entries USING btree (org_id, id)
+  CREATE UNIQUE INDEX audit_entries__pk ON public.audit_entries USING btree (org_id, leaf_index)
+  CREATE INDEX audit_entries__principal ON public.audit_entries USING btree (org_id, principal_id, at, leaf_index)
+  CREATE INDEX audit_entries__target ON public.audit_entries USING btree (org_id, target_id, at, leaf_index) WHERE (target_id IS NOT NULL)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant SELECT to assay_app
+  grant INSERT, SELECT to assay_system
+
 table audit_leaves · row security forced
   action text not null
   actor_id text not null
   actor_kind text not null
   at timestamp with time zone not null default now()
+  credential text not null
   detail jsonb not null
   id bigint not null generated always as identity
   org_id uuid not null
@@ -67,15 +147,100 @@ table audit_leaves · row security forced
   target_type text
   trace_id text
   via text not null
-  xid xid8 not null default pg_current_xact_id()
   constraint audit_leaves__outcome CHECK ((outcome = ANY (ARRAY['allowed'::text, 'refused'::text])))
   constraint audit_leaves__pk PRIMARY KEY (org_id, id)
-  CREATE INDEX audit_leaves__order ON public.audit_leaves USING btree (xid, id)
+  CREATE INDEX audit_leaves__order ON public.audit_leaves USING btree (id)
   CREATE UNIQUE INDEX audit_leaves__pk ON public.audit_leaves USING btree (org_id, id)
   policy system ALL to {assay_system} using true check true
   policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
   grant INSERT, SELECT to assay_app
-  grant INSERT, SELECT to assay_system
+  grant DELETE, INSERT, SELECT to assay_system
+
+table audit_tiles · row security forced
+  hashes bytea not null
+  level smallint not null
+  org_id uuid not null
+  tile_index bigint not null
+  constraint audit_tiles__pk PRIMARY KEY (org_id, level, tile_index)
+  CREATE UNIQUE INDEX audit_tiles__pk ON public.audit_tiles USING btree (org_id, level, tile_index)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant SELECT to assay_app
+  grant INSERT, SELECT, UPDATE to assay_system
+
+table audit_trees · row security forced
+  checkpoint text not null
+  checkpointed_at timestamp with time zone not null default now()
+  frontier bytea not null
+  org_id uuid not null
+  root bytea not null
+  size bigint not null
+  told_at timestamp with time zone not null default '-infinity'::timestamp with time zone
+  told_size bigint not null default 0
+  constraint audit_trees__pk PRIMARY KEY (org_id)
+  CREATE UNIQUE INDEX audit_trees__pk ON public.audit_trees USING btree (org_id)
+  CREATE INDEX audit_trees__untold ON public.audit_trees USING btree (told_at) WHERE (told_size < size)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant SELECT to assay_app
+  grant INSERT, SELECT, UPDATE to assay_system
+
+table billing_messages
+  id text not null
+  received_at timestamp with time zone not null default now()
+  constraint billing_messages__pk PRIMARY KEY (id)
+  CREATE INDEX billing_messages__age ON public.billing_messages USING btree (received_at)
+  CREATE UNIQUE INDEX billing_messages__pk ON public.billing_messages USING btree (id)
+  grant DELETE, INSERT, SELECT to assay_system
+
+table budget_counters · row security forced
+  budget_id uuid not null
+  ceiling_micros bigint not null
+  limit_micros bigint not null
+  org_id uuid not null
+  period_start timestamp with time zone not null
+  reserved_micros bigint not null default 0
+  spent_micros bigint not null default 0
+  told_exceeded boolean not null default false
+  told_percent integer not null default 0
+  constraint budget_counters__budget FOREIGN KEY (org_id, budget_id) REFERENCES budgets(org_id, id) ON DELETE CASCADE
+  constraint budget_counters__ceiling CHECK ((ceiling_micros >= limit_micros))
+  constraint budget_counters__held CHECK (((spent_micros + reserved_micros) <= ceiling_micros))
+  constraint budget_counters__pk PRIMARY KEY (org_id, budget_id, period_start)
+  constraint budget_counters__reserved CHECK ((reserved_micros >= 0))
+  constraint budget_counters__spent CHECK ((spent_micros >= 0))
+  CREATE UNIQUE INDEX budget_counters__pk ON public.budget_counters USING btree (org_id, budget_id, period_start)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table budgets · row security forced
+  created_at timestamp with time zone not null default now()
+  created_by text not null
+  id uuid not null
+  limit_micros bigint not null
+  name text not null
+  org_id uuid not null
+  period text not null
+  scope_id text not null
+  scope_kind text not null
+  thresholds integer[] not null default '{}'::integer[]
+  updated_at timestamp with time zone not null default now()
+  version integer not null default 1
+  constraint budgets__limit CHECK (((limit_micros >= 0) AND (limit_micros <= '1000000000000000'::bigint)))
+  constraint budgets__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint budgets__period CHECK ((period = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'total'::text])))
+  constraint budgets__pk PRIMARY KEY (org_id, id)
+  constraint budgets__scope UNIQUE (org_id, scope_kind, scope_id, period)
+  constraint budgets__scope_kind CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'team'::text, 'project'::text, 'key'::text, 'agent'::text])))
+  CREATE INDEX budgets__list ON public.budgets USING btree (org_id, created_at DESC, id DESC)
+  CREATE UNIQUE INDEX budgets__pk ON public.budgets USING btree (org_id, id)
+  CREATE UNIQUE INDEX budgets__scope ON public.budgets USING btree (org_id, scope_kind, scope_id, period)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
 table custom_roles · row security forced
   created_at timestamp with time zone not null default now()
@@ -85,6 +250,7 @@ table custom_roles · row security forced
   org_id uuid not null
   scopes text[] not null
   updated_at timestamp with time zone not null default now()
+  version integer not null default 1
   constraint custom_roles__name UNIQUE (org_id, name)
   constraint custom_roles__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
   constraint custom_roles__pk PRIMARY KEY (org_id, id)
@@ -93,6 +259,56 @@ table custom_roles · row security forced
   policy system ALL to {assay_system} using true check true
   policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
   grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table data_keys · row security forced
+  created_at timestamp with time zone not null default now()
+  org_id uuid not null
+  purpose text not null
+  root_version integer not null
+  version integer not null
+  wrapped bytea not null
+  constraint data_keys__pk PRIMARY KEY (org_id, purpose, version)
+  constraint data_keys__root FOREIGN KEY (root_version) REFERENCES root_keys(version)
+  CREATE UNIQUE INDEX data_keys__pk ON public.data_keys USING btree (org_id, purpose, version)
+  CREATE INDEX data_keys__root ON public.data_keys USING btree (root_version)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table device_authorizations · row security forced
+  address text
+  claimed_at timestamp with time zone
+  client_id text not null
+  created_at timestamp with time zone not null default now()
+  decided_at timestamp with time zone
+  decided_by uuid
+  decision text
+  device_code_hash bytea not null
+  device_name text not null default ''::text
+  expires_at timestamp with time zone not null
+  id uuid not null
+  interval_seconds integer not null
+  org_id uuid
+  polled_at timestamp with time zone
+  scopes text[]
+  software text not null default ''::text
+  user_code_hash bytea not null
+  constraint device_authorizations__claimed CHECK (((claimed_at IS NULL) OR (decision = 'approved'::text)))
+  constraint device_authorizations__decided CHECK (((decision IS NULL) = (decided_at IS NULL)))
+  constraint device_authorizations__decided_by FOREIGN KEY (decided_by) REFERENCES users(id) ON DELETE CASCADE
+  constraint device_authorizations__decision CHECK ((decision = ANY (ARRAY['approved'::text, 'denied'::text])))
+  constraint device_authorizations__device_code UNIQUE (device_code_hash)
+  constraint device_authorizations__org_id FOREIGN KEY (org_id) REFERENCES organizations(id) ON DELETE CASCADE
+  constraint device_authorizations__pk PRIMARY KEY (id)
+  constraint device_authorizations__user_code UNIQUE (user_code_hash)
+  CREATE INDEX device_authorizations__age ON public.device_authorizations USING btree (expires_at)
+  CREATE INDEX device_authorizations__decider ON public.device_authorizations USING btree (decided_by)
+  CREATE UNIQUE INDEX device_authorizations__device_code ON public.device_authorizations USING btree (device_code_hash)
+  CREATE INDEX device_authorizations__org ON public.device_authorizations USING btree (org_id)
+  CREATE UNIQUE INDEX device_authorizations__pk ON public.device_authorizations USING btree (id)
+  CREATE UNIQUE INDEX device_authorizations__user_code ON public.device_authorizations USING btree (user_code_hash)
+  policy system ALL to {assay_system} using true check true
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
 table evaluation_output · row security forced
@@ -165,6 +381,7 @@ table evaluations · row security forced
   constraint evaluations__state CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'completed'::text, 'failed'::text, 'timeout'::text, 'cancelled'::text])))
   constraint evaluations__terminal CHECK (((completed_at IS NOT NULL) = (state = ANY (ARRAY['completed'::text, 'failed'::text, 'timeout'::text, 'cancelled'::text]))))
   CREATE INDEX evaluations__age ON public.evaluations USING btree (completed_at) WHERE (completed_at IS NOT NULL)
+  CREATE INDEX evaluations__by_owner ON public.evaluations USING btree (org_id, created_by, seq DESC)
   CREATE INDEX evaluations__by_runner ON public.evaluations USING btree (runner_id) WHERE (state = 'running'::text)
   CREATE INDEX evaluations__dead ON public.evaluations USING btree (org_id, seq DESC) WHERE (dead_lettered_at IS NOT NULL)
   CREATE INDEX evaluations__leases ON public.evaluations USING btree (lease_expires_at) WHERE (state = 'running'::text)
@@ -198,6 +415,22 @@ table events · row security forced
   grant INSERT, SELECT to assay_app
   grant DELETE, INSERT, SELECT to assay_system
 
+table federated_identities · row security forced
+  created_at timestamp with time zone not null default now()
+  last_used_at timestamp with time zone not null default now()
+  org_id uuid not null
+  provider_id uuid not null
+  subject text not null
+  user_id uuid not null
+  constraint federated_identities__pk PRIMARY KEY (org_id, provider_id, subject)
+  constraint federated_identities__provider FOREIGN KEY (org_id, provider_id) REFERENCES identity_providers(org_id, id) ON DELETE CASCADE
+  constraint federated_identities__user_id FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+  CREATE UNIQUE INDEX federated_identities__pk ON public.federated_identities USING btree (org_id, provider_id, subject)
+  CREATE INDEX federated_identities__user ON public.federated_identities USING btree (user_id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
 table idempotency_keys · row security forced
   created_at timestamp with time zone not null default now()
   input_hash bytea not null
@@ -214,9 +447,90 @@ table idempotency_keys · row security forced
   grant INSERT, SELECT, UPDATE to assay_app
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
+table identity_provider_domains · row security forced
+  domain text not null
+  org_id uuid not null
+  proof text not null
+  provider_id uuid not null
+  verified_at timestamp with time zone
+  verified_by text
+  constraint identity_provider_domains__domain_lower CHECK ((domain = lower(domain)))
+  constraint identity_provider_domains__pk PRIMARY KEY (org_id, provider_id, domain)
+  constraint identity_provider_domains__provider FOREIGN KEY (org_id, provider_id) REFERENCES identity_providers(org_id, id) ON DELETE CASCADE
+  constraint identity_provider_domains__verified CHECK (((verified_at IS NULL) = (verified_by IS NULL)))
+  CREATE UNIQUE INDEX identity_provider_domains__pk ON public.identity_provider_domains USING btree (org_id, provider_id, domain)
+  CREATE UNIQUE INDEX identity_provider_domains__verified_once ON public.identity_provider_domains USING btree (domain) WHERE (verified_at IS NOT NULL)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table identity_providers · row security forced
+  client_id text not null
+  created_at timestamp with time zone not null default now()
+  creates_members boolean not null
+  default_role text
+  disabled_at timestamp with time zone
+  id uuid not null
+  issuer text not null
+  name text not null
+  org_id uuid not null
+  role_claim text
+  role_mapping jsonb not null
+  scopes text[] not null
+  sealed_client_secret bytea
+  updated_at timestamp with time zone not null default now()
+  version integer not null default 1
+  constraint identity_providers__default_role CHECK ((default_role = ANY (ARRAY['viewer'::text, 'developer'::text, 'operator'::text, 'admin'::text])))
+  constraint identity_providers__id UNIQUE (id)
+  constraint identity_providers__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint identity_providers__pk PRIMARY KEY (org_id, id)
+  CREATE UNIQUE INDEX identity_providers__id ON public.identity_providers USING btree (id)
+  CREATE UNIQUE INDEX identity_providers__pk ON public.identity_providers USING btree (org_id, id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table invitations · row security forced
+  created_at timestamp with time zone not null default now()
+  custom_role_id uuid
+  email text not null
+  expires_at timestamp with time zone not null
+  id uuid not null
+  invited_by text not null
+  invited_by_kind text not null
+  org_id uuid not null
+  role text not null
+  settled_at timestamp with time zone
+  state text not null default 'pending'::text
+  token_hash bytea not null
+  constraint invitations__custom_role FOREIGN KEY (org_id, custom_role_id) REFERENCES custom_roles(org_id, id)
+  constraint invitations__email_lower CHECK ((email = lower(email)))
+  constraint invitations__id UNIQUE (id)
+  constraint invitations__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint invitations__owner CHECK (((role <> 'owner'::text) OR (custom_role_id IS NULL)))
+  constraint invitations__pk PRIMARY KEY (org_id, id)
+  constraint invitations__role CHECK ((role = ANY (ARRAY['viewer'::text, 'developer'::text, 'operator'::text, 'admin'::text, 'owner'::text])))
+  constraint invitations__settled CHECK (((settled_at IS NULL) = (state = 'pending'::text)))
+  constraint invitations__state CHECK ((state = ANY (ARRAY['pending'::text, 'accepted'::text, 'declined'::text, 'revoked'::text, 'expired'::text])))
+  constraint invitations__token_hash UNIQUE (token_hash)
+  CREATE INDEX invitations__age ON public.invitations USING btree (expires_at)
+  CREATE INDEX invitations__custom_role ON public.invitations USING btree (org_id, custom_role_id)
+  CREATE UNIQUE INDEX invitations__id ON public.invitations USING btree (id)
+  CREATE INDEX invitations__list ON public.invitations USING btree (org_id, created_at DESC, id DESC)
+  CREATE UNIQUE INDEX invitations__pending ON public.invitations USING btree (org_id, email) WHERE (state = 'pending'::text)
+  CREATE UNIQUE INDEX invitations__pk ON public.invitations USING btree (org_id, id)
+  CREATE UNIQUE INDEX invitations__token_hash ON public.invitations USING btree (token_hash)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
 table logins · row security forced
   address text
   client text not null default ''::text
+  client_id text
   created_at timestamp with time zone not null default now()
   expires_at timestamp with time zone not null
   id uuid not null
@@ -224,6 +538,7 @@ table logins · row security forced
   method text not null
   org_id uuid
   revoked_at timestamp with time zone
+  scopes text[]
   session_hash bytea
   user_id uuid not null
   constraint logins__method CHECK ((method = ANY (ARRAY['password'::text, 'sso'::text, 'passkey'::text, 'device'::text, 'invitation'::text])))
@@ -239,18 +554,33 @@ table logins · row security forced
   policy system ALL to {assay_system} using true check true
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
+table mail_outbox
+  attempts integer not null default 0
+  created_at timestamp with time zone not null default now()
+  id uuid not null
+  next_attempt_at timestamp with time zone not null default now()
+  sealed bytea not null
+  constraint mail_outbox__pk PRIMARY KEY (id)
+  CREATE INDEX mail_outbox__due ON public.mail_outbox USING btree (next_attempt_at)
+  CREATE UNIQUE INDEX mail_outbox__pk ON public.mail_outbox USING btree (id)
+  grant INSERT to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
 table memberships · row security forced
   created_at timestamp with time zone not null default now()
   custom_role_id uuid
   org_id uuid not null
   role text not null
   user_id uuid not null
+  version integer not null default 1
   constraint memberships__custom_role FOREIGN KEY (org_id, custom_role_id) REFERENCES custom_roles(org_id, id)
   constraint memberships__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint memberships__owner CHECK (((role <> 'owner'::text) OR (custom_role_id IS NULL)))
   constraint memberships__pk PRIMARY KEY (org_id, user_id)
   constraint memberships__role CHECK ((role = ANY (ARRAY['viewer'::text, 'developer'::text, 'operator'::text, 'admin'::text, 'owner'::text])))
   constraint memberships__user_id FOREIGN KEY (user_id) REFERENCES users(id)
   CREATE INDEX memberships__custom_role ON public.memberships USING btree (org_id, custom_role_id)
+  CREATE INDEX memberships__list ON public.memberships USING btree (org_id, created_at DESC, user_id DESC)
   CREATE UNIQUE INDEX memberships__pk ON public.memberships USING btree (org_id, user_id)
   CREATE INDEX memberships__user ON public.memberships USING btree (user_id)
   policy system ALL to {assay_system} using true check true
@@ -258,22 +588,84 @@ table memberships · row security forced
   grant DELETE, INSERT, SELECT, UPDATE to assay_app
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
+table one_time_tokens · row security forced
+  created_at timestamp with time zone not null default now()
+  email text not null
+  expires_at timestamp with time zone not null
+  hash bytea not null
+  name text
+  password_hash text
+  purpose text not null
+  user_id uuid
+  constraint one_time_tokens__about CHECK (
+CASE
+    WHEN (purpose = 'sign_up'::text) THEN ((user_id IS NULL) AND (name IS NOT NULL) AND (password_hash IS NOT NULL))
+    ELSE ((user_id IS NOT NULL) AND (name IS NULL) AND (password_hash IS NULL))
+END)
+  constraint one_time_tokens__pk PRIMARY KEY (hash)
+  constraint one_time_tokens__purpose CHECK ((purpose = ANY (ARRAY['password_reset'::text, 'email_change'::text, 'sign_up'::text])))
+  constraint one_time_tokens__user_id FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+  CREATE INDEX one_time_tokens__age ON public.one_time_tokens USING btree (expires_at)
+  CREATE INDEX one_time_tokens__email ON public.one_time_tokens USING btree (email)
+  CREATE UNIQUE INDEX one_time_tokens__pk ON public.one_time_tokens USING btree (hash)
+  CREATE INDEX one_time_tokens__user ON public.one_time_tokens USING btree (user_id)
+  policy system ALL to {assay_system} using true check true
+  grant DELETE, INSERT, SELECT to assay_system
+
 table organizations · row security forced
   created_at timestamp with time zone not null default now()
   deleted_at timestamp with time zone
+  erase_after timestamp with time zone
+  erased_at timestamp with time zone
   id uuid not null
   name text not null
   posture text not null default 'active'::text
   slug text not null
   trial_ends_at timestamp with time zone
+  updated_at timestamp with time zone not null default now()
+  version integer not null default 1
+  constraint organizations__deleted CHECK (((deleted_at IS NULL) = (erase_after IS NULL)))
   constraint organizations__pk PRIMARY KEY (id)
   constraint organizations__posture CHECK ((posture = ANY (ARRAY['active'::text, 'trial'::text, 'past_due'::text, 'decommissioning'::text])))
   constraint organizations__slug UNIQUE (slug)
+  CREATE INDEX organizations__deleted ON public.organizations USING btree (erase_after) WHERE ((deleted_at IS NOT NULL) AND (erased_at IS NULL))
   CREATE UNIQUE INDEX organizations__pk ON public.organizations USING btree (id)
   CREATE UNIQUE INDEX organizations__slug ON public.organizations USING btree (slug)
   policy system ALL to {assay_system} using true check true
   policy tenant ALL to {assay_app} using (id = (current_setting('assay.org_id'::text))::uuid) check (id = (current_setting('assay.org_id'::text))::uuid)
   grant SELECT to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table passkey_challenges · row security forced
+  expires_at timestamp with time zone not null
+  hash bytea not null
+  user_id uuid
+  constraint passkey_challenges__pk PRIMARY KEY (hash)
+  constraint passkey_challenges__user_id FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+  CREATE INDEX passkey_challenges__age ON public.passkey_challenges USING btree (expires_at)
+  CREATE UNIQUE INDEX passkey_challenges__pk ON public.passkey_challenges USING btree (hash)
+  CREATE INDEX passkey_challenges__user ON public.passkey_challenges USING btree (user_id)
+  policy system ALL to {assay_system} using true check true
+  grant DELETE, INSERT, SELECT to assay_system
+
+table passkeys · row security forced
+  counter bigint not null
+  created_at timestamp with time zone not null default now()
+  credential_id bytea not null
+  id uuid not null
+  is_backed_up boolean not null
+  last_used_at timestamp with time zone
+  name text not null
+  public_key bytea not null
+  transports text[] not null
+  user_id uuid not null
+  constraint passkeys__credential_id UNIQUE (credential_id)
+  constraint passkeys__pk PRIMARY KEY (id)
+  constraint passkeys__user_id FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+  CREATE UNIQUE INDEX passkeys__credential_id ON public.passkeys USING btree (credential_id)
+  CREATE UNIQUE INDEX passkeys__pk ON public.passkeys USING btree (id)
+  CREATE INDEX passkeys__user ON public.passkeys USING btree (user_id, created_at)
+  policy system ALL to {assay_system} using true check true
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
 table platform_grants
@@ -284,6 +676,43 @@ table platform_grants
   constraint platform_grants__pk PRIMARY KEY (principal_kind, principal_id)
   constraint platform_grants__principal_kind CHECK ((principal_kind = ANY (ARRAY['user'::text, 'api_key'::text])))
   CREATE UNIQUE INDEX platform_grants__pk ON public.platform_grants USING btree (principal_kind, principal_id)
+  grant DELETE, INSERT, SELECT to assay_system
+
+table price_overrides · row security forced
+  created_at timestamp with time zone not null default now()
+  created_by text not null
+  effective_from timestamp(3) with time zone not null
+  model text not null
+  org_id uuid not null
+  price jsonb
+  provider text not null
+  version integer not null
+  constraint price_overrides__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint price_overrides__pk PRIMARY KEY (org_id, provider, model, version)
+  CREATE UNIQUE INDEX price_overrides__pk ON public.price_overrides USING btree (org_id, provider, model, version)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant INSERT, SELECT to assay_app
+  grant DELETE, INSERT, SELECT to assay_system
+
+table rate_windows
+  ends_at timestamp with time zone not null
+  granted integer not null
+  name text not null
+  used integer not null
+  constraint rate_windows__pk PRIMARY KEY (name)
+  CREATE INDEX rate_windows__age ON public.rate_windows USING btree (ends_at)
+  CREATE UNIQUE INDEX rate_windows__pk ON public.rate_windows USING btree (name)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table recovery_codes · row security forced
+  created_at timestamp with time zone not null default now()
+  hash bytea not null
+  user_id uuid not null
+  constraint recovery_codes__pk PRIMARY KEY (user_id, hash)
+  constraint recovery_codes__user_id FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+  CREATE UNIQUE INDEX recovery_codes__pk ON public.recovery_codes USING btree (user_id, hash)
+  policy system ALL to {assay_system} using true check true
   grant DELETE, INSERT, SELECT to assay_system
 
 table refresh_tokens
@@ -301,6 +730,46 @@ table refresh_tokens
   CREATE UNIQUE INDEX refresh_tokens__pk ON public.refresh_tokens USING btree (id)
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
+table reservations · row security forced
+  amount_micros bigint not null
+  claims jsonb not null
+  held jsonb not null
+  id uuid not null
+  lease_expires_at timestamp with time zone not null
+  node_id uuid not null
+  org_id uuid not null
+  progress_micros bigint not null default 0
+  progress_tokens jsonb not null default '{}'::jsonb
+  reserved_at timestamp(3) with time zone not null
+  constraint reservations__amount CHECK ((amount_micros >= 0))
+  constraint reservations__pk PRIMARY KEY (org_id, id)
+  constraint reservations__progress CHECK (((progress_micros >= 0) AND (progress_micros <= amount_micros)))
+  CREATE INDEX reservations__leases ON public.reservations USING btree (lease_expires_at)
+  CREATE INDEX reservations__node ON public.reservations USING btree (node_id)
+  CREATE UNIQUE INDEX reservations__pk ON public.reservations USING btree (org_id, id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant SELECT to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table root_key_wrappings
+  created_at timestamp with time zone not null default now()
+  master_key_id text not null
+  root_version integer not null
+  wrapped bytea not null
+  constraint root_key_wrappings__pk PRIMARY KEY (root_version, master_key_id)
+  constraint root_key_wrappings__root FOREIGN KEY (root_version) REFERENCES root_keys(version) ON DELETE CASCADE
+  CREATE UNIQUE INDEX root_key_wrappings__pk ON public.root_key_wrappings USING btree (root_version, master_key_id)
+  grant DELETE, INSERT, SELECT to assay_system
+
+table root_keys
+  created_at timestamp with time zone not null default now()
+  master_key_id text not null
+  version integer not null
+  constraint root_keys__pk PRIMARY KEY (version)
+  CREATE UNIQUE INDEX root_keys__pk ON public.root_keys USING btree (version)
+  grant DELETE, INSERT, SELECT to assay_system
+
 table runners
   connected_at timestamp with time zone not null
   disconnected_at timestamp with time zone
@@ -317,6 +786,62 @@ table runners
   CREATE UNIQUE INDEX runners__pk ON public.runners USING btree (id)
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
+table second_factor_challenges · row security forced
+  attempts integer not null default 0
+  client text not null
+  expires_at timestamp with time zone not null
+  hash bytea not null
+  user_id uuid not null
+  constraint second_factor_challenges__pk PRIMARY KEY (hash)
+  constraint second_factor_challenges__user_id FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+  CREATE INDEX second_factor_challenges__age ON public.second_factor_challenges USING btree (expires_at)
+  CREATE UNIQUE INDEX second_factor_challenges__pk ON public.second_factor_challenges USING btree (hash)
+  CREATE INDEX second_factor_challenges__user ON public.second_factor_challenges USING btree (user_id)
+  policy system ALL to {assay_system} using true check true
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table secret_versions · row security forced
+  created_at timestamp with time zone not null default now()
+  created_by uuid
+  encoding text not null
+  key_version integer not null
+  org_id uuid not null
+  sealed bytea
+  secret_id uuid not null
+  size_bytes integer not null
+  version integer not null
+  constraint secret_versions__encoding CHECK ((encoding = ANY (ARRAY['text'::text, 'base64'::text])))
+  constraint secret_versions__pk PRIMARY KEY (org_id, secret_id, version)
+  constraint secret_versions__secret FOREIGN KEY (org_id, secret_id) REFERENCES secrets(org_id, id) ON DELETE CASCADE
+  constraint secret_versions__size CHECK ((size_bytes <= 65536))
+  CREATE INDEX secret_versions__key ON public.secret_versions USING btree (org_id, key_version)
+  CREATE UNIQUE INDEX secret_versions__pk ON public.secret_versions USING btree (org_id, secret_id, version)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table secrets · row security forced
+  created_at timestamp with time zone not null default now()
+  created_by uuid
+  description text not null default ''::text
+  id uuid not null
+  last_used_at timestamp with time zone
+  name text not null
+  org_id uuid not null
+  updated_at timestamp with time zone not null default now()
+  version integer not null default 1
+  constraint secrets__name UNIQUE (org_id, name)
+  constraint secrets__name_form CHECK ((name ~ '^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$'::text))
+  constraint secrets__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint secrets__pk PRIMARY KEY (org_id, id)
+  CREATE UNIQUE INDEX secrets__name ON public.secrets USING btree (org_id, name)
+  CREATE UNIQUE INDEX secrets__pk ON public.secrets USING btree (org_id, id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
 table signing_keys
   created_at timestamp with time zone not null default now()
   id text not null
@@ -324,20 +849,162 @@ table signing_keys
   purpose text not null
   retired_at timestamp with time zone
   sealed_private bytea not null
+  verifies_until timestamp with time zone
   constraint signing_keys__pk PRIMARY KEY (id)
-  constraint signing_keys__purpose CHECK ((purpose = 'access_token'::text))
+  constraint signing_keys__purpose CHECK ((purpose ~ '^[a-z_]{1,40}$'::text))
   CREATE UNIQUE INDEX signing_keys__active ON public.signing_keys USING btree (purpose) WHERE (retired_at IS NULL)
   CREATE UNIQUE INDEX signing_keys__pk ON public.signing_keys USING btree (id)
-  grant INSERT, SELECT, UPDATE to assay_system
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table sso_attempts · row security forced
+  browser_hash bytea not null
+  client text not null
+  expires_at timestamp with time zone not null
+  org_id uuid not null
+  provider_id uuid not null
+  return_to text not null
+  sealed_secrets bytea not null
+  state_hash bytea not null
+  constraint sso_attempts__pk PRIMARY KEY (state_hash)
+  constraint sso_attempts__provider FOREIGN KEY (org_id, provider_id) REFERENCES identity_providers(org_id, id) ON DELETE CASCADE
+  CREATE INDEX sso_attempts__age ON public.sso_attempts USING btree (expires_at)
+  CREATE UNIQUE INDEX sso_attempts__pk ON public.sso_attempts USING btree (state_hash)
+  CREATE INDEX sso_attempts__provider ON public.sso_attempts USING btree (org_id, provider_id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT to assay_system
+
+table team_members · row security forced
+  created_at timestamp with time zone not null default now()
+  org_id uuid not null
+  role text not null
+  team_id uuid not null
+  user_id uuid not null
+  constraint team_members__member FOREIGN KEY (org_id, user_id) REFERENCES memberships(org_id, user_id) ON DELETE CASCADE
+  constraint team_members__pk PRIMARY KEY (org_id, team_id, user_id)
+  constraint team_members__role CHECK ((role = ANY (ARRAY['maintainer'::text, 'member'::text])))
+  constraint team_members__team FOREIGN KEY (org_id, team_id) REFERENCES teams(org_id, id) ON DELETE CASCADE
+  CREATE INDEX team_members__member ON public.team_members USING btree (org_id, user_id)
+  CREATE UNIQUE INDEX team_members__pk ON public.team_members USING btree (org_id, team_id, user_id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table teams · row security forced
+  created_at timestamp with time zone not null default now()
+  description text not null default ''::text
+  id uuid not null
+  name text not null
+  org_id uuid not null
+  updated_at timestamp with time zone not null default now()
+  version integer not null default 1
+  constraint teams__name UNIQUE (org_id, name)
+  constraint teams__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint teams__pk PRIMARY KEY (org_id, id)
+  CREATE INDEX teams__list ON public.teams USING btree (org_id, created_at DESC, id DESC)
+  CREATE UNIQUE INDEX teams__name ON public.teams USING btree (org_id, name)
+  CREATE UNIQUE INDEX teams__pk ON public.teams USING btree (org_id, id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table totp_authenticators · row security forced
+  confirmed_at timestamp with time zone
+  created_at timestamp with time zone not null default now()
+  last_step bigint not null default 0
+  sealed_secret bytea not null
+  user_id uuid not null
+  constraint totp_authenticators__pk PRIMARY KEY (user_id)
+  constraint totp_authenticators__user_id FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+  CREATE UNIQUE INDEX totp_authenticators__pk ON public.totp_authenticators USING btree (user_id)
+  policy system ALL to {assay_system} using true check true
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table usage_records · row security forced
+  agent_id text
+  api_key_id text
+  at timestamp(3) with time zone not null
+  audio_tokens bigint not null default 0
+  cache_read_tokens bigint not null default 0
+  cache_write_tokens bigint not null default 0
+  cost_micros bigint not null
+  id uuid not null
+  image_tokens bigint not null default 0
+  input_tokens bigint not null default 0
+  is_batch boolean not null default false
+  is_estimated boolean not null default false
+  model text not null
+  org_id uuid not null
+  outcome text not null
+  output_tokens bigint not null default 0
+  overrun_micros bigint not null default 0
+  price_version text not null
+  principal_id text not null
+  principal_kind text not null
+  project_id text
+  provider text not null
+  reasoning_tokens bigint not null default 0
+  request_id text
+  settled_at timestamp with time zone not null default now()
+  tags jsonb not null default '{}'::jsonb
+  team_id text
+  work_id text
+  work_type text
+  constraint usage_records__cost CHECK (((cost_micros >= 0) AND (overrun_micros >= 0)))
+  constraint usage_records__outcome CHECK ((outcome = ANY (ARRAY['completed'::text, 'cancelled'::text, 'failed'::text, 'lost'::text])))
+  constraint usage_records__pk PRIMARY KEY (org_id, id, at)
+  CREATE INDEX usage_records__list ON ONLY public.usage_records USING btree (org_id, at DESC, id DESC)
+  CREATE UNIQUE INDEX usage_records__pk ON ONLY public.usage_records USING btree (org_id, id, at)
+  CREATE INDEX usage_records__principal ON ONLY public.usage_records USING btree (org_id, principal_id, at DESC, id DESC)
+  CREATE INDEX usage_records__work ON ONLY public.usage_records USING btree (org_id, work_id, at DESC, id DESC) WHERE (work_id IS NOT NULL)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant SELECT to assay_app
+  grant DELETE, INSERT, SELECT to assay_system
+
+table usage_rollups · row security forced
+  agent_id text
+  api_key_id text
+  audio_tokens bigint not null
+  bucket uuid not null
+  cache_read_tokens bigint not null
+  cache_write_tokens bigint not null
+  cost_micros bigint not null
+  hour timestamp with time zone not null
+  image_tokens bigint not null
+  input_tokens bigint not null
+  model text not null
+  org_id uuid not null
+  output_tokens bigint not null
+  overrun_micros bigint not null
+  principal_id text not null
+  principal_kind text not null
+  project_id text
+  provider text not null
+  reasoning_tokens bigint not null
+  records bigint not null
+  team_id text
+  work_type text
+  constraint usage_rollups__pk PRIMARY KEY (org_id, hour, bucket)
+  CREATE UNIQUE INDEX usage_rollups__pk ON public.usage_rollups USING btree (org_id, hour, bucket)
+  CREATE INDEX usage_rollups__principal ON public.usage_rollups USING btree (org_id, principal_id, hour)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant SELECT to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
 table users · row security forced
   created_at timestamp with time zone not null default now()
+  description text not null default ''::text
   disabled_at timestamp with time zone
   email text not null
   id uuid not null
   kind text not null default 'person'::text
   name text not null
   password_hash text
+  version integer not null default 1
   constraint users__email_lower CHECK ((email = lower(email)))
   constraint users__kind CHECK ((kind = ANY (ARRAY['person'::text, 'service'::text])))
   constraint users__pk PRIMARY KEY (id)
@@ -346,8 +1013,68 @@ table users · row security forced
   policy member SELECT to {assay_app} using (EXISTS ( SELECT 1
    FROM memberships m
   WHERE (m.user_id = users.id))) check null
+  policy service_changed UPDATE to {assay_app} using ((kind = 'service'::text) AND (EXISTS ( SELECT 1
+   FROM memberships m
+  WHERE (m.user_id = users.id)))) check (kind = 'service'::text)
+  policy service_made INSERT to {assay_app} using null check (kind = 'service'::text)
   policy system ALL to {assay_system} using true check true
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+CREATE OR REPLACE FUNCTION public.assay_drop_usage_before(day date)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO '$user', 'public'
+AS $function$
+declare
+  name text;
+  dropped integer := 0;
+begin
+  for name in
+    select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'usage_records'::regclass and c.relname ~ '^usage_records_\d{4}_\d{2}$'
+      and to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month' <= least(day, current_date - 90)
+    order by 1
+  loop
+    execute format('drop table %I', name);
+    dropped := dropped + 1;
+  end loop;
+  return dropped;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.assay_make_usage_partition(month date)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO '$user', 'public'
+AS $function$
+declare
+  first date := date_trunc('month', month);
+  name text := 'usage_records_' || to_char(first, 'YYYY_MM');
+begin
+  if to_regclass(name) is not null then return; end if;
+  -- Two processes at once: the second one waits, and finds it there.
+  perform pg_advisory_xact_lock(hashtext('assay_make_usage_partition'));
+  if to_regclass(name) is not null then return; end if;
+  execute format('create table %I (like usage_records including defaults including constraints)', name);
+  -- Attaching lets reads and writes of the other months go on; `create table … partition of` does not.
+  execute format(
+    'alter table usage_records attach partition %I for values from (%L) to (%L)',
+    name, first::text || ' 00:00:00+00', (first + interval '1 month')::date::text || ' 00:00:00+00');
+  -- Rights are those of usage_records, and so is row security: nobody who serves may reach a partition by its own name.
+  execute format('alter table %I enable row level security', name);
+  execute format('alter table %I force row level security', name);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.assay_period_start(period text, at timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select case period when 'total' then timestamptz 'epoch' else date_trunc(period, at, 'UTC') end
+$function$
 
 CREATE OR REPLACE FUNCTION public.assay_secure_tenant_table(target regclass)
  RETURNS void
