@@ -20,6 +20,9 @@ import * as store from './store.ts';
 
 export type DeviceOperationsOptions = ApprovalOptions & { logins: Logins };
 
+/** What the page shows of a User-Agent, which can be as long as a caller likes. */
+const SOFTWARE_CHARACTERS = 200;
+
 export type StartedDevice = {
   deviceCode: string;
   userCode: string;
@@ -51,6 +54,7 @@ export function deviceOperations({ logins, digestUserCode, auditAs }: DeviceOper
         const userCode = newUserCode();
         const isFree = await store.insertRequest(tx, {
           ...input,
+          software: input.software.slice(0, SOFTWARE_CHARACTERS),
           id: newId(),
           deviceCodeHash: hashToken(deviceCode),
           userCodeHash: digestUserCode(userCode),

@@ -41,7 +41,7 @@ const lockPolled = statement<PolledRow>(
   'device.lock_polled',
   `select id, client_id, device_name, software, scopes, decision, decided_by, org_id,
      expires_at <= now() as is_expired, claimed_at is not null as is_claimed,
-     coalesce(polled_at > clock_timestamp() - make_interval(secs => interval_seconds - $2), false) as is_early
+     coalesce(polled_at > clock_timestamp() - make_interval(secs => interval_seconds - $2::float8), false) as is_early
    from device_authorizations where device_code_hash = $1 for update`,
 );
 const polled = statement(
