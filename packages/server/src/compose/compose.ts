@@ -8,6 +8,7 @@ import { insertEvent } from '../modules/events/index.ts';
 import type { Bootstrap } from '../modules/identity/index.ts';
 import { RunnerHub } from '../modules/runners/index.ts';
 import { eraseDueOrganizations } from '../modules/tenancy/index.ts';
+import { moveToNewestKeys } from '../modules/vault/index.ts';
 import type { DatabaseAddress } from '../platform/db/index.ts';
 import { createLog, type Log } from '../platform/log.ts';
 import { MailSender } from '../platform/mail/sender.ts';
@@ -26,7 +27,6 @@ import { openDatabase, prepareDatabase } from './database.ts';
 import { type GrpcListener, listenForGrpc, planGrpc } from './grpc-listener.ts';
 import { assertCanListen, urlOf } from './listening-address.ts';
 import { composeOperations, listOperations, type Operations } from './operations.ts';
-import { ratePolicyOf } from './rate-policies.ts';
 import { checkReadiness } from './readiness.ts';
 import { RELEASE } from './release.ts';
 import { runnerToken } from './runner-token.ts';
@@ -66,7 +66,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   const address = overrides.address ?? (await openDatabase(config, log, stack));
   await prepareDatabase(config, address);
   if (config.role.has('api')) await assertCanListen(config);
-  const grpc = config.role.has('api') ? await planGrpc(config, log) : null;
+  const grpc = config.role.has('api') ? await planGrpc(config) : null;
   const core = await composeCore(config, address, log, stack);
   const operations = composeOperations(core);
   const api = config.role.has('api') ? await startApi(core, operations, grpc, stack) : null;
@@ -106,6 +106,7 @@ const workerOptions = (core: Core): Parameters<typeof startWorker>[0] => ({
   eraseDueOrganizations: () => eraseDueOrganizations(tenancyServices(core)),
   mail: mailOf(core),
   rotateSigningKey: () => rotateSigningKey(core),
+  moveToNewestKeys: () => moveToNewestKeys(core.vault.chores),
   log: core.log,
 });
 
@@ -220,8 +221,7 @@ function httpKit(core: Core, operations: Operations): HttpKit {
       assertAllowed(principal, operation, new Date());
     },
     peekRate(rate, call) {
-      const { policy, caller } = ratePolicyOf(rate, call);
-      return core.limiter?.peek(policy, caller) ?? null;
+      return core.limiter?.peek(core.claimsOf(rate, call)) ?? null;
     },
     publicUrl: core.config.publicUrl,
     proxies: new TrustedProxies(core.config.trustedProxies),

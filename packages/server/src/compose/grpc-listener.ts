@@ -11,6 +11,8 @@ export type GrpcListener = {
   /** `auto`: the usual one, or a free one where that is taken. */
   port: number | 'auto';
   tls: { cert: Buffer; key: Buffer } | null;
+  /** Why it does not listen where it was asked to, and what to do; null when it does. */
+  caution: string | null;
 };
 
 type GrpcSettings = Pick<Config, 'host' | 'grpcPort' | 'grpcTlsCertFile' | 'grpcTlsKeyFile' | 'grpcPlaintext'>;
@@ -23,29 +25,30 @@ const USUAL_PORT = 3002;
  * was asked for, the start is refused.
  * @throws Error that says what to do
  */
-export async function planGrpc(config: GrpcSettings, log: Log): Promise<GrpcListener | null> {
+export async function planGrpc(config: GrpcSettings): Promise<GrpcListener | null> {
   const { host, grpcPort: port } = config;
   if (port === 'off') return null;
   const tls = await readTls(config);
   if (tls !== null || config.grpcPlaintext || isLoopback(host)) {
     if (port !== 'auto') await assertFree(host, port, 'ASSAY_GRPC_PORT');
-    return { host, port, tls };
+    return { host, port, tls, caution: null };
   }
   const remedy =
     'Set ASSAY_GRPC_TLS_CERT_FILE and ASSAY_GRPC_TLS_KEY_FILE, or, behind something that adds TLS, ASSAY_GRPC_PLAINTEXT=on.';
   if (port !== 'auto') {
     throw new Error(`gRPC would send keys in plain text on ${host}. ${remedy} ASSAY_GRPC_PORT=off serves no gRPC.`);
   }
-  log.warn({ host }, `gRPC is served on 127.0.0.1 only: it has no TLS. ${remedy}`);
-  return { host: '127.0.0.1', port, tls };
+  const caution = `gRPC is served on 127.0.0.1 only, not on ${host}: it has no TLS. ${remedy}`;
+  return { host: '127.0.0.1', port, tls, caution };
 }
 
 /** Listens as planned, and gives the port. */
 export async function listenForGrpc(
   app: { listen(host: string, port: number): Promise<number> },
-  { host, port }: GrpcListener,
+  { host, port, caution }: GrpcListener,
   log: Log,
 ): Promise<number> {
+  if (caution !== null) log.warn(caution);
   if (port !== 'auto') return app.listen(host, port);
   try {
     await assertFree(host, USUAL_PORT, 'ASSAY_GRPC_PORT');

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { MIGRATIONS } from '../compose/database.ts';
+import { planGrpc } from '../compose/grpc-listener.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import { type DatabaseAddress, migrationState, newClient, readMigrations } from '../platform/db/index.ts';
 import type { Invocation } from './index.ts';
@@ -23,7 +24,7 @@ export async function doctor({ args, env, cwd }: Invocation): Promise<number> {
   try {
     const config = loadConfig({ args: args.filter((arg) => arg !== '--json'), env, cwd });
     findings.push(pass('configuration', 'every value can be read'));
-    findings.push(...(await Promise.all([dataDirectory(config), diskSpace(config), port(config)])));
+    findings.push(...(await Promise.all([dataDirectory(config), diskSpace(config), port(config), grpc(config)])));
     findings.push(...(await database(config)));
   } catch (error) {
     findings.push(
@@ -102,6 +103,21 @@ async function port({ host, httpPort }: Config): Promise<Finding> {
     );
   } finally {
     server.close();
+  }
+}
+
+async function grpc(config: Config): Promise<Finding> {
+  try {
+    const plan = await planGrpc(config);
+    if (plan === null) return pass('grpc', 'is off');
+    const port = plan.port === 'auto' ? 'the usual port, 3002, or a free one where that is taken' : `port ${plan.port}`;
+    if (plan.caution !== null) return pass('grpc', plan.caution);
+    return pass('grpc', `${plan.host}, ${port}, ${plan.tls === null ? 'in plain text' : 'with TLS'}`);
+  } catch (error) {
+    const isTaken = said(error).includes('EADDRINUSE');
+    if (isTaken && (await answersAsAssay(config.host, config.httpPort)))
+      return pass('grpc', `port ${config.grpcPort} is served by a running Assay`);
+    return fail('grpc', said(error), 'Correct the settings that it names, or say ASSAY_GRPC_PORT=off.');
   }
 }
 
