@@ -17,6 +17,7 @@ import {
 } from './openai-chat/answer.ts';
 import { decodeOpenAiChatRequest, encodeOpenAiChatRequest } from './openai-chat/request.ts';
 import {
+  decodeOpenAiResponsesAnswer,
   encodeOpenAiResponsesAnswer,
   OpenAiResponsesReader,
   OpenAiResponsesWriter,
@@ -214,6 +215,7 @@ describe('an answer', () => {
         expect(whole.output.map(({ type }) => type)).toEqual(
           given.content.map(({ type }) => (type === 'text' ? 'message' : 'function_call')),
         );
+        expect(decodeOpenAiResponsesAnswer(whole)?.content).toEqual(given.content);
         expect(whole.status).toBe(given.stopReason === 'length' ? 'incomplete' : 'completed');
       }),
     );

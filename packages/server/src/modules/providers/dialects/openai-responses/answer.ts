@@ -1,5 +1,6 @@
 import { type ChatEvent, type ChatResponse, NO_USAGE, type StopReason, type TokenUsage } from '../../model.ts';
-import { countOf, isObject, type JsonObject, objectOf } from '../json-reader.ts';
+import { answerOf } from '../gathered-answer.ts';
+import { countOf, isObject, type JsonObject, listOf, objectOf } from '../json-reader.ts';
 
 /** Reads the Responses API's `usage`, where cached tokens are a part of the input's. */
 export function usageOfResponses(usage: JsonObject): TokenUsage {
@@ -271,4 +272,25 @@ export class OpenAiResponsesReader {
       { type: 'usage', usage: usageOfResponses(objectOf(response['usage'])) },
     ];
   }
+}
+
+/** Reads a whole answer of the Responses API; null when it is none. */
+export function decodeOpenAiResponsesAnswer(body: unknown): ChatResponse | null {
+  if (!isObject(body) || body['object'] !== 'response') return null;
+  const reader = new OpenAiResponsesReader();
+  const events: ChatEvent[] = [...(reader.read({ type: 'response.created', response: body }) ?? [])];
+  for (const item of listOf(body['output']).map(objectOf)) events.push(...readItem(reader, item));
+  events.push(...(reader.read({ type: 'response.completed', response: body }) ?? []));
+  return answerOf(events);
+}
+
+/** An item of a whole answer, as the stream would have told it. */
+function readItem(reader: OpenAiResponsesReader, item: JsonObject): ChatEvent[] {
+  const events = [...(reader.read({ type: 'response.output_item.added', item }) ?? [])];
+  const tell = (type: string, delta: unknown): void => void events.push(...(reader.read({ type, delta }) ?? []));
+  if (item['type'] === 'function_call') tell('response.function_call_arguments.delta', item['arguments']);
+  for (const part of listOf(item['content']).map(objectOf))
+    tell('response.output_text.delta', part['text'] ?? part['refusal']);
+  for (const part of listOf(item['summary']).map(objectOf)) tell('response.reasoning_summary_text.delta', part['text']);
+  return events;
 }

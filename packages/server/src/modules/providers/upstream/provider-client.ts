@@ -1,0 +1,119 @@
+import type { Dispatcher } from 'undici';
+import { isObject } from '../dialects/json-reader.ts';
+import type { UpstreamFailure } from '../model.ts';
+import { failureOf } from './failures.ts';
+import { UpstreamError } from './upstream-error.ts';
+
+/** A request as it goes to a provider. */
+export type UpstreamRequest = { url: URL; headers: Record<string, string>; body: string | Buffer };
+
+/** An answer that began well: its status was a success. */
+export type UpstreamAnswer = {
+  headers: Record<string, string | string[] | undefined>;
+  /** Ends with the answer; throws UpstreamError when it breaks off. Leaving it early closes the connection. */
+  chunks: AsyncIterable<Buffer>;
+  /** From the request to the first byte of the answer, milliseconds. */
+  latencyMs: number;
+};
+
+export type ProviderClientOptions = {
+  dispatcher: Dispatcher;
+  /** Longest silence of a provider, milliseconds: before its first byte, and between two. */
+  silenceMs: number;
+};
+
+/** What a provider says when it refuses is read up to here. */
+const MOST_ERROR_BYTES = 64 * 1024;
+/** A whole answer, pictures and all. Longer ones are no answers. */
+export const MOST_ANSWER_BYTES = 64 << 20;
+
+/** Sends requests to providers over pooled connections. */
+export class ProviderClient {
+  readonly #options: ProviderClientOptions;
+
+  constructor(options: ProviderClientOptions) {
+    this.#options = options;
+  }
+
+  /** @throws UpstreamError when the provider cannot be reached, stays silent, or answers with anything but a success */
+  async send({ url, headers, body }: UpstreamRequest, signal: AbortSignal): Promise<UpstreamAnswer> {
+    const started = performance.now();
+    const { dispatcher, silenceMs } = this.#options;
+    const answer = await dispatcher
+      .request({
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body,
+        signal,
+        headersTimeout: silenceMs,
+        bodyTimeout: silenceMs,
+      })
+      .catch((thrown: unknown) => {
+        throw connectionFailure(thrown);
+      });
+    const latencyMs = performance.now() - started;
+    if (answer.statusCode >= 200 && answer.statusCode < 300)
+      return { headers: answer.headers, chunks: readable(answer.body), latencyMs };
+    throw new UpstreamError(failureOf(answer.statusCode, answer.headers, await beginningOf(answer.body)));
+  }
+}
+
+async function* readable(body: Dispatcher.ResponseData['body']): AsyncGenerator<Buffer> {
+  // Without a listener a late error of the connection would end the process.
+  body.on('error', () => {});
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) yield chunk;
+  } catch (thrown) {
+    throw connectionFailure(thrown, 'interrupted');
+  } finally {
+    body.destroy();
+  }
+}
+
+async function beginningOf(body: Dispatcher.ResponseData['body']): Promise<string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of readable(body)) {
+      parts.push(chunk);
+      size += chunk.length;
+      if (size > MOST_ERROR_BYTES) break;
+    }
+  } catch {
+    // What was said before it broke off is what there is.
+  }
+  return Buffer.concat(parts).toString('utf8').slice(0, MOST_ERROR_BYTES);
+}
+
+/** Reads an answer that is not streamed. */
+export async function wholeAnswer(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of chunks) {
+    parts.push(chunk);
+    size += chunk.length;
+    if (size > MOST_ANSWER_BYTES) throw new UpstreamError(failure('malformed', 'Its answer is too large.'));
+  }
+  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+}
+
+const failure = (reason: UpstreamFailure['reason'], message: string): UpstreamFailure => ({
+  reason,
+  status: null,
+  message,
+  retryAfterMs: null,
+});
+
+/** What the connection's end means. An abort of our own goes through as it is. */
+function connectionFailure(thrown: unknown, otherwise: 'unreachable' | 'interrupted' = 'unreachable'): unknown {
+  if (thrown instanceof UpstreamError) return thrown;
+  if (thrown instanceof Error && thrown.name === 'AbortError') return thrown;
+  const code = isObject(thrown) || thrown instanceof Error ? String((thrown as { code?: unknown }).code ?? '') : '';
+  if (/TIMEOUT/.test(code)) return new UpstreamError(failure('timeout', 'It did not answer in time.'), thrown);
+  if (/HEADERS_OVERFLOW/.test(code))
+    return new UpstreamError(failure('malformed', 'Its headers are too large.'), thrown);
+  const message = otherwise === 'unreachable' ? 'It could not be reached.' : 'Its answer broke off.';
+  return new UpstreamError(failure(otherwise, message), thrown);
+}
