@@ -30,7 +30,7 @@ const FROM = `from memberships m join users u on u.id = m.user_id where m.org_id
 // The address is never used: it satisfies the column, in a domain that cannot exist (RFC 2606).
 const insert = statement(
   'service_accounts.insert',
-  `insert into users (id, kind, email, name, description) values ($1, 'service', $1 || '@service.invalid', $2, $3)`,
+  `insert into users (id, kind, email, name, description) values ($1, 'service', $2, $3, $4)`,
 );
 const byId = statement<Row>('service_accounts.by_id', `${SELECT} ${FROM} and u.id = $2`);
 const list = statement<Row & { micros: string }>(
@@ -49,7 +49,7 @@ type Text = { id: string; name: string; description: string };
 
 /** Adds the account itself; its membership says in which organization and as what. */
 export async function insertServiceAccount(tx: Tx, { id, name, description }: Text): Promise<void> {
-  await tx.query(insert, [id, name, description]);
+  await tx.query(insert, [id, `${id}@service.invalid`, name, description]);
 }
 
 export async function findServiceAccount(tx: Tx, orgId: string, id: string): Promise<ServiceAccount | null> {
