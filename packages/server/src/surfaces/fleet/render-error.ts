@@ -1,4 +1,4 @@
-import type { AppError, ErrorKind } from '../../kernel/errors.ts';
+import type { AppError, ErrorKind, FieldFault } from '../../kernel/errors.ts';
 
 const SHOWN = {
   invalid: [422, null],
@@ -29,12 +29,26 @@ export function renderError(error: AppError): { status: number; body: unknown } 
   if (error.kind === 'invalid' && MALFORMED.has(error.code)) return { status: 400, body: { error: error.message } };
   const [kindStatus, text] = SHOWN[error.kind];
   const status = error.code === 'idempotency.key_reused' ? 422 : kindStatus;
-  const said = error.kind === 'invalid' ? `Validation failed: ${error.message}` : error.message;
-  return { status, body: { error: text ?? said, ...(error.faults.length > 0 ? { details: detailsOf(error) } : {}) } };
+  const { faults } = error;
+  const details = faults.length > 0 ? { details: detailsOf(faults) } : {};
+  return { status, body: { error: text ?? sentenceOf(error), ...details } };
 }
 
-function detailsOf({ faults }: AppError): Record<string, string[]> {
+/** As Rails says it, which crewkit is: `Validation failed: Name can't be blank`. */
+function sentenceOf({ kind, code, message, faults }: AppError): string {
+  if (kind !== 'invalid') return message;
+  if (code !== 'request.invalid') return `Validation failed: ${message}`;
+  return `Validation failed: ${faults.map((fault) => `${spoken(fault.field)} ${complaint(fault)}`).join(', ')}`;
+}
+
+const spoken = (field: string): string => field.replace(/^./, (letter) => letter.toUpperCase()).replaceAll('_', ' ');
+
+/** What is wrong with a field, without its name. */
+const complaint = ({ field, constraint, message }: FieldFault): string =>
+  constraint === 'required' ? "can't be blank" : message.replace(`Field ${field}: `, '');
+
+function detailsOf(faults: readonly FieldFault[]): Record<string, string[]> {
   const details = new Map<string, string[]>();
-  for (const { field, message } of faults) details.set(field, [...(details.get(field) ?? []), message]);
+  for (const fault of faults) details.set(fault.field, [...(details.get(fault.field) ?? []), complaint(fault)]);
   return Object.fromEntries(details);
 }

@@ -2,8 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { aCall } from '../../../test/calls.ts';
 import { AppError, ERROR_KINDS, type ErrorKind } from '../../kernel/errors.ts';
 import { renderError as asBuilds } from '../builds/render-error.ts';
+import { renderError as asPage } from '../console/render-error.ts';
 import { renderError as asControl } from '../control/render-error.ts';
 import { renderError as asEvaluations } from '../evaluations/render-error.ts';
+import { renderError as asFleet } from '../fleet/render-error.ts';
+import { renderError as asOAuth } from '../oauth/render-error.ts';
 import { renderError as asOps } from '../ops/render-error.ts';
 
 /** What each kind looks like on each surface, as the contract has it. */
@@ -67,8 +70,34 @@ describe.each(ERROR_KINDS)('a refusal of the kind %s', (kind) => {
     expect(asOps(error)).toEqual({ status, body: { error: 'Not like this.' } });
   });
 
+  test('on fleet is a text, and bad input is 422', () => {
+    expect(asFleet(error)).toEqual({
+      status: kind === 'invalid' ? 422 : status,
+      body: { error: expect.stringMatching(/^[A-Z]/) },
+    });
+  });
+
+  test('on oauth is one word of RFC 6749, and a description', () => {
+    expect(asOAuth(error)).toEqual({
+      status,
+      body: { error: expect.stringMatching(/^[a-z_]+$/), error_description: 'Not like this.' },
+    });
+  });
+
+  test('on pages is a page that says it', () => {
+    expect(asPage(error, call)).toEqual({ status, body: expect.stringContaining('Not like this.') });
+  });
+
   test('shows nothing of its cause anywhere', () => {
-    const shown = [asControl(error, call, '/'), asBuilds(error), asEvaluations(error), asOps(error)];
+    const shown = [
+      asControl(error, call, '/'),
+      asBuilds(error),
+      asEvaluations(error),
+      asOps(error),
+      asFleet(error),
+      asOAuth(error),
+      asPage(error, call),
+    ];
     expect(JSON.stringify(shown)).not.toContain('hunter2');
   });
 });
@@ -83,6 +112,21 @@ describe('faults in fields', () => {
   test('are listed on builds by field and constraint', () => {
     expect(asBuilds(error)).toMatchObject({
       body: { error: { details: [{ field: 'name', constraint: 'required' }] } },
+    });
+  });
+});
+
+describe('what a device is told while it waits', () => {
+  const error = new AppError('invalid', 'device.authorization_pending', 'Nobody has "decided" yet – wait.');
+
+  test('is one word on fleet', () => {
+    expect(asFleet(error)).toEqual({ status: 400, body: { error: 'authorization_pending' } });
+  });
+
+  test('is that word on oauth, with a description of what RFC 6749 allows in one', () => {
+    expect(asOAuth(error)).toEqual({
+      status: 400,
+      body: { error: 'authorization_pending', error_description: "Nobody has 'decided' yet ? wait." },
     });
   });
 });
