@@ -10,6 +10,8 @@ export const moduleDependencies = {
   events: [],
   assets: [],
   runners: [],
+  vault: ['tenancy'],
+  metering: ['audit', 'events'],
   access: ['tenancy'],
   identity: ['tenancy', 'access'],
   evaluations: ['runners', 'assets', 'events'],

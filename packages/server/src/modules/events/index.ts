@@ -7,4 +7,4 @@
 export { EventFeed } from './feed.ts';
 export type { EventFilter, StreamedEvent } from './model.ts';
 export { eventOperations } from './operations.ts';
-export { deleteEventsOlderThan, insertEvent } from './outbox.ts';
+export { deleteEventsOlderThan, insertEvent, insertEvents } from './outbox.ts';
