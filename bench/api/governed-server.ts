@@ -4,7 +4,7 @@
  */
 import { compose } from '../../packages/server/src/compose/compose.ts';
 import { loadConfig } from '../../packages/server/src/config/config.ts';
-import type { RateLimiter, RatePolicy } from '../../packages/server/src/platform/rate-limiter.ts';
+import type { RateClaim, RateLimiter } from '../../packages/server/src/platform/rate-limiter.ts';
 import { serveParent } from '../product/child-program.ts';
 import { PARTS, type Part, serveWithout } from './switched-off.ts';
 
@@ -22,7 +22,7 @@ serveParent({ url: app.url, without } satisfies GovernedReady);
 function giveRoom(limiter: RateLimiter): void {
   const take = limiter.take.bind(limiter);
   const peek = limiter.peek.bind(limiter);
-  const roomy = (policy: RatePolicy): RatePolicy => ({ ...policy, limit: Number.MAX_SAFE_INTEGER });
-  limiter.take = (policy, caller) => take(roomy(policy), caller);
-  limiter.peek = (policy, caller) => peek(roomy(policy), caller);
+  const roomy = ({ policy, caller }: RateClaim): RateClaim => ({ policy: { ...policy, limit: 1_000_000_000 }, caller });
+  limiter.take = (claims) => take(claims.map(roomy));
+  limiter.peek = (claims) => peek(claims.map(roomy));
 }

@@ -1,7 +1,6 @@
 import type { App } from '../../packages/server/src/compose/compose.ts';
 import { createGovernance } from '../../packages/server/src/compose/governance.ts';
 import { composeOperations, type Operations } from '../../packages/server/src/compose/operations.ts';
-import { ratePolicyOf } from '../../packages/server/src/compose/rate-policies.ts';
 import type { Authenticator } from '../../packages/server/src/modules/identity/index.ts';
 import { Database, statement, type Tx } from '../../packages/server/src/platform/db/index.ts';
 import type { Statement } from '../../packages/server/src/platform/db/statement.ts';
@@ -9,6 +8,7 @@ import { type Governance, Operator } from '../../packages/server/src/platform/op
 import { noTracing } from '../../packages/server/src/platform/telemetry/tracing.ts';
 import { createHttpServer } from '../../packages/server/src/roles/http-server.ts';
 import type { HttpKit } from '../../packages/server/src/surfaces/http/kit.ts';
+import { TrustedProxies } from '../../packages/server/src/surfaces/http/trusted-proxies.ts';
 import { API_KEY } from '../product/running-assay.ts';
 import { API_CONNECTIONS } from './set-up.ts';
 
@@ -95,7 +95,6 @@ export async function serveWithout(app: App, part: Part): Promise<string> {
     operations: assembly.operations,
     readiness: async () => [],
     release: 'bench',
-    trustedProxies: [],
     stopMs: 0,
     claimedPaths: new Set(),
   });
@@ -104,15 +103,26 @@ export async function serveWithout(app: App, part: Part): Promise<string> {
 
 /** What the server itself is made of. */
 function wholeOf({ core, operations }: App): Assembly {
-  const { database, system, idempotency, limiter, metrics, told, log, authenticator } = core;
+  const { database, system, idempotency, limiter, claimsOf, metrics, told, log, authenticator } = core;
   return {
-    governance: createGovernance({ database, system, idempotency, limiter, metrics, tracing: noTracing, told, log }),
+    governance: createGovernance({
+      database,
+      system,
+      idempotency,
+      limiter,
+      claimsOf,
+      metrics,
+      tracing: noTracing,
+      told,
+      log,
+    }),
     kit: {
       authenticator,
       authorize: () => {},
+      proxies: new TrustedProxies([]),
+      publicUrl: null,
       peekRate(rate, call) {
-        const { policy, caller } = ratePolicyOf(rate, call);
-        return limiter?.peek(policy, caller) ?? null;
+        return limiter?.peek(claimsOf(rate, call)) ?? null;
       },
       metrics,
       log,

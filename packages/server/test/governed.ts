@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pino from 'pino';
 import { createGovernance } from '../src/compose/governance.ts';
+import { type RateSettings, rateClaims } from '../src/compose/rate-policies.ts';
 import { Sensitive } from '../src/kernel/sensitive.ts';
 import type { Database } from '../src/platform/db/index.ts';
 import { IdempotencyStore } from '../src/platform/idempotency-store.ts';
@@ -9,6 +10,16 @@ import type { RateLimiter } from '../src/platform/rate-limiter.ts';
 import { createMetrics } from '../src/platform/telemetry/metrics.ts';
 import { noTracing } from '../src/platform/telemetry/tracing.ts';
 import type { TestDatabase } from './database.ts';
+
+const RATES: RateSettings = {
+  rateEvaluations: 100,
+  rateEvaluationBatches: 10,
+  rateAnonymous: 10,
+  rateControl: 600,
+  rateBuilds: 600,
+  rateFleetOrganization: 1_000,
+  rateFleetAddress: 100,
+};
 
 export type GovernedOptions = {
   limiter?: RateLimiter | null;
@@ -24,6 +35,7 @@ export function governed(db: TestDatabase, { limiter = null, app = db.app }: Gov
       system: db.system,
       idempotency: new IdempotencyStore(new Sensitive(randomBytes(32))),
       limiter,
+      claimsOf: rateClaims(RATES),
       metrics: createMetrics(),
       tracing: noTracing,
       told: () => {},

@@ -6,16 +6,17 @@ import type { Database } from '../platform/db/index.ts';
 import type { IdempotencyScope, IdempotencyStore } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
 import type { AnyOperation, Call, Governance, RateState } from '../platform/operation.ts';
-import type { RateLimiter } from '../platform/rate-limiter.ts';
+import type { RateLimiter, Taken } from '../platform/rate-limiter.ts';
 import type { Metrics } from '../platform/telemetry/metrics.ts';
 import type { Tracing } from '../platform/telemetry/tracing.ts';
-import { ratePolicyOf } from './rate-policies.ts';
+import type { RateClaims } from './rate-policies.ts';
 
 export type GovernanceParts = {
   database: Database;
   system: Database;
   idempotency: IdempotencyStore;
   limiter: RateLimiter | null;
+  claimsOf: RateClaims;
   metrics: Metrics;
   tracing: Tracing;
   /** Events were committed. */
@@ -29,7 +30,7 @@ const REFUSALS_PER_SECOND = 5;
 
 /** Joins the modules to the Operator. */
 export function createGovernance(parts: GovernanceParts): Governance {
-  const { database, system, idempotency, limiter, metrics, tracing, told, log } = parts;
+  const { database, system, idempotency, metrics, tracing, told, log } = parts;
   const refusals = createRefusalLog({
     transaction: (scope, work) => database.transaction(scope, work),
     perSecond: REFUSALS_PER_SECOND,
@@ -38,7 +39,7 @@ export function createGovernance(parts: GovernanceParts): Governance {
   });
   return {
     authorize: (principal, operation) => assertAllowed(principal, operation, new Date()),
-    takeRate: (call, operation) => takeRate(limiter, call, operation),
+    takeRate: (call, operation) => takeRate(parts, call, operation),
     transaction: (scope, work) => database.transaction(scope, work),
     systemTransaction: (work) => system.transaction({ orgId: null }, work),
     statements: (scope, work) => database.statements(scope, work),
@@ -69,20 +70,32 @@ export function createGovernance(parts: GovernanceParts): Governance {
   };
 }
 
-function takeRate(limiter: RateLimiter | null, call: Call, operation: AnyOperation): RateState | null {
+/** At once, unless this process has to ask for a new share of the limit. */
+function takeRate(
+  { limiter, claimsOf }: Pick<GovernanceParts, 'limiter' | 'claimsOf'>,
+  call: Call,
+  operation: AnyOperation,
+): RateState | null | Promise<RateState> {
   if (operation.rate === 'included' || limiter === null) return call.notes.rate;
-  const { policy, caller } = ratePolicyOf(operation.rate, call);
-  const { allowed, state } = limiter.take(policy, caller);
+  const taken = limiter.take(claimsOf(operation.rate, call));
+  return taken instanceof Promise ? taken.then((later) => admit(later, call)) : admit(taken, call);
+}
+
+/** @throws AppError `rate_limited` when nothing was left */
+function admit({ allowed, state }: Taken, call: Call): RateState {
   if (allowed) return state;
   call.notes.rate = state;
   const waitMs = Math.max(0, state.resetAt - Date.now());
   throw new AppError(
     'rate_limited',
     'rate.limited',
-    `Rate limit of ${state.limit} requests a minute exceeded. Try again in ${Math.ceil(waitMs / 1000)} s.`,
+    `Rate limit of ${state.limit} requests in ${windowOf(state)} exceeded. Try again in ${Math.ceil(waitMs / 1000)} s.`,
     { retryAfterMs: waitMs },
   );
 }
+
+const windowOf = ({ windowMs }: RateState): string =>
+  windowMs === 60_000 ? 'a minute' : windowMs === 3_600_000 ? 'an hour' : `${windowMs / 1000} s`;
 
 /** The parts of a leaf that a call knows. */
 export function leafOf(call: Call): Omit<Leaf, 'action' | 'target' | 'detail' | 'outcome'> {

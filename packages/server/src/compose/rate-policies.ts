@@ -1,29 +1,76 @@
+import type { Config } from '../config/config.ts';
+import { callerOf } from '../kernel/network-address.ts';
 import type { Call } from '../platform/operation.ts';
-import type { RatePolicy } from '../platform/rate-limiter.ts';
+import type { RateClaim, RatePolicy } from '../platform/rate-limiter.ts';
 
 const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 
-type Policies = { known: RatePolicy; anonymous: RatePolicy };
+/** The limits that can be set; what the seeds state is the default, word for word. */
+export type RateSettings = Pick<
+  Config,
+  | 'rateEvaluations'
+  | 'rateEvaluationBatches'
+  | 'rateAnonymous'
+  | 'rateControl'
+  | 'rateBuilds'
+  | 'rateFleetOrganization'
+  | 'rateFleetAddress'
+>;
 
-const policy = (name: string, limit: number): RatePolicy => ({ name, limit, windowMs: MINUTE });
+/** What a call counts against, by the name of the limit that its operation declares. */
+export type RateClaims = (rate: string, call: Pick<Call, 'principal' | 'address'>) => readonly RateClaim[];
 
-/** Limits by the name that operations declare; what the seeds state is word for word. */
-const POLICIES: Readonly<Record<string, Policies>> = {
-  // crucible-platform: anonymous 10, authenticated 100, batch end points 10 requests a minute.
-  evaluations: { known: policy('evaluations', 100), anonymous: policy('anonymous', 10) },
-  'evaluations.batch': { known: policy('evaluations-batch', 10), anonymous: policy('anonymous', 10) },
-  control: { known: policy('control', 600), anonymous: policy('anonymous', 60) },
-  // Guessing passwords is slow even when hashing them were not.
-  login: { known: policy('login', 20), anonymous: policy('login', 20) },
-  fleet: { known: policy('fleet', 100), anonymous: policy('fleet', 100) },
-  // Typing in the code of a device. 34 bits that live ten minutes are out of reach at this rate.
-  device: { known: policy('device', 10), anonymous: policy('device', 10) },
-};
+/** Whom a policy counts. `identity`: people and keys for themselves, everybody else by address. */
+type Counted = 'identity' | 'organization' | 'address';
+type Rule = { policy: RatePolicy; by: Counted };
+/** Who has no credential is counted by address, against limits of their own where there are some. */
+type Rules = { known: readonly Rule[]; anonymous: readonly Rule[] };
 
-/** Who is counted, and against what. People and keys are counted for themselves, everybody else by address. */
-export function ratePolicyOf(rate: string, { principal, address }: Call): { policy: RatePolicy; caller: string } {
-  const policies = POLICIES[rate];
-  if (!policies) throw new Error(`There is no rate limit named "${rate}".`);
-  if (principal.kind === 'anonymous') return { policy: policies.anonymous, caller: `address:${address ?? 'unknown'}` };
-  return { policy: policies.known, caller: `${principal.kind}:${principal.id}` };
+const minute = (name: string, limit: number): RatePolicy => ({ name, limit, windowMs: MINUTE });
+
+/** Makes the limits of a configuration. */
+export function rateClaims(settings: RateSettings): RateClaims {
+  const rules = rulesOf(settings);
+  return (rate, call) => {
+    const found = rules[rate];
+    if (!found) throw new Error(`There is no rate limit named "${rate}".`);
+    const { known, anonymous } = found;
+    const claims = (call.principal.kind === 'anonymous' ? anonymous : known).flatMap(({ policy, by }) => {
+      const caller = counted(by, call);
+      return caller === null ? [] : [{ policy, caller }];
+    });
+    return claims;
+  };
+}
+
+function rulesOf(settings: RateSettings): Readonly<Record<string, Rules>> {
+  const plain = (policy: RatePolicy, anonymous: RatePolicy): Rules => ({
+    known: [{ policy, by: 'identity' }],
+    anonymous: [{ policy: anonymous, by: 'address' }],
+  });
+  const same = (policy: RatePolicy): Rules => plain(policy, policy);
+  const anonymous = minute('anonymous', settings.rateAnonymous);
+  const perAddress: Rule = { policy: minute('fleet-address', settings.rateFleetAddress), by: 'address' };
+  const perOrganization: Rule = {
+    policy: { name: 'fleet-organization', limit: settings.rateFleetOrganization, windowMs: HOUR },
+    by: 'organization',
+  };
+  return {
+    evaluations: plain(minute('evaluations', settings.rateEvaluations), anonymous),
+    'evaluations.batch': plain(minute('evaluations-batch', settings.rateEvaluationBatches), anonymous),
+    control: plain(minute('control', settings.rateControl), minute('anonymous-control', 60)),
+    builds: plain(minute('builds', settings.rateBuilds), minute('anonymous-builds', 60)),
+    fleet: { known: [perOrganization, perAddress], anonymous: [perAddress] },
+    // Guessing passwords is slow even when hashing them were not.
+    login: same(minute('login', 20)),
+    // Typing in the code of a device. 34 bits that live ten minutes are out of reach at this rate.
+    device: same(minute('device', 10)),
+  };
+}
+
+function counted(by: Counted, { principal, address }: Pick<Call, 'principal' | 'address'>): string | null {
+  if (by === 'organization') return principal.orgId === null ? null : `organization:${principal.orgId}`;
+  if (by === 'identity' && principal.kind !== 'anonymous') return `${principal.kind}:${principal.id}`;
+  return `address:${address === null ? 'unknown' : callerOf(address)}`;
 }

@@ -120,8 +120,8 @@ export type AuditedAct = {
 export type Governance = {
   /** Throws unless the principal may run the operation now: scope, role, posture. Says how far the permission reaches. */
   authorize(principal: Principal, operation: AnyOperation): { ownOnly: boolean };
-  /** Takes one from the caller's allowance. `null`: limits are off. */
-  takeRate(call: Call, operation: AnyOperation): RateState | null;
+  /** Takes one from the caller's allowance; at once, unless others share it and have to be asked. `null`: limits are off. */
+  takeRate(call: Call, operation: AnyOperation): RateState | null | Promise<RateState | null>;
   transaction<Result>(scope: TxScope, work: (tx: Tx) => Promise<Result>): Promise<Result>;
   systemTransaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   statements<Result>(scope: TxScope, work: (tx: Tx) => Promise<Result>): Promise<Result>;
@@ -152,7 +152,8 @@ export class Operator {
     const observation = this.#governance.observe(operation, call);
     try {
       const { ownOnly } = this.#governance.authorize(call.principal, operation);
-      call.notes.rate = this.#governance.takeRate(call, operation);
+      const rate = this.#governance.takeRate(call, operation);
+      call.notes.rate = rate instanceof Promise ? await rate : rate;
       const act: Act<Input, Output> = { operation, call, input, ownOnly };
       const output = await this.#perform(act);
       const answer = operation.afterCommit
