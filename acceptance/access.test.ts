@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { allRoutes, BuildsError, ControlError, EvaluationsError, type Route } from '@assay/contract';
+import { allRoutes, type Route } from '@assay/contract';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Client } from './harness/client.ts';
 import { shiftedClock } from './harness/clock.ts';
 import { inDatabase } from './harness/database.ts';
+import { expectErrorShape } from './harness/error-shapes.ts';
 import { addEstate, type Estate } from './harness/estate.ts';
 import { ALL_SCOPES, declaredOf, roleHolds } from './harness/permissions.ts';
 import { callOf, nameOf, send, signIn, signsIn } from './harness/route-call.ts';
@@ -47,9 +48,7 @@ const open = allRoutes.filter((route) => route.isPublic === true && !signsIn(rou
 const scopeOf = (route: Route): string => declaredOf(route.operation).scope;
 const governed = closed.filter((route) => scopeOf(route) !== 'authenticated');
 
-const ERRORS = { evaluations: EvaluationsError, control: ControlError, builds: BuildsError };
-const expectRefusal = (route: Route, body: unknown): void =>
-  expect(() => ERRORS[route.surface as keyof typeof ERRORS].parse(body)).not.toThrow();
+const expectRefusal = ({ surface }: Route, body: unknown): void => expectErrorShape(surface, body);
 
 async function keyWith(scopes: readonly string[], expiresAt?: Date): Promise<{ id: string; client: Client }> {
   const expiry = expiresAt === undefined ? {} : { expires_at: expiresAt.toISOString() };

@@ -1,13 +1,7 @@
-import {
-  allRoutes,
-  BuildsError,
-  ControlError,
-  EvaluationsError,
-  type Route,
-  type SocketMessage,
-} from '@assay/contract';
+import { allRoutes, type Route, type SocketMessage } from '@assay/contract';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Answer } from './harness/client.ts';
+import { expectErrorShape } from './harness/error-shapes.ts';
 import { addEstate } from './harness/estate.ts';
 import { callOf, nameOf, send, signsIn } from './harness/route-call.ts';
 import { ScriptedRunner } from './harness/scripted-runner.ts';
@@ -41,8 +35,6 @@ const governed = allRoutes.filter((route) => route.operation !== null && !signsI
 const aboutOne = governed.filter(({ params }) => params !== undefined);
 const overAll = governed.filter(({ params }) => params === undefined);
 
-const ERRORS = { evaluations: EvaluationsError, control: ControlError, builds: BuildsError };
-
 /** An answer without what differs from request to request: what is left must give nothing away. */
 const anonymised = ({ status, text }: Answer, id: string): string =>
   `${status} ${text.replaceAll(id, 'ID')}`.replace(/"(request_id|trace_id|timestamp)":"[^"]*"/g, '"$1":""');
@@ -61,7 +53,7 @@ describe('a route about one thing', () => {
       const foreign = await send(me, call);
       const unknown = await send(me, { ...call, path: call.path.replace(id, unknownId(id)) });
       expect(foreign.status).toBe(404);
-      expect(() => ERRORS[route.surface as keyof typeof ERRORS].parse(foreign.body)).not.toThrow();
+      expectErrorShape(route.surface, foreign.body);
       expect(anonymised(foreign, id)).toBe(anonymised(unknown, unknownId(id)));
       expect(foreign.text).not.toContain(theirs.canary);
     },

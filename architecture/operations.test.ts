@@ -26,9 +26,13 @@ describe('operations', () => {
     const open = operations.filter(({ scope }) => scope === 'public').map(({ name }) => name);
     expect(open.sort()).toEqual([
       'evaluations.platform.get',
+      'identity.device.poll',
+      'identity.device.start',
       'identity.login.create',
       'identity.login.end',
       'identity.login.refresh',
+      'identity.login.revoke',
+      'identity.session.open',
     ]);
   });
 
@@ -42,7 +46,7 @@ describe('routes', () => {
 
   test('run an operation that exists, or are health and documents', () => {
     const lost = allRoutes.filter(({ operation, surface }) =>
-      operation === null ? surface !== 'ops' : !known.has(operation),
+      operation === null ? !['ops', 'oauth'].includes(surface) : !known.has(operation),
     );
     expect(lost.map(({ path }) => path)).toEqual([]);
   });
@@ -50,7 +54,7 @@ describe('routes', () => {
   test('read with GET, and only with GET', () => {
     for (const { method, path, operation } of allRoutes) {
       const effect = operations.find(({ name }) => name === operation)?.effect ?? 'read';
-      const signsIn = operation?.startsWith('identity.login.');
+      const signsIn = /^identity\.(?:login|device)\./.test(operation ?? '');
       if (!signsIn) expect([path, method === 'GET']).toEqual([path, effect === 'read']);
     }
   });

@@ -45,7 +45,7 @@ export const send = (client: Client, { method, path, body }: RouteCall): Promise
 export const nameOf = ({ method, path }: Route): string => `${method} ${path}`;
 
 /** Whether a route lets callers in before they are known: it takes what they sign in with. */
-export const signsIn = ({ operation }: Route): boolean => operation?.startsWith('identity.login.') ?? false;
+export const signsIn = ({ operation }: Route): boolean => /^identity\.(?:login|device)\./.test(operation ?? '');
 
 /** Signs in with a password, and gives the access token and the refresh token. */
 export async function signIn(
