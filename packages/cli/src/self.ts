@@ -1,10 +1,9 @@
-import type { Assay, Person, Principal } from '@assay/sdk';
+import type { Assay, CredentialHolder, Principal } from '@assay/sdk';
 
-/** Who the credential stands for. */
+/** Whom the credential stands for. */
 export type Self = {
   principal: Principal;
-  /** Null for a key. */
-  person: Person | null;
+  holder: CredentialHolder;
   /** What to call them. */
   name: string;
   /** Its name where it is known, else its id; null for somebody in none. */
@@ -13,12 +12,11 @@ export type Self = {
 
 /** Asks the server who is calling. */
 export async function describeSelf(assay: Assay, signal: AbortSignal): Promise<Self> {
-  const principal = await assay.me({ signal });
-  const person = principal.kind === 'user' ? await assay.oauth.userInfo({ signal }) : null;
+  const [principal, holder] = await Promise.all([assay.me({ signal }), assay.oauth.userInfo({ signal })]);
   return {
     principal,
-    person,
-    name: person?.email ?? `API key ${principal.id}`,
-    organization: person?.organization_name ?? principal.organization_id,
+    holder,
+    name: holder.email ?? `API key ${principal.id}`,
+    organization: holder.organization_name ?? principal.organization_id,
   };
 }

@@ -30,7 +30,7 @@ export { EventStream, type FollowOptions } from './event-stream.ts';
 export { type EventFilter, Events } from './events.ts';
 export { Listing } from './listing.ts';
 export type { LogEvent } from './log-event.ts';
-export { type DeviceAuthorization, OAuth, type OAuthTokens, type Person } from './oauth.ts';
+export { type CredentialHolder, type DeviceAuthorization, OAuth, type OAuthTokens } from './oauth.ts';
 export {
   type Engines,
   type Languages,

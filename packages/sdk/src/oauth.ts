@@ -12,8 +12,8 @@ export type DeviceAuthorization = AnswerOf<Routes['authorizeDevice']>;
 /** A pair of tokens. The refresh token works once: keep the new one each time. */
 export type OAuthTokens = AnswerOf<Routes['token']>;
 
-/** A person who is signed in, and the organization that they work in. */
-export type Person = AnswerOf<Routes['userInfo']>;
+/** Whom a credential stands for, and the organization that it works in. */
+export type CredentialHolder = AnswerOf<Routes['userInfo']>;
 
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 /** What every too early poll adds to the interval (RFC 8628, section 3.5). */
@@ -79,8 +79,8 @@ export class OAuth {
     await this.#send<Routes['revoke']>('/oauth/revoke', { token }, options);
   }
 
-  /** Who the person behind the credential is. A key stands for nobody, and is refused. */
-  userInfo(options?: CallOptions): Promise<Person> {
+  /** Who the person behind the credential is. A key stands for nobody: it has no name and no address. */
+  userInfo(options?: CallOptions): Promise<CredentialHolder> {
     return this.#caller.call<Routes['userInfo']>({ method: 'GET', path: '/oauth/userinfo' }, options);
   }
 

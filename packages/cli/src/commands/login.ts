@@ -50,7 +50,7 @@ async function login(options: Options, cli: Cli): Promise<void> {
 async function report(self: Self, { profile, url }: Target, { printer, environment }: Cli): Promise<void> {
   const where = self.organization === null ? 'in no organization' : `organization ${self.organization}`;
   await printer.show({
-    document: { profile, server: url, principal: self.principal, person: self.person },
+    document: { profile, server: url, principal: self.principal, email: self.holder.email },
     ids: [self.principal.id],
     human: text(`Signed in as ${self.name}, ${where}. Profile: ${profile}.\n`),
   });

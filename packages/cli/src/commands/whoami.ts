@@ -9,14 +9,14 @@ export function define(command: Command, cli: Cli): void {
   addOutputOptions(command, { quiet: 'print the id only' });
   command.action(async () => {
     const { assay, credentials } = await connectAs(cli);
-    const { principal, person, organization } = await describeSelf(assay, cli.signal);
+    const { principal, holder, organization } = await describeSelf(assay, cli.signal);
     await cli.printer.show({
-      document: { principal, person, server: assay.baseUrl, profile: credentials.profile },
+      document: { principal, email: holder.email, server: assay.baseUrl, profile: credentials.profile },
       ids: [principal.id],
       human: fields(
         ['id', principal.id],
         ['kind', principal.kind],
-        ...(person === null ? [] : ([['e-mail', person.email]] as const)),
+        ['e-mail', holder.email],
         ['organization', organization],
         ['role', principal.role],
         ['posture', principal.posture],

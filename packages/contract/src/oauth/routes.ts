@@ -55,8 +55,8 @@ export const oauthRoutes = {
         schema: z
           .object({
             sub: z.string(),
-            email: z.string(),
-            name: z.string(),
+            email: z.string().nullable().meta({ description: 'Null for a key, which is nobody.' }),
+            name: z.string().nullable(),
             organization_id: z.string().nullable(),
             organization_name: z.string().nullable(),
           })

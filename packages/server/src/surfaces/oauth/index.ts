@@ -21,7 +21,7 @@ export type OAuthSurface = {
   discovery: Discovery;
   operations: ReturnType<typeof deviceOperations> &
     Pick<ReturnType<typeof loginOperations>, 'refresh'> &
-    Pick<ReturnType<typeof sessionOperations>, 'revokeToken' | 'getPerson'>;
+    Pick<ReturnType<typeof sessionOperations>, 'revokeToken' | 'getHolder'>;
 };
 
 /** Below which paths OAuth's shape holds, unknown ones included. */
@@ -99,12 +99,12 @@ export function registerOAuth(scope: FastifyInstance, { kit, discovery, operatio
   });
 
   surface.serve(routes.userInfo, async (_decoded, call) => {
-    const { person, organization } = await run(of.getPerson, call, undefined);
+    const { id, orgId, person, organization } = await run(of.getHolder, call, undefined);
     return {
-      sub: person.id,
-      email: person.email,
-      name: person.name,
-      organization_id: organization?.id ?? null,
+      sub: id,
+      email: person?.email ?? null,
+      name: person?.name ?? null,
+      organization_id: orgId,
       organization_name: organization?.name ?? null,
     };
   });

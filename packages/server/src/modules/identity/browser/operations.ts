@@ -1,6 +1,6 @@
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
 import { findMembership, findUserById, type Organization, type User } from '../../tenancy/index.ts';
-import { accountErrors, loginErrors } from '../errors.ts';
+import { loginErrors } from '../errors.ts';
 import { hashToken, newSessionCookie } from '../login/logins.ts';
 import { SESSION_SECONDS } from '../login/model.ts';
 import { findLogin, lockRefreshToken, revokeLogin, turnIntoSession } from '../login/store.ts';
@@ -75,13 +75,18 @@ export function sessionOperations({ tokens, grantsChanged, auditAs }: SessionOpe
     },
   });
 
-  return { openSession, endSession, revokeToken, getPerson } satisfies Record<string, AnyOperation>;
+  return { openSession, endSession, revokeToken, getHolder } satisfies Record<string, AnyOperation>;
 }
 
-/** A person who is signed in, and the organization that the credential stands for. */
-export type SignedInPerson = { person: User; organization: Organization | null };
+/** Whom a credential stands for: a person where there is one, and their organization where they are in it. */
+export type CredentialHolder = {
+  id: string;
+  orgId: string | null;
+  person: User | null;
+  organization: Organization | null;
+};
 
-const getPerson = operation({
+const getHolder = operation({
   name: 'identity.person.get',
   summary: 'Who the person behind the credential is, and in which organization they work.',
   scope: 'authenticated',
@@ -89,11 +94,10 @@ const getPerson = operation({
   rate: 'control',
   audit: null,
   transaction: 'system',
-  async run({ tx, by }): Promise<SignedInPerson> {
-    const person = by.kind === 'user' && by.userId !== null ? await findUserById(tx, by.userId) : null;
-    if (!person) throw accountErrors.person_needed('An API key stands for no person. Sign in to ask this.');
-    const membership = by.orgId === null ? null : await findMembership(tx, person.id, by.orgId);
-    return { person, organization: membership?.organization ?? null };
+  async run({ tx, by: { kind, id, userId, orgId } }): Promise<CredentialHolder> {
+    const person = kind === 'user' && userId !== null ? await findUserById(tx, userId) : null;
+    const membership = person === null || orgId === null ? null : await findMembership(tx, person.id, orgId);
+    return { id, orgId, person, organization: membership?.organization ?? null };
   },
 });
 
