@@ -8,6 +8,7 @@ import { scopesOfMember } from '../src/modules/access/index.ts';
 import { Endings } from '../src/modules/evaluations/index.ts';
 import { type TenancyServices, tenancyOperations } from '../src/modules/tenancy/index.ts';
 import { Outbox } from '../src/platform/mail/mailer.ts';
+import type { Operation } from '../src/platform/operation.ts';
 import { aCall, aPrincipal } from './calls.ts';
 import type { TestDatabase } from './database.ts';
 import { governed } from './governed.ts';
@@ -37,11 +38,8 @@ export function tenancyOn(db: TestDatabase, { graceDays = 30 }: { graceDays?: nu
     services,
     operations,
     /** Runs an operation as a principal. */
-    run: <Input, Output>(
-      operation: Parameters<typeof operator.run<Input, Output>>[0],
-      principal: Principal,
-      input: Input,
-    ): Promise<Output> => operator.run(operation, aCall({ principal }), input),
+    run: <Input, Output>(operation: Operation<Input, Output>, principal: Principal, input: Input): Promise<Output> =>
+      operator.run(operation, aCall({ principal }), input),
   };
 }
 

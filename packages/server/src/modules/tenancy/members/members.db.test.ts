@@ -189,7 +189,8 @@ describe('the ladder', () => {
         acts,
         async (roles, wanted) => {
           const orgId = await db.organization();
-          const people = await Promise.all((['owner', ...roles] as const).map((role) => aMember(db, orgId, role)));
+          const people: Principal[] = [];
+          for (const role of ['owner', ...roles] as const) people.push(await aMember(db, orgId, role));
           const at = (index: number): Principal => people[index] as Principal;
           await Promise.all(
             wanted.map(({ by, what, on, role }) => {
