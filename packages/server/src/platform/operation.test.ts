@@ -246,6 +246,17 @@ describe('an idempotency key', () => {
     expect(await refused).toBe('token');
     expect(steps).toEqual(['authorize', 'rate', 'system: begin', 'system: commit', 'observed ok']);
   });
+
+  test('holds for acts over all organizations too, where the caller has one', async () => {
+    const { steps, operator } = recording({
+      claimIdempotencyKey: async () => ({ output: 'from before' }),
+    });
+    const everywhere = act({ transaction: 'system' }, steps);
+    const call = member({ idempotency: key });
+    expect(await operator.run(everywhere, call, 'clay')).toBe('from before');
+    expect(call.notes.replayed).toBe(true);
+    expect(steps).not.toContain('run');
+  });
 });
 
 describe('where an operation runs', () => {

@@ -174,7 +174,7 @@ export class Operator {
     const orgId = call.principal.orgId;
     switch (transactionOf(operation)) {
       case 'system':
-        return this.#governance.systemTransaction((tx) => this.#run(act, tx));
+        return this.#governance.systemTransaction((tx) => this.#once(act, tx));
       case 'none':
         return operation.run(this.#context(act, NO_TRANSACTION), input);
       case 'read':
@@ -189,7 +189,8 @@ export class Operator {
   /** Acts, or gives the answer that an earlier call with the same idempotency key got. */
   async #once<Input, Output>(act: Act<Input, Output>, tx: Tx): Promise<Output> {
     const { operation, call } = act;
-    if (call.idempotency === null) return this.#run(act, tx);
+    if (call.idempotency === null || call.principal.orgId === null || operation.effect === 'read')
+      return this.#run(act, tx);
     const earlier = await this.#governance.claimIdempotencyKey(tx, call, operation);
     if (earlier !== null) {
       call.notes.replayed = true;

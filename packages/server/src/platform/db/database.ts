@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { columnTypes } from './column-types.ts';
-import { type ConstraintErrors, fromSqlError, mayRunAgain } from './sql-errors.ts';
+import { type ConstraintErrors, fromSqlError, isConnectionLost, mayRunAgain } from './sql-errors.ts';
 import { StatementHandle, Transaction, type Tx, type TxScope } from './transaction.ts';
 
 /** Where PostgreSQL is, as the driver wants it. */
@@ -29,6 +29,15 @@ export type DatabaseOptions = {
 /** Two clashes of random keys in a row are rare; three say that they are not random. */
 const MOST_RUNS = 3;
 
+const cannotRollBack = (client: pg.PoolClient): Promise<boolean> =>
+  client.query('rollback').then(
+    () => false,
+    () => true,
+  );
+
+/** How much longer than the server's own limit an answer is waited for. */
+const NETWORK_MS = 2_000;
+
 /** A pool of connections in one role. */
 export class Database implements AsyncDisposable {
   readonly #pool: pg.Pool;
@@ -42,6 +51,8 @@ export class Database implements AsyncDisposable {
       application_name: options.applicationName,
       types: columnTypes,
       statement_timeout: options.statementTimeoutMs,
+      // For answers that a broken network swallows: the server would have given up before.
+      query_timeout: options.statementTimeoutMs + NETWORK_MS,
       idle_in_transaction_session_timeout: options.statementTimeoutMs,
       connectionTimeoutMillis: 5_000,
       idleTimeoutMillis: 30_000,
@@ -78,11 +89,8 @@ export class Database implements AsyncDisposable {
       tx.runEffects();
       return result;
     } catch (thrown) {
-      if (tx.abandon())
-        broken = await client.query('rollback').then(
-          () => false,
-          () => true,
-        );
+      // A connection that does not answer would not answer the rollback either.
+      if (tx.abandon()) broken = isConnectionLost(thrown) || (await cannotRollBack(client));
       throw thrown;
     } finally {
       client.release(broken);

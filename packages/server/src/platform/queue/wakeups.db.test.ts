@@ -1,10 +1,11 @@
 import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../../test/database.ts';
+import { severedNetwork } from '../../../test/severed-network.ts';
 import { testServer } from '../../../test/test-server.ts';
 import { until } from '../../../test/until.ts';
 import { statement } from '../db/index.ts';
-import { Wakeups } from './wakeups.ts';
+import { SILENCE_MS, Wakeups } from './wakeups.ts';
 
 const db = testDatabase();
 const server = testServer();
@@ -159,6 +160,26 @@ describe('a connection that was lost', () => {
     await until('the others hear', () => there.heard.length > 0);
     expect(there.heard).toEqual(['cancelled=x']);
     expect(there.wakeups.connected).toBe(true);
+  });
+});
+
+describe('a network that swallows everything', () => {
+  test('is noticed within the stated time, and given up for a new connection', async () => {
+    await using network = await severedNetwork(db.address);
+    const here = new Wakeups(network.address, log);
+    open.push(here);
+    await here.start();
+    const heard: string[] = [];
+    here.on('grants', () => void heard.push('grants'));
+    await until('a sign of life has come', () => here.connected);
+    network.cut();
+    const cutAt = performance.now();
+    await until('the silence is noticed', () => !here.connected, SILENCE_MS + 2_000);
+    expect(performance.now() - cutAt).toBeLessThan(SILENCE_MS + 500);
+    expect(heard).toEqual([]);
+    network.mend();
+    await until('there is a new connection', () => here.connected, 15_000);
+    expect(heard).toEqual(['grants']);
   });
 });
 

@@ -17,7 +17,21 @@ const COALESCE_MS = 5;
 const RECONNECT_MS = 500;
 const MAX_PAYLOAD_BYTES = 7_900;
 
+/** How often the database is asked for a sign of life on the connection that signals come by. */
+const BEAT_MS = 1_000;
+/**
+ * For how long after a sign of life signals count as arriving. A network that swallows everything closes no connection:
+ * this is the longest that a process behind one believes what it remembers.
+ */
+export const SILENCE_MS = 5_000;
+
+const BEAT = { name: 'beat', text: 'select 1' };
+
 type Listener = (argument: string) => void;
+
+/** Closes a connection without a word to the other side, who does not answer any more. */
+const abandon = (client: Client): void =>
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 
 export class Wakeups implements AsyncDisposable {
   readonly #address: DatabaseAddress;
@@ -26,6 +40,9 @@ export class Wakeups implements AsyncDisposable {
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #dirty = new Set<string>();
   #client: Client | null = null;
+  /** When the last question that was answered was asked: what was signalled before that has arrived. */
+  #heardAt = Number.NEGATIVE_INFINITY;
+  #beat: NodeJS.Timeout | null = null;
   #timer: NodeJS.Timeout | null = null;
   #retry: NodeJS.Timeout | null = null;
   #sending = false;
@@ -43,7 +60,7 @@ export class Wakeups implements AsyncDisposable {
 
   /** Whether signals of other processes arrive right now. Caches that depend on them must not be trusted while false. */
   get connected(): boolean {
-    return this.#client !== null;
+    return this.#client !== null && performance.now() - this.#heardAt < SILENCE_MS;
   }
 
   /** Calls `listener` when `topic` is raised here or elsewhere, and after every gap in which a signal may have been lost. */
@@ -73,6 +90,7 @@ export class Wakeups implements AsyncDisposable {
     this.#stopped = true;
     if (this.#timer) clearTimeout(this.#timer);
     if (this.#retry) clearTimeout(this.#retry);
+    if (this.#beat) clearTimeout(this.#beat);
     const client = this.#client;
     this.#client = null;
     await client?.end().catch(() => {});
@@ -116,14 +134,35 @@ export class Wakeups implements AsyncDisposable {
     client.on('end', () => this.#lost(client));
     client.on('notification', ({ payload }) => this.#receive(payload ?? ''));
     await client.connect();
+    const askedAt = performance.now();
     await client.query(`listen ${CHANNEL}`);
     if (this.#stopped) {
       await client.end();
       return;
     }
     this.#client = client;
+    this.#heardAt = askedAt;
+    this.#beatOn(client);
     this.#deliverAll();
     this.#flushWithin(COALESCE_MS);
+  }
+
+  /** Asks for signs of life, one after the other; a connection that stays silent is given up. */
+  #beatOn(client: Client): void {
+    if (this.#beat) clearTimeout(this.#beat);
+    this.#beat = setTimeout(() => {
+      if (this.#client !== client) return;
+      const askedAt = performance.now();
+      const silent = setTimeout(() => abandon(client), SILENCE_MS);
+      client
+        .query(BEAT)
+        .then(() => {
+          this.#heardAt = askedAt;
+          if (this.#client === client) this.#beatOn(client);
+        })
+        .catch(() => this.#lost(client))
+        .finally(() => clearTimeout(silent));
+    }, BEAT_MS).unref();
   }
 
   #receive(payload: string): void {
