@@ -10,8 +10,10 @@ export { BuildsError, buildsRoutes, LoginRequest, RefreshRequest, TokenAnswer } 
 export { ApiKey, NewApiKey } from './control/api-key.ts';
 export { AuditCheckpoint, AuditEntry, AuditKey } from './control/audit-log.ts';
 export { AuthzCheck, MAX_CHECKS } from './control/authz.ts';
+export { EncryptionKeys } from './control/encryption-key.ts';
 export { ControlError } from './control/envelope.ts';
 export { controlRoutes, EventsQuery, Principal, StreamEvent } from './control/routes.ts';
+export { Secret, SecretVersion } from './control/secret.ts';
 export {
   EvaluationRecord,
   EvaluationRequest,

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, inject } from 'vitest';
 import { newId } from '../src/kernel/ids.ts';
 import { evaluationConstraints } from '../src/modules/evaluations/index.ts';
 import { tenancyConstraints } from '../src/modules/tenancy/index.ts';
+import { vaultConstraints } from '../src/modules/vault/index.ts';
 import { type Client, Database, newClient } from '../src/platform/db/index.ts';
 import type { ServerAddress } from './test-server.ts';
 
@@ -40,7 +41,7 @@ export function testDatabase(): TestDatabase {
       role,
       maxConnections: 8,
       applicationName: 'assay-test',
-      constraints: { ...tenancyConstraints, ...evaluationConstraints },
+      constraints: { ...tenancyConstraints, ...vaultConstraints, ...evaluationConstraints },
       statementTimeoutMs,
       onConnectionError: () => {},
     });

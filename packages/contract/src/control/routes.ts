@@ -5,12 +5,16 @@ import { apiKeyRoutes } from './api-key.ts';
 import { auditLogRoutes } from './audit-log-routes.ts';
 import { authzRoutes } from './authz.ts';
 import { customRoleRoutes } from './custom-role.ts';
+import { encryptionKeyRoutes } from './encryption-key.ts';
 import { enveloped } from './envelope.ts';
+import { identityProviderRoutes } from './identity-provider.ts';
 import { invitationRoutes } from './invitation.ts';
 import { memberRoutes } from './member.ts';
 import { organizationRoutes } from './organization.ts';
 import { ownSessionRoutes } from './own-sessions.ts';
+import { passkeyRoutes } from './passkey.ts';
 import { secondFactorRoutes } from './second-factor.ts';
+import { secretRoutes } from './secret.ts';
 import { serviceAccountRoutes } from './service-account.ts';
 import { signingKeyRoutes } from './signing-keys.ts';
 import { teamRoutes } from './team.ts';
@@ -76,10 +80,14 @@ export const controlRoutes = {
   ...apiKeyRoutes,
   ...accountRoutes,
   ...ownSessionRoutes,
+  ...identityProviderRoutes,
   ...secondFactorRoutes,
+  ...passkeyRoutes,
   ...signingKeyRoutes,
   ...authzRoutes,
   ...auditLogRoutes,
+  ...secretRoutes,
+  ...encryptionKeyRoutes,
   downloadAsset: route({
     surface: 'control',
     method: 'GET',

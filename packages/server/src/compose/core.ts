@@ -4,22 +4,24 @@ import { DiskBlobs } from '../modules/assets/index.ts';
 import { CheckpointKeys } from '../modules/audit/index.ts';
 import { Endings, evaluationConstraints, isEnding } from '../modules/evaluations/index.ts';
 import { EventFeed } from '../modules/events/index.ts';
-import { Authenticator, bootstrap } from '../modules/identity/index.ts';
+import { bootstrap } from '../modules/identity/index.ts';
 import { Fleet } from '../modules/runners/index.ts';
 import { tenancyConstraints } from '../modules/tenancy/index.ts';
-import { loadMasterKey, type MasterKey } from '../platform/crypto/master-key.ts';
+import { vaultConstraints } from '../modules/vault/index.ts';
+import type { MasterKey } from '../platform/crypto/master-key.ts';
 import { Database, type DatabaseAddress } from '../platform/db/index.ts';
 import { IdempotencyStore } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
 import { Outbox } from '../platform/mail/mailer.ts';
 import { Operator } from '../platform/operation.ts';
 import { Wakeups } from '../platform/queue/wakeups.ts';
-import { RateLimiter } from '../platform/rate-limiter.ts';
 import { createMetrics } from '../platform/telemetry/metrics.ts';
 import { noTracing, startTracing } from '../platform/telemetry/tracing.ts';
+import { composeAdmission } from './admission.ts';
 import { createGovernance } from './governance.ts';
 import { composeIdentity } from './identity.ts';
 import { RELEASE } from './release.ts';
+import { composeVault } from './vault.ts';
 
 /** Topics that processes raise for each other. */
 export const TOPICS = {
@@ -30,6 +32,7 @@ export const TOPICS = {
   runners: 'runners',
   mail: 'mail',
   signingKeys: 'signing_keys',
+  vaultKeys: 'vault_keys',
 } as const;
 
 /** Longest a statement of a request may run. */
@@ -48,14 +51,18 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const wakeups = stack.use(new Wakeups(address, log));
   await wakeups.start();
 
-  const { key: masterKey, created } = await loadMasterKey(config.masterKeyFile);
-  if (created)
-    log.warn(
-      { file: config.masterKeyFile },
-      'a master key was made: keep a copy of it somewhere else, stored secrets are lost without it',
-    );
   const systemTransaction: Governed['systemTransaction'] = (work) => system.transaction({ orgId: null }, work);
   const systemStatements: Governed['systemStatements'] = (work) => system.statements({ orgId: null }, work);
+  const vault = await composeVault({
+    config,
+    transaction: systemTransaction,
+    statements: systemStatements,
+    wakeups,
+    topic: TOPICS.vaultKeys,
+    log,
+  });
+  // What the installation seals for itself, or derives from: the master key itself may be out of reach, in a KMS.
+  const masterKey = await vault.dataKeys.platformKey();
   const told = (): void => wakeups.raise(TOPICS.events);
   const mailer = mailerOf(config, masterKey, wakeups);
   const identity = await composeIdentity({
@@ -70,20 +77,22 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     log,
   });
   stack.use(identity.loginUsage);
-  const authenticator = new Authenticator({
-    tokens: identity.tokens,
-    systemRead: systemStatements,
-    seen: (loginId) => identity.loginUsage.note(loginId),
-    hearsRevocations: () => wakeups.connected,
+  stack.use(identity.singleSignOn);
+  const { authenticator, ...rates } = composeAdmission({
+    config,
+    statements: systemStatements,
+    wakeups,
+    identity,
+    log,
+    stack,
   });
   wakeups.on(TOPICS.grants, () => authenticator.forget());
 
   const firstStart = await systemTransaction((tx) => bootstrap(tx, firstOf(config)));
   await authenticator.start();
 
-  const limiter = config.rateLimits ? new RateLimiter() : null;
   const idempotency = new IdempotencyStore(masterKey);
-  const governance = createGovernance({ database, system, idempotency, limiter, metrics, tracing, told, log });
+  const governance = createGovernance({ database, system, idempotency, ...rates, metrics, tracing, told, log });
   const endings = new Endings();
   const onWake = (topic: string) => (listener: () => void) => wakeups.on(topic, listener);
   return {
@@ -101,10 +110,11 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     authenticator,
     checkpointKeys: new CheckpointKeys(masterKey),
     idempotency,
-    limiter,
+    ...rates,
     told,
     operator: new Operator(governance),
     masterKey,
+    vault,
     mailer,
     blobs: new DiskBlobs(join(config.dataDir, 'assets')),
     endings,
@@ -138,7 +148,7 @@ function openPools(config: Config, address: DatabaseAddress, log: Log, stack: As
         role,
         maxConnections,
         applicationName: `assay-${role.replace('assay_', '')}`,
-        constraints: { ...tenancyConstraints, ...evaluationConstraints },
+        constraints: { ...tenancyConstraints, ...vaultConstraints, ...evaluationConstraints },
         statementTimeoutMs: STATEMENT_TIMEOUT_MS,
         onConnectionError: (error) => log.warn({ err: error }, 'a database connection was lost'),
       }),

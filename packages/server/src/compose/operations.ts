@@ -14,18 +14,13 @@ import {
 import { evaluationOperations, oldestWait } from '../modules/evaluations/index.ts';
 import { eventOperations } from '../modules/events/index.ts';
 import {
-  accountOperations,
   deviceOperations,
   digestUserCode,
   findPrincipal,
   isPlatformGranted,
   keyOperations,
   loginOperations,
-  ownLoginOperations,
-  passwordOperations,
-  secondFactorOperations,
   sessionOperations,
-  signingKeyOperations,
   whoAmI,
 } from '../modules/identity/index.ts';
 import { tenancyOperations } from '../modules/tenancy/index.ts';
@@ -33,9 +28,11 @@ import type { AnyOperation, AuditedAct, Context } from '../platform/operation.ts
 import { type Core, TOPICS } from './core.ts';
 import { eventVisibility } from './event-visibility.ts';
 import { leafOf } from './governance.ts';
+import { peopleOperations } from './people.ts';
 import { RELEASE } from './release.ts';
 import { resourceTypes } from './resource-types.ts';
 import { tenancyServices } from './tenancy.ts';
+import { vaultOperations } from './vault-operations.ts';
 
 /** Past this, requests wait noticeably before anybody looks at them. */
 const SLOW_LOOP_MS = 250;
@@ -53,28 +50,21 @@ export function composeOperations(core: Core) {
     statements: (orgId, work) => core.database.statements({ orgId }, work),
   });
   const operations = { access, ...operationsOver(core, types) };
-  for (const operation of listOperations(operations)) known.set(operation.name, operation);
+  for (const group of Object.values(operations))
+    for (const operation of Object.values(group) as AnyOperation[]) known.set(operation.name, operation);
   return operations;
 }
 
 function operationsOver(core: Core, types: ResourceTypes) {
   const grantsChanged = (tx: Parameters<typeof core.wakeups.raiseWith>[0]): void =>
     core.wakeups.raiseWith(tx, TOPICS.grants);
-  const { accounts = {} as Core['accounts'] } = core;
   return {
     keys: keyOperations({
       grantsChanged,
       isPlatformKey: (id) => core.systemStatements((tx) => isPlatformGranted(tx, 'api_key', id)),
     }),
     login: loginOperations({ logins: core.logins, signIn: core.signIn, grantsChanged, auditAs: auditLogin }),
-    ownLogins: ownLoginOperations(accounts),
-    passwords: passwordOperations(accounts),
-    accounts: accountOperations({ ...accounts, isSignUpOpen: core.config.signUp }),
-    secondFactors: secondFactorOperations(accounts),
-    signingKeys: signingKeyOperations({
-      keys: core.signingKeys,
-      changed: (tx) => core.wakeups.raiseWith(tx, TOPICS.signingKeys),
-    }),
+    ...peopleOperations(core),
     sessions: sessionOperations({ tokens: core.tokens, grantsChanged, auditAs: auditLogin }),
     devices: deviceOperations({
       logins: core.logins,
@@ -86,6 +76,7 @@ function operationsOver(core: Core, types: ResourceTypes) {
     audit: auditOperations(core),
     events: eventOperations({ feed: core.feed, visibility: eventVisibility(types) }),
     assets: assetOperations({ blobs: core.blobs }),
+    vault: vaultOperations(core),
     evaluations: evaluationOperations({
       fleet: core.fleet,
       endings: core.endings,
@@ -101,7 +92,7 @@ function operationsOver(core: Core, types: ResourceTypes) {
 }
 
 function auditOperations({ database, systemTransaction, checkpointKeys: keys }: Core) {
-  const statements: typeof database.statements = (scope, work) => database.statements(scope, work);
+  const statements: Core['database']['statements'] = (scope, work) => database.statements(scope, work);
   const logs = new SignedLogs({ statements, systemTransaction, keys });
   return {
     ...auditReadOperations({ transaction: (scope, work) => database.transaction(scope, work), systemTransaction }),

@@ -7,7 +7,7 @@ const LIMIT_MS = 3_000;
 
 /** Checks what this process needs to do its work. */
 export async function checkReadiness(core: Core): Promise<Check[]> {
-  const checks = [checkDatabase(core), checkMigrations(core), checkSignals(core), checkRunners(core)];
+  const checks = [checkDatabase(core), checkMigrations(core), checkSignals(core), checkKeys(core), checkRunners(core)];
   return Promise.all(checks);
 }
 
@@ -31,6 +31,19 @@ async function checkMigrations(core: Core): Promise<Check> {
 async function checkSignals(core: Core): Promise<Check> {
   const ok = core.wakeups.connected;
   return { name: 'queue', ok, detail: ok ? 'signals arrive' : 'signals of other processes do not arrive; polling' };
+}
+
+/** A process that lacks the master key that the installation moved to works on, and would not start again. */
+async function checkKeys({ vault: { roots } }: Core): Promise<Check> {
+  return attempt('encryption_keys', async () => {
+    await roots.reload();
+    if (roots.lacking !== null) {
+      throw new Error(
+        `the installation uses the master key ${roots.lacking}, which this process does not have: put it in front of the one that it has, then it is read by itself`,
+      );
+    }
+    return `under the master key ${roots.masterKeyId}`;
+  });
 }
 
 async function checkRunners(core: Core): Promise<Check> {

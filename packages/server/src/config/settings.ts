@@ -1,5 +1,21 @@
-import { isIP } from 'node:net';
-import { Sensitive } from '../kernel/sensitive.ts';
+import {
+  flagValue,
+  httpUrl,
+  integer,
+  list,
+  listener,
+  matching,
+  networks,
+  oneOf,
+  optional,
+  origin,
+  postgresUrl,
+  roles,
+  secret,
+  text,
+} from './setting-readers.ts';
+
+export { ROLES, type Role } from './setting-readers.ts';
 
 /** One setting: where it can be said, what it defaults to, how it is read. */
 export type Setting<Value> = {
@@ -13,103 +29,6 @@ export type Setting<Value> = {
   isSecret?: boolean;
   /** @throws Error with the rest of a sentence that starts with the setting's name */
   read(text: string): Value;
-};
-
-const matching =
-  (form: RegExp, sentence: string) =>
-  (value: string): string => {
-    if (!form.test(value)) throw new Error(sentence);
-    return value;
-  };
-
-const text = matching(/^\S(.*\S)?$/, 'must not be blank, nor begin or end with a space');
-const optional =
-  (read: (value: string) => string) =>
-  (value: string): string | null =>
-    value === '' ? null : read(value);
-const secret =
-  (read: (value: string) => string) =>
-  (value: string): Sensitive<string> | null =>
-    value === '' ? null : new Sensitive(read(value));
-
-const postgresUrl = matching(
-  /^(postgres(ql)?|socket):\S+$/,
-  'must be an address of the form postgres://user:password@host/database',
-);
-
-const httpUrl = (value: string): string => {
-  if (!/^https?:$/.test(URL.parse(value)?.protocol ?? '')) throw new Error('must be an http or https address');
-  return value;
-};
-
-/** Where callers find us, without a slash at the end: an address that links begin with and tokens are issued by. */
-const origin = (value: string): string => {
-  const url = URL.parse(value);
-  if (url === null || url.origin !== value.replace(/\/$/, '') || !/^https?:$/.test(url.protocol))
-    throw new Error('must be an http or https address with nothing behind host and port');
-  return url.origin;
-};
-
-const integer =
-  (min: number, max: number) =>
-  (value: string): number => {
-    const number = Number(value);
-    if (!/^\d+$/.test(value) || number < min || number > max)
-      throw new Error(`must be a whole number from ${min} to ${max}`);
-    return number;
-  };
-
-const oneOf =
-  <const Choice extends string>(...choices: Choice[]) =>
-  (value: string): Choice => {
-    const found = choices.find((choice) => choice === value);
-    if (found === undefined) throw new Error(`must be one of: ${choices.join(', ')}`);
-    return found;
-  };
-
-/** A port; `auto`: the usual one, or a free one where that is taken; `off`: none. */
-const listener = (value: string): number | 'auto' | 'off' => {
-  if (value === 'auto' || value === 'off') return value;
-  if (/^\d{1,5}$/.test(value) && Number(value) <= 65_535) return Number(value);
-  throw new Error('must be auto, off or a whole number from 0 to 65535');
-};
-
-const flagValue = (value: string): boolean => {
-  if (['on', 'true', '1', 'yes'].includes(value)) return true;
-  if (['off', 'false', '0', 'no'].includes(value)) return false;
-  throw new Error('must be on or off');
-};
-
-export const ROLES = ['api', 'worker', 'runner'] as const;
-export type Role = (typeof ROLES)[number];
-
-const roles = (value: string): ReadonlySet<Role> => {
-  const named = value.split(',').map((name) => name.trim());
-  if (named.includes('all')) return new Set(ROLES);
-  return new Set(named.map((name) => oneOf(...ROLES)(name)));
-};
-
-const list = (value: string): string[] =>
-  value
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
-
-/** Names of networks that Fastify knows. */
-const NAMED_NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
-
-function isNetwork(item: string): boolean {
-  const [address = '', bits, ...rest] = item.split('/');
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0) return NAMED_NETWORKS.includes(item);
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
-}
-
-const networks = (value: string): string[] => {
-  const items = list(value);
-  const wrong = items.find((item) => !isNetwork(item));
-  if (wrong !== undefined) throw new Error(`must be addresses or networks (10.0.0.0/8), and "${wrong}" is neither`);
-  return items;
 };
 
 const setting = <Value>(declared: Setting<Value>): Setting<Value> => declared;
@@ -229,6 +148,33 @@ export const SETTINGS = {
     help: 'File of the master key; master.key in the data directory when left out.',
     read: optional(text),
   }),
+  masterKey: setting({
+    flag: 'master-key',
+    toml: 'master_key',
+    env: 'ASSAY_MASTER_KEY',
+    fallback: '',
+    help: 'The master key itself, 64 hex digits, instead of a file; while it is replaced several, the newest first, separated by commas.',
+    isSecret: true,
+    read: secret(
+      matching(/^[0-9a-f]{64}(\s*,\s*[0-9a-f]{64})*$/, 'must be 64 hex digits, or several such separated by commas'),
+    ),
+  }),
+  masterKeyTransit: setting({
+    flag: 'master-key-transit',
+    toml: 'master_key_transit.url',
+    env: 'ASSAY_MASTER_KEY_TRANSIT',
+    fallback: '',
+    help: 'Key of a transit engine (HashiCorp Vault, OpenBao) that is the master key: https://vault.example:8200/v1/transit/keys/assay.',
+    read: optional(httpUrl),
+  }),
+  masterKeyTransitTokenFile: setting({
+    flag: 'master-key-transit-token-file',
+    toml: 'master_key_transit.token_file',
+    env: 'ASSAY_MASTER_KEY_TRANSIT_TOKEN_FILE',
+    fallback: '',
+    help: 'File of the token for the transit engine, read for each call, so that an agent can renew it.',
+    read: optional(text),
+  }),
   bootstrapApiKey: setting({
     flag: 'bootstrap-api-key',
     toml: 'bootstrap.api_key',
@@ -329,6 +275,78 @@ export const SETTINGS = {
     help: 'Off only for benchmarks and tests.',
     read: flagValue,
   }),
+  rateCounters: setting({
+    flag: 'rate-counters',
+    toml: 'rates.counters',
+    env: 'ASSAY_RATE_COUNTERS',
+    fallback: 'auto',
+    help: 'Where rate limits are counted: process (each by itself), database (over all that share it), or auto: database where DATABASE_URL is set.',
+    read: oneOf('auto', 'process', 'database'),
+  }),
+  rateControl: setting({
+    flag: 'rate-control',
+    toml: 'rates.control',
+    env: 'ASSAY_RATE_CONTROL',
+    fallback: '600',
+    help: 'Requests a minute of one person or key to /v1.',
+    read: integer(1, 1_000_000),
+  }),
+  rateBuilds: setting({
+    flag: 'rate-builds',
+    toml: 'rates.builds',
+    env: 'ASSAY_RATE_BUILDS',
+    fallback: '600',
+    help: 'Requests a minute of one person or key to the builds surface.',
+    read: integer(1, 1_000_000),
+  }),
+  rateEvaluations: setting({
+    flag: 'rate-evaluations',
+    toml: 'rates.evaluations',
+    env: 'ASSAY_RATE_EVALUATIONS',
+    fallback: '100',
+    help: 'Requests a minute of one person or key to the evaluations surface.',
+    read: integer(1, 1_000_000),
+  }),
+  rateEvaluationBatches: setting({
+    flag: 'rate-evaluation-batches',
+    toml: 'rates.evaluation_batches',
+    env: 'ASSAY_RATE_EVALUATION_BATCHES',
+    fallback: '10',
+    help: 'Batches of evaluations a minute of one person or key.',
+    read: integer(1, 1_000_000),
+  }),
+  rateAnonymous: setting({
+    flag: 'rate-anonymous',
+    toml: 'rates.anonymous',
+    env: 'ASSAY_RATE_ANONYMOUS',
+    fallback: '10',
+    help: 'Requests a minute of one address without a credential to the evaluations surface.',
+    read: integer(1, 1_000_000),
+  }),
+  rateFleetOrganization: setting({
+    flag: 'rate-fleet-organization',
+    toml: 'rates.fleet_organization',
+    env: 'ASSAY_RATE_FLEET_ORGANIZATION',
+    fallback: '1000',
+    help: 'Requests an hour of one organization to the fleet surface.',
+    read: integer(1, 1_000_000),
+  }),
+  rateFleetAddress: setting({
+    flag: 'rate-fleet-address',
+    toml: 'rates.fleet_address',
+    env: 'ASSAY_RATE_FLEET_ADDRESS',
+    fallback: '100',
+    help: 'Requests a minute of one address to the fleet surface.',
+    read: integer(1, 1_000_000),
+  }),
+  rateFailedCredentials: setting({
+    flag: 'rate-failed-credentials',
+    toml: 'rates.failed_credentials',
+    env: 'ASSAY_RATE_FAILED_CREDENTIALS',
+    fallback: '120',
+    help: 'Credentials a minute of one address that may turn out not to be valid, before unknown ones are refused unseen.',
+    read: integer(1, 1_000_000),
+  }),
   runnerToken: setting({
     flag: 'runner-token',
     toml: 'runners.token',
@@ -377,6 +395,65 @@ export const SETTINGS = {
     fallback: '30',
     help: 'Days that events can be replayed.',
     read: integer(1, 36_500),
+  }),
+  auditAnchorFile: setting({
+    flag: 'audit-anchor-file',
+    toml: 'audit.anchor_file',
+    env: 'ASSAY_AUDIT_ANCHOR_FILE',
+    fallback: '',
+    help: 'File that checkpoints of the audit log are appended to; on another machine, if it is to prove anything.',
+    read: optional(text),
+  }),
+  auditAnchorBucket: setting({
+    flag: 'audit-anchor-bucket',
+    toml: 'audit.anchor_bucket',
+    env: 'ASSAY_AUDIT_ANCHOR_BUCKET',
+    fallback: '',
+    help: 'S3 bucket that checkpoints are written to, s3://bucket/prefix; credentials as the AWS tools take them.',
+    read: optional(
+      matching(/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[\w!.*'()/-]*)?$/, 'must be of the form s3://bucket/prefix'),
+    ),
+  }),
+  auditAnchorEndpoint: setting({
+    flag: 'audit-anchor-endpoint',
+    toml: 'audit.anchor_endpoint',
+    env: 'ASSAY_AUDIT_ANCHOR_ENDPOINT',
+    fallback: '',
+    help: "Address of an S3 service other than Amazon's, for the bucket.",
+    read: optional(httpUrl),
+  }),
+  auditAnchorRegion: setting({
+    flag: 'audit-anchor-region',
+    toml: 'audit.anchor_region',
+    env: 'ASSAY_AUDIT_ANCHOR_REGION',
+    fallback: 'us-east-1',
+    help: 'Region of the bucket.',
+    read: text,
+  }),
+  auditAnchorWebhook: setting({
+    flag: 'audit-anchor-webhook',
+    toml: 'audit.anchor_webhook',
+    env: 'ASSAY_AUDIT_ANCHOR_WEBHOOK',
+    fallback: '',
+    help: 'Address that checkpoints are posted to, signed as Standard Webhooks say.',
+    read: optional(httpUrl),
+  }),
+  auditAnchorWebhookSecret: setting({
+    flag: 'audit-anchor-webhook-secret',
+    toml: 'audit.anchor_webhook_secret',
+    env: 'ASSAY_AUDIT_ANCHOR_WEBHOOK_SECRET',
+    fallback: '',
+    help: 'Secret of those signatures, whsec_ and base64; needed with the address.',
+    isSecret: true,
+    read: secret(matching(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/, 'must be whsec_ and at least 24 bytes in base64')),
+  }),
+  auditAnchorSeconds: setting({
+    flag: 'audit-anchor-seconds',
+    toml: 'audit.anchor_seconds',
+    env: 'ASSAY_AUDIT_ANCHOR_SECONDS',
+    fallback: '60',
+    help: 'Least time between two anchors of one log in one place, seconds.',
+    read: integer(1, 86_400),
   }),
   stopSeconds: setting({
     flag: 'stop-seconds',

@@ -6,19 +6,28 @@ import type { eventOperations } from '../modules/events/index.ts';
 import type {
   accountOperations,
   deviceOperations,
+  domainOperations,
   keyOperations,
   loginOperations,
   ownLoginOperations,
+  passkeyOperations,
   passwordOperations,
+  providerOperations,
   secondFactorOperations,
   sessionOperations,
   signingKeyOperations,
+  ssoOperations,
   whoAmI,
 } from '../modules/identity/index.ts';
 import type { tenancyOperations } from '../modules/tenancy/index.ts';
 import { registerBuilds } from '../surfaces/builds/index.ts';
 import { CONSOLE_PREFIXES, registerConsole } from '../surfaces/console/index.ts';
-import { type AuditOperations, registerControl, serveEventSocket } from '../surfaces/control/index.ts';
+import {
+  type AuditOperations,
+  registerControl,
+  serveEventSocket,
+  type VaultOperations,
+} from '../surfaces/control/index.ts';
 import { registerDocs } from '../surfaces/docs/index.ts';
 import { downgradeTo30 } from '../surfaces/docs/openapi-30.ts';
 import { registerEvaluations, serveEvaluationSocket } from '../surfaces/evaluations/index.ts';
@@ -33,6 +42,7 @@ export type HttpServerOptions = {
   kit: HttpKit;
   operations: {
     access: ReturnType<typeof accessOperations>;
+    vault: VaultOperations;
     keys: ReturnType<typeof keyOperations>;
     login: ReturnType<typeof loginOperations>;
     accounts: ReturnType<typeof accountOperations>;
@@ -40,6 +50,9 @@ export type HttpServerOptions = {
     ownLogins: ReturnType<typeof ownLoginOperations>;
     secondFactors: ReturnType<typeof secondFactorOperations>;
     signingKeys: ReturnType<typeof signingKeyOperations>;
+    identityProviders: ReturnType<typeof providerOperations> & ReturnType<typeof domainOperations>;
+    sso: ReturnType<typeof ssoOperations>;
+    passkeys: ReturnType<typeof passkeyOperations>;
     sessions: ReturnType<typeof sessionOperations>;
     devices: ReturnType<typeof deviceOperations>;
     identity: { whoAmI: typeof whoAmI };
@@ -74,16 +87,24 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   );
   const app = new HttpApp({ proxies: kit.proxies, stopMs: options.stopMs });
   await app.surface('/v1', (scope) => {
-    const { accounts, passwords, ownLogins, secondFactors, signingKeys } = operations;
-    const people = { ...accounts, ...passwords, ...ownLogins, ...secondFactors, ...signingKeys };
-    const { access, keys, events, assets, identity, audit, tenancy } = operations;
+    const { accounts, passwords, ownLogins, secondFactors, signingKeys, identityProviders } = operations;
+    const people = {
+      ...accounts,
+      ...passwords,
+      ...ownLogins,
+      ...secondFactors,
+      ...signingKeys,
+      ...identityProviders,
+      ...operations.passkeys,
+    };
+    const { access, keys, events, assets, identity, audit, tenancy, vault } = operations;
     return registerControl(scope, {
       kit,
-      operations: { ...people, ...access, ...keys, ...events, ...assets, ...identity, ...audit, ...tenancy },
+      operations: { ...people, ...access, ...keys, ...events, ...assets, ...identity, ...audit, ...tenancy, ...vault },
     });
   });
   await app.surface('/api/v1', (scope) =>
-    registerBuilds(scope, { kit, operations: { ...operations.login, ...operations.identity } }),
+    registerBuilds(scope, { kit, operations: { ...operations.login, ...operations.passkeys, ...operations.identity } }),
   );
   await app.surface(FLEET_PREFIXES, (scope) => registerFleet(scope, { kit, operations: operations.devices }));
   await app.surface(OAUTH_PREFIXES, (scope) => {
@@ -92,8 +113,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     return registerOAuth(scope, { kit, discovery, operations: { ...login, ...sessions, ...devices } });
   });
   await app.surface(CONSOLE_PREFIXES, (scope) => {
-    const { login, accounts, sessions, devices } = operations;
-    return registerConsole(scope, { kit, operations: { ...login, ...accounts, ...sessions, ...devices } });
+    const { login, accounts, sessions, devices, sso } = operations;
+    return registerConsole(scope, { kit, operations: { ...login, ...accounts, ...sessions, ...devices, ...sso } });
   });
   await app.surface('/api', (scope) => registerEvaluations(scope, { kit, operations: operations.evaluations }));
   await app.surface('', (scope) => registerOps(scope, { kit, readiness: options.readiness, openApi }));

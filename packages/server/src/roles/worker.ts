@@ -1,8 +1,8 @@
-import { Sequencer, type SequencerOptions } from '../modules/audit/index.ts';
+import { Anchoring, type AnchoringOptions, Sequencer, type SequencerOptions } from '../modules/audit/index.ts';
 import type { Endings } from '../modules/evaluations/index.ts';
 import { deleteEvaluationsOlderThan, Janitor } from '../modules/evaluations/index.ts';
 import { deleteEventsOlderThan } from '../modules/events/index.ts';
-import { deleteExpiredLogins, deleteSpentIdentity } from '../modules/identity/index.ts';
+import { deleteExpiredLogins, deleteOldDeviceRequests, deleteSpentIdentity } from '../modules/identity/index.ts';
 import { forgetOldRunners } from '../modules/runners/index.ts';
 import { deleteOldBillingMessages, deleteOldInvitations } from '../modules/tenancy/index.ts';
 import type { DatabaseAddress, Tx } from '../platform/db/index.ts';
@@ -10,12 +10,14 @@ import { deleteOldKeys } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
 import type { MailSender } from '../platform/mail/sender.ts';
 import { type Chore, startChores } from '../platform/queue/chores.ts';
+import { deleteOldWindows } from '../platform/shared-allowances.ts';
 
 export type WorkerOptions = {
   address: DatabaseAddress;
   /** On the system handle. */
   statements<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   sequencer: SequencerOptions;
+  anchoring: AnchoringOptions;
   endings: Endings;
   requeued(): void;
   told(): void;
@@ -27,6 +29,8 @@ export type WorkerOptions = {
   mail: MailSender | null;
   /** Replaces the key of access tokens when it is old enough. */
   rotateSigningKey(): Promise<void>;
+  /** Brings what is sealed under the newest keys of the vault. */
+  moveToNewestKeys(): Promise<void>;
   log: Log;
 };
 
@@ -39,12 +43,15 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
   janitor.start();
   const sequencer = new Sequencer(options.sequencer);
   sequencer.start();
+  const anchoring = new Anchoring(options.anchoring);
+  anchoring.start();
   options.mail?.start();
   const chores = await startChores(options.address, choresOf(options), options.log.child({ subsystem: 'chores' }));
   return {
     async [Symbol.asyncDispose]() {
       await janitor[Symbol.asyncDispose]();
       await sequencer[Symbol.asyncDispose]();
+      await anchoring[Symbol.asyncDispose]();
       await options.mail?.[Symbol.asyncDispose]();
       await chores[Symbol.asyncDispose]();
     },
@@ -57,6 +64,7 @@ function choresOf({
   eventRetentionDays,
   eraseDueOrganizations,
   rotateSigningKey,
+  moveToNewestKeys,
 }: WorkerOptions): Chore[] {
   const inBatches = async (batch: (tx: Tx) => Promise<number>): Promise<void> => {
     for (let round = 0; round < MOST_BATCHES; round++) if ((await statements(batch)) === 0) return;
@@ -72,13 +80,16 @@ function choresOf({
       schedule: '17 * * * *',
       run: () => inBatches((tx) => deleteEventsOlderThan(tx, eventRetentionDays)),
     },
+    { name: 'retain_rate_windows', schedule: '*/5 * * * *', run: () => statements(deleteOldWindows) },
     { name: 'retain_idempotency_keys', schedule: '27 * * * *', run: () => statements(deleteOldKeys) },
     { name: 'erase_organizations', schedule: '3 * * * *', run: async () => void (await eraseDueOrganizations()) },
     { name: 'retain_invitations', schedule: '13 3 * * *', run: () => statements(deleteOldInvitations) },
     { name: 'retain_billing_messages', schedule: '23 3 * * *', run: () => statements(deleteOldBillingMessages) },
     { name: 'retain_logins', schedule: '37 3 * * *', run: () => statements(deleteExpiredLogins) },
+    { name: 'retain_device_requests', schedule: '43 * * * *', run: () => statements(deleteOldDeviceRequests) },
     { name: 'retain_sign_ins', schedule: '*/10 * * * *', run: () => statements(deleteSpentIdentity) },
     { name: 'rotate_signing_key', schedule: '57 2 * * *', run: rotateSigningKey },
+    { name: 'move_to_newest_keys', schedule: '* * * * *', run: moveToNewestKeys },
     { name: 'forget_runners', schedule: '47 3 * * *', run: () => statements(forgetOldRunners) },
   ];
 }

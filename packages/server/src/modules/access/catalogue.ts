@@ -19,6 +19,12 @@ export const SCOPES = {
   'apikeys:write:own': 'Create API keys within your own rights, and change, rotate and revoke those that you made.',
   'audit:read': 'Read the audit log, its checkpoints and proofs.',
   'audit:read:own': 'Read the entries of the audit log about your own acts.',
+  'secrets:read': 'See which secrets there are and when they changed. Never shows a value.',
+  'secrets:write': 'Keep, replace and delete secrets, and replace the data keys of the organization.',
+  'credentials:read': 'See all credentials and how they stand, those of people included. Never shows a secret.',
+  'credentials:read:own': "See the organization's credentials and your own.",
+  'credentials:write': 'Add, authorize and revoke credentials of the organization, and revoke those of people.',
+  'credentials:write:own': 'Add, authorize and revoke credentials of your own.',
   'assets:read': 'Download stored files and run output.',
   'events:read': 'Follow the event stream.',
   'evaluations:read': 'See evaluations, their output and the queue.',
@@ -32,14 +38,20 @@ const isScope = (text: string): text is Scope => Object.hasOwn(SCOPES, text);
 
 const ALL = (Object.keys(SCOPES) as Scope[]).filter((scope) => !scope.endsWith(':own'));
 const READS = ALL.filter((scope) => scope.endsWith(':read'));
-const VIEWER: Scope[] = READS.filter((scope) => scope !== 'audit:read' && scope !== 'apikeys:read');
+/** Reads that say how the organization is guarded: not for everybody who may look. */
+const GUARDED_READS: ReadonlySet<Scope> = new Set(['audit:read', 'apikeys:read', 'secrets:read', 'credentials:read']);
+const VIEWER: Scope[] = READS.filter((scope) => !GUARDED_READS.has(scope));
 /** Whoever is made maintainer of a team looks after it, whatever else they may do. */
 const MAINTAINER: Scope[] = [...VIEWER, 'teams:write:own'];
-const DEVELOPER: Scope[] = [...MAINTAINER, 'evaluations:write', 'apikeys:read', 'audit:read:own'];
+const DEVELOPER_OWN: readonly Scope[] = ['audit:read:own', 'credentials:read:own', 'credentials:write:own'];
+const DEVELOPER: Scope[] = [...MAINTAINER, 'evaluations:write', 'apikeys:read', 'secrets:read', ...DEVELOPER_OWN];
 const OPERATOR: Scope[] = [
-  ...DEVELOPER.filter((scope) => scope !== 'audit:read:own'),
+  ...DEVELOPER.filter((scope) => !DEVELOPER_OWN.includes(scope)),
   'audit:read',
   'apikeys:write:own',
+  'secrets:write',
+  'credentials:read',
+  'credentials:write',
 ];
 
 /** What each member role holds. A role of the ladder holds all that the ones below it hold. */

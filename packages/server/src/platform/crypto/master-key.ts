@@ -1,28 +1,65 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Sensitive } from '../../kernel/sensitive.ts';
 
-/** The key that wraps every other secret of an installation; 32 random bytes, kept as hex in a file of mode 0600. */
+/** A key that secrets are sealed with or derived from; 32 random bytes. */
 export type MasterKey = Sensitive<Buffer>;
 
-/**
- * Reads the master key, or makes it on first start. A key that is there is only read: its folder may be a mounted
- * secret that nobody can write to.
- * @throws Error when the file is readable by others or does not hold a key, saying what to do
- */
+/** A key as a file or a setting writes it. */
+const FORM = /^[0-9a-f]{64}$/;
+
+/** Reads the first key of a file, or makes it on first start. */
 export async function loadMasterKey(file: string): Promise<{ key: MasterKey; created: boolean }> {
-  const created = !(await exists(file)) && (await create(file));
+  const { keys, created } = await loadMasterKeys(file, { create: true });
+  const [key] = keys;
+  if (!key) throw new Error(`${file} does not hold a master key.`);
+  return { key, created };
+}
+
+/**
+ * Reads the master keys in a file, one a line, the newest first. Where there is no file, the first key is made, or there
+ * are none. A file that is there is only read: its folder may be a mounted secret that nobody can write to.
+ * @throws Error when the file is readable by others or does not hold keys, saying what to do
+ */
+export async function loadMasterKeys(
+  file: string,
+  { create: mayCreate }: { create: boolean },
+): Promise<{ keys: readonly MasterKey[]; created: boolean }> {
+  const isThere = await exists(file);
+  if (!isThere && !mayCreate) return { keys: [], created: false };
+  const created = !isThere && (await create(file));
   const { mode } = await stat(file);
   if ((mode & 0o077) !== 0)
     throw new Error(`The master key ${file} is readable by other users. Run: chmod 600 ${file}`);
-  const text = (await readFile(file, 'utf8')).trim();
-  if (!/^[0-9a-f]{64}$/.test(text)) {
+  const keys = parseMasterKeys(await readFile(file, 'utf8'), file);
+  return { keys: keys.map((key) => new Sensitive(key)), created };
+}
+
+/**
+ * Reads keys in hexadecimal, separated by lines or commas.
+ * @throws Error that names the place they came from, and shows nothing of them
+ */
+export function parseMasterKeys(text: string, place: string): Buffer[] {
+  const written = text.split(/[\s,]+/).filter((part) => part !== '');
+  if (written.length === 0 || !written.every((key) => FORM.test(key))) {
     throw new Error(
-      `${file} does not hold a master key (64 hex digits). Restore it from a backup: without it, stored secrets cannot be read.`,
+      `${place} does not hold a master key (64 hex digits). Restore it from a backup: without it, stored secrets cannot be read.`,
     );
   }
-  return { key: new Sensitive(Buffer.from(text, 'hex')), created };
+  return written.map((key) => Buffer.from(key, 'hex'));
+}
+
+/** Puts a new key in front of those in a file. A reader sees the file before or after it, never between. */
+export async function prependMasterKey(file: string): Promise<void> {
+  const draft = draftOf(file);
+  try {
+    await writeDurably(draft, `${randomBytes(32).toString('hex')}\n${await readFile(file, 'utf8')}`);
+    await rename(draft, file);
+  } finally {
+    await rm(draft, { force: true });
+    await syncDirectory(dirname(file));
+  }
 }
 
 const exists = (file: string): Promise<boolean> =>
@@ -38,8 +75,7 @@ const exists = (file: string): Promise<boolean> =>
 async function create(file: string): Promise<boolean> {
   const folder = dirname(file);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  // Of a random name: two containers with one volume both have the process id 1.
-  const draft = `${file}.${randomBytes(6).toString('hex')}`;
+  const draft = draftOf(file);
   try {
     await writeDurably(draft, `${randomBytes(32).toString('hex')}\n`);
     await link(draft, file);
@@ -52,6 +88,9 @@ async function create(file: string): Promise<boolean> {
     await syncDirectory(folder);
   }
 }
+
+// Of a random name: two containers with one volume both have the process id 1.
+const draftOf = (file: string): string => `${file}.${randomBytes(6).toString('hex')}`;
 
 async function writeDurably(file: string, text: string): Promise<void> {
   const handle = await open(file, 'wx', 0o600);

@@ -7,6 +7,7 @@ import type { eventOperations } from '../../modules/events/index.ts';
 import type {
   keyOperations,
   ownLoginOperations,
+  passkeyOperations,
   secondFactorOperations,
   signingKeyOperations,
   whoAmI,
@@ -22,26 +23,33 @@ import { type AuditOperations, serveAuditLogs } from './audit-logs.ts';
 import { serveAuthz } from './authz.ts';
 import { envelope } from './envelope.ts';
 import { eventFrames, filterOf } from './events.ts';
+import { type IdentityProviderOperations, serveIdentityProviders } from './identity-providers.ts';
 import { serveOwnSessions } from './own-sessions.ts';
+import { servePasskeys } from './passkeys.ts';
 import { renderError } from './render-error.ts';
 import { serveSecondFactor } from './second-factor.ts';
 import { serveSigningKeys } from './signing-keys.ts';
 import { serveTenancy } from './tenancy.ts';
+import { serveVault, type VaultOperations } from './vault.ts';
 
 export type { AuditOperations } from './audit-logs.ts';
 export { serveEventSocket } from './events.ts';
+export type { VaultOperations } from './vault.ts';
 
 export type ControlSurface = {
   kit: HttpKit;
   operations: ReturnType<typeof keyOperations> &
     AccountOperations &
+    IdentityProviderOperations &
     ReturnType<typeof ownLoginOperations> &
     ReturnType<typeof secondFactorOperations> &
+    ReturnType<typeof passkeyOperations> &
     ReturnType<typeof signingKeyOperations> &
     ReturnType<typeof eventOperations> &
     ReturnType<typeof accessOperations> &
     ReturnType<typeof assetOperations> &
     ReturnType<typeof tenancyOperations> &
+    VaultOperations &
     AuditOperations & { whoAmI: typeof whoAmI };
 };
 
@@ -59,10 +67,13 @@ export function registerControl(scope: FastifyInstance, { kit, operations: of }:
   serveApiKeys(surface, kit, of);
   serveAccount(surface, kit, of);
   serveOwnSessions(surface, kit, of);
+  serveIdentityProviders(surface, kit, of);
   serveSecondFactor(surface, kit, of);
+  servePasskeys(surface, kit, of);
   serveSigningKeys(surface, kit, of);
   serveAuthz(surface, kit, of);
   serveAuditLogs(surface, kit, of);
+  serveVault(surface, kit, of);
 
   surface.serve(routes.downloadAsset, async ({ params }, call, { reply }) => {
     const { asset, content } = await run(of.downloadAsset, call, params);
