@@ -5,9 +5,16 @@ import { composeOperations, listOperations } from '../packages/server/src/compos
 import { MEMBER_ROLES } from '../packages/server/src/kernel/principal.ts';
 import { coverage, KEY_TEMPLATES, ROLE_SCOPES, SCOPES } from '../packages/server/src/modules/access/index.ts';
 
-/** Every operation, made over nothing: to be listed, not run. */
-export const declaredOperations = () =>
-  listOperations(composeOperations({ config: { role: new Set(), dataDir: '.', queueSeconds: 1 } } as unknown as Core));
+/** What operations are made over when they are listed, not run: nothing. */
+const NOTHING = {
+  config: { role: new Set(), dataDir: '.', queueSeconds: 1 },
+  accounts: {},
+  singleSignOn: { providers: {}, domains: {}, sso: {} },
+  passkeys: {},
+};
+
+/** Every operation, made over nothing. */
+export const declaredOperations = () => listOperations(composeOperations(NOTHING as unknown as Core));
 
 const MARKS = { all: '●', own: '○', none: '' } as const;
 const mark = (held: Iterable<string>, scope: string): string => MARKS[coverage(new Set(held), scope)];
@@ -21,7 +28,7 @@ export async function renderPermissions(): Promise<string> {
   });
   const operations = declaredOperations()
     .sort((a, b) => a.name.localeCompare(b.name))
-    .map(({ name, scope, effect, rate, audit, summary }) => {
+    .map(({ name, scope, narrows, effect, rate, audit, summary }) => {
       const routes = allRoutes
         .filter(({ operation }) => operation === name)
         .map(({ method, path }) => `\`${method} ${path}\``);
@@ -29,7 +36,7 @@ export async function renderPermissions(): Promise<string> {
         .filter(({ operation }) => operation === name)
         .map(({ method }) => `\`${method.parent.name}.${method.name}\``);
       const action = audit === null ? '–' : audit === 'own' ? 'by itself' : `\`${audit.action}\``;
-      return `| \`${name}\` | ${summary} | \`${scope}\` | ${effect} | ${rate} | ${action} | ${[...routes, ...rpcs].join('<br>')} |`;
+      return `| \`${name}\` | ${summary} | \`${scope}\`${narrows ? ' or `:own`' : ''} | ${effect} | ${rate} | ${action} | ${[...routes, ...rpcs].join('<br>')} |`;
     });
   const columns = [...MEMBER_ROLES, ...Object.keys(KEY_TEMPLATES)];
   return [

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PasskeyAssertion, WebAuthnOptions } from '../control/passkey.ts';
 import { route } from '../route.ts';
 
 export const LoginRequest = z
@@ -54,6 +55,30 @@ export const buildsRoutes = {
     operation: 'identity.login.complete',
     summary: 'Finish signing in with a second factor',
     body: MfaRequest,
+    answers: { 200: { description: 'An access token for 15 minutes and a refresh token.', schema: TokenAnswer } },
+    isPublic: true,
+  }),
+  offerPasskeyLogin: route({
+    surface: 'builds',
+    method: 'POST',
+    path: '/api/v1/auth/passkey/options',
+    operation: 'identity.login.challenge_passkey',
+    summary: 'Begin to sign in with a passkey',
+    answers: {
+      200: {
+        description: 'For `navigator.credentials.get()`; good for five minutes, once.',
+        schema: z.object({ options: WebAuthnOptions }).meta({ id: 'PasskeyChallenge' }),
+      },
+    },
+    isPublic: true,
+  }),
+  loginWithPasskey: route({
+    surface: 'builds',
+    method: 'POST',
+    path: '/api/v1/auth/passkey/verify',
+    operation: 'identity.login.with_passkey',
+    summary: 'Sign in with a passkey',
+    body: z.strictObject({ response: PasskeyAssertion }).meta({ id: 'PasskeyLogin' }),
     answers: { 200: { description: 'An access token for 15 minutes and a refresh token.', schema: TokenAnswer } },
     isPublic: true,
   }),

@@ -1,11 +1,16 @@
+import { resolveTxt } from 'node:dns/promises';
 import type { Config } from '../config/config.ts';
 import { INSTALLATION, insertLeaf } from '../modules/audit/index.ts';
+import { insertEvent } from '../modules/events/index.ts';
 import {
   AccessTokens,
   type AccountServices,
+  Issuers,
   KnownDevices,
   Logins,
   LoginUsage,
+  ProviderSecrets,
+  relyingParty,
   SecondFactors,
   SignIn,
   SigningKeys,
@@ -13,8 +18,10 @@ import {
 } from '../modules/identity/index.ts';
 import type { MasterKey } from '../platform/crypto/master-key.ts';
 import type { Tx } from '../platform/db/index.ts';
+import { AddressRules, HttpClient } from '../platform/http-client/index.ts';
 import type { Log } from '../platform/log.ts';
 import type { Mailer } from '../platform/mail/mailer.ts';
+import type { NewEvent } from '../platform/operation.ts';
 import type { Wakeups } from '../platform/queue/wakeups.ts';
 import { leafOf } from './governance.ts';
 
@@ -76,5 +83,42 @@ export async function composeIdentity(parts: IdentityParts) {
     audit: (tx, call, { orgId, userId, action }) =>
       audit({ tx, call }, { orgId, userId }, { action, target: { type: 'user', id: userId } }),
   });
-  return { signingKeys, tokens, logins, accounts, signIn, loginUsage: new LoginUsage({ statements, log }) };
+  return {
+    signingKeys,
+    tokens,
+    logins,
+    accounts,
+    signIn,
+    loginUsage: new LoginUsage({ statements, log }),
+    passkeys: { ...accounts, signIn, party: relyingParty(config.publicUrl) },
+    singleSignOn: singleSignOn(parts, { accounts, signIn }),
+  };
 }
+
+/** Signing in at issuers that organizations trust; disposing it ends the connections to them. */
+function singleSignOn(
+  { config, masterKey, told }: IdentityParts,
+  { accounts, signIn }: { accounts: AccountServices; signIn: SignIn },
+) {
+  const http = new HttpClient({ rules: new AddressRules(config.outboundNetworks) });
+  const secrets = new ProviderSecrets(masterKey);
+  return {
+    providers: { secrets, rules: http.rules },
+    domains: { ...accounts, resolveText },
+    sso: {
+      ...accounts,
+      secrets,
+      signIn,
+      issuers: new Issuers(http),
+      emit(tx: Tx, orgId: string, event: NewEvent) {
+        insertEvent(tx, orgId, event);
+        tx.onCommit(told);
+      },
+    },
+    [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
+  };
+}
+
+/** TXT records as the system's resolver gives them; one without any is not a failure. */
+const resolveText = async (name: string): Promise<string[]> =>
+  (await resolveTxt(name).catch(() => [])).map((parts) => parts.join(''));

@@ -52,3 +52,24 @@ export const keyErrors = defineErrors('api_key', {
   service_account_unknown: 'invalid',
   revoked: 'conflict',
 });
+
+export const ssoErrors = defineErrors('sso', {
+  not_found: 'not_found',
+  failed: 'unauthenticated',
+  attempt_ended: 'unauthenticated',
+  email_unverified: 'denied',
+  domain_foreign: 'denied',
+  not_a_member: 'denied',
+  owner_needed: 'denied',
+  domain_unknown: 'not_found',
+  domain_taken: 'conflict',
+  proof_missing: 'conflict',
+  mapping_invalid: 'invalid',
+});
+
+export const passkeyErrors = defineErrors('passkey', {
+  not_found: 'not_found',
+  failed: 'unauthenticated',
+  refused: 'invalid',
+  taken: 'conflict',
+});

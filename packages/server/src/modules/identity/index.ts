@@ -8,7 +8,13 @@ export { accountOperations } from './accounts/operations.ts';
 export { personOf } from './accounts/person.ts';
 export type { Profile } from './accounts/profile-operations.ts';
 export type { AccountServices } from './accounts/services.ts';
-export { Authenticator, type Credential, type FailureBound, type Watched } from './authenticator.ts';
+export {
+  Authenticator,
+  type AuthenticatorOptions,
+  type Credential,
+  type FailureBound,
+  type Watched,
+} from './authenticator.ts';
 export { type Bootstrap, bootstrap } from './bootstrap.ts';
 export { type OpenedSession, sessionOperations } from './browser/operations.ts';
 export type { DeviceQuestion } from './device/approval.ts';
@@ -33,9 +39,19 @@ export { hashPassword } from './login/passwords.ts';
 export { type OwnLogin, ownLoginOperations } from './login/session-operations.ts';
 export { SecondFactorRequired, type SignedIn, SignIn } from './login/sign-in.ts';
 export { LoginUsage } from './login/usage.ts';
+export type { AuthenticationResponse, RegistrationResponse } from './passkeys/ceremonies.ts';
+export { passkeyOperations } from './passkeys/operations.ts';
+export { relyingParty } from './passkeys/relying-party.ts';
+export type { Passkey } from './passkeys/store.ts';
 export { passwordOperations } from './passwords/operations.ts';
 export { assertAcceptable } from './passwords/policy.ts';
 export { isPlatformGranted } from './platform/store.ts';
+export { domainOperations } from './sso/domain-operations.ts';
+export { Issuers } from './sso/issuers.ts';
+export { type IdentityProvider, proofRecord } from './sso/model.ts';
+export { providerOperations } from './sso/operations.ts';
+export { ProviderSecrets } from './sso/provider-secrets.ts';
+export { ATTEMPT_SECONDS, ssoOperations } from './sso/sign-in-operations.ts';
 export { Throttle } from './throttle/throttle.ts';
 export { AccessTokens } from './tokens/access-tokens.ts';
 export { signingKeyOperations } from './tokens/operations.ts';

@@ -1,8 +1,10 @@
 import { buildsRoutes as routes } from '@assay/contract';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import {
+  type AuthenticationResponse,
   loginErrors,
   type loginOperations,
+  type passkeyOperations,
   type SignedIn,
   type TokenPair,
   type whoAmI,
@@ -14,7 +16,7 @@ import { renderError } from './render-error.ts';
 
 export type BuildsSurface = {
   kit: HttpKit;
-  operations: ReturnType<typeof loginOperations> & { whoAmI: typeof whoAmI };
+  operations: ReturnType<typeof loginOperations> & ReturnType<typeof passkeyOperations> & { whoAmI: typeof whoAmI };
 };
 
 /** evc-platform's API, as far as it is served: signing in. */
@@ -36,6 +38,16 @@ export function registerBuilds(scope: FastifyInstance, { kit, operations: of }: 
   surface.serve(routes.completeLogin, async ({ body }, call, { reply }) =>
     answerWith(reply, await run(of.completeLogin, call, { mfaToken: body.mfa_token, code: body.code })),
   );
+
+  surface.serve(routes.offerPasskeyLogin, async (_decoded, call) => ({
+    options: await run(of.challengeForPasskey, call, undefined),
+  }));
+
+  surface.serve(routes.loginWithPasskey, async ({ body }, call, { request, reply }) => {
+    const client = request.headers['user-agent'] ?? '';
+    const response = body.response as AuthenticationResponse;
+    return answerWith(reply, await run(of.loginWithPasskey, call, { response, client }));
+  });
 
   surface.serve(routes.refresh, async ({ body }, call) => {
     const pair = await run(of.refresh, call, { refreshToken: body.refresh_token });

@@ -8,12 +8,13 @@ import { type PageOperations, signedInAs } from './person.ts';
 import { renderError } from './render-error.ts';
 import { pageRoutes as routes } from './routes.ts';
 import { serveSignIn } from './sign-in.ts';
+import { type SsoPageOperations, serveSingleSignOn } from './single-sign-on.ts';
 import { serveStaticFiles } from './static-files.ts';
 
-export type ConsoleSurface = { kit: HttpKit; operations: PageOperations };
+export type ConsoleSurface = { kit: HttpKit; operations: PageOperations & SsoPageOperations };
 
 /** Below which paths a page answers, unknown ones included. */
-export const CONSOLE_PREFIXES = ['/login', '/logout', '/device', '/pages'];
+export const CONSOLE_PREFIXES = ['/login', '/logout', '/device', '/pages', '/oauth/sso'];
 
 /** Pages for people: signing in and out, letting devices in. All of them work without a script. */
 export function registerConsole(scope: FastifyInstance, { kit, operations }: ConsoleSurface): Surface {
@@ -31,6 +32,7 @@ export function registerConsole(scope: FastifyInstance, { kit, operations }: Con
   });
   serveSignIn(surface, kit, operations);
   serveDevicePages(surface, kit, operations);
+  serveSingleSignOn(surface, kit, operations);
   serveStaticFiles(scope);
   return surface;
 }
