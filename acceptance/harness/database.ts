@@ -31,3 +31,9 @@ async function passwordOf(dataDir: string, role: string): Promise<string> {
   if (line === undefined) throw new Error(`There is no password of ${role} in the password file.`);
   return line.split(':').slice(4).join(':');
 }
+
+/** Where another process finds the database of an installation. */
+export async function databaseUrlOf({ dataDir }: Pick<Server, 'dataDir'>): Promise<string> {
+  const [password, host] = [await passwordOf(dataDir, 'assay'), await realpath(join(dataDir, 'run'))];
+  return `postgresql://assay:${password}@localhost/assay?host=${encodeURIComponent(host)}`;
+}

@@ -22,6 +22,7 @@ import type { HttpKit } from '../surfaces/http/kit.ts';
 import { TrustedProxies } from '../surfaces/http/trusted-proxies.ts';
 import type { Check } from '../surfaces/ops/index.ts';
 import { RUNNER_PATH, RunnerEndpoint } from '../surfaces/runners/index.ts';
+import { anchorPlaces } from './anchors.ts';
 import { type Core, composeCore, TOPICS } from './core.ts';
 import { openDatabase, prepareDatabase } from './database.ts';
 import { type GrpcListener, listenForGrpc, planGrpc } from './grpc-listener.ts';
@@ -96,6 +97,12 @@ const workerOptions = (core: Core): Parameters<typeof startWorker>[0] => ({
     told: core.told,
     // Whatever is audited also raises this.
     onWake: core.onWake(TOPICS.events),
+    log: core.log.child({ subsystem: 'audit' }),
+  },
+  anchoring: {
+    statements: core.systemStatements,
+    places: anchorPlaces(core.config),
+    everySeconds: core.config.auditAnchorSeconds,
     log: core.log.child({ subsystem: 'audit' }),
   },
   endings: core.endings,

@@ -8,6 +8,11 @@
  * and what is personal can be erased beside it.
  */
 
+export { bucketAnchor } from './anchors/adapters/bucket-anchor.ts';
+export { fileAnchor } from './anchors/adapters/file-anchor.ts';
+export { webhookAnchor } from './anchors/adapters/webhook-anchor.ts';
+export { Anchoring, type AnchoringOptions } from './anchors/anchoring.ts';
+export type { AnchorPlace } from './anchors/ports.ts';
 export { leafDocument } from './canonical.ts';
 export { CheckpointKeys } from './checkpoints/keys.ts';
 export { eraseOrganizationFromAudit, erasePersonFromAudit } from './erasure.ts';

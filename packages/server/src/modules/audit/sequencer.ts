@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { toAppError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Tx } from '../../platform/db/index.ts';
 import type { Log } from '../../platform/log.ts';
@@ -31,6 +32,8 @@ const LEAST_MS = 100;
 const BATCH = 1_000;
 /** A holder that hangs is ended after this: with the poll, another one goes on within 5 s. */
 const HANG_MS = 3_000;
+/** For how long a log that refuses its leaves is left alone. They wait where they are. */
+const ASIDE_MS = 30_000;
 /** Checkpoints are told of no more often than this per organization: the newest covers the ones before. */
 const TELL_SECONDS = 5;
 
@@ -47,6 +50,8 @@ export class Sequencer implements AsyncDisposable {
   #unlisten: () => void = () => {};
   #again = false;
   #stopped = false;
+  /** Organizations whose log refused a leaf, until when they are left alone. */
+  readonly #aside = new Map<string, number>();
 
   constructor(options: SequencerOptions) {
     this.#options = options;
@@ -67,14 +72,43 @@ export class Sequencer implements AsyncDisposable {
     await this.#running;
   }
 
-  /** One batch; gives how many leaves got their place. */
+  /**
+   * One batch; gives how many leaves got their place. A log that somebody changed can refuse its next leaf: the others
+   * then go on without it.
+   */
   async sequence(): Promise<number> {
+    const orgIds = new Set<string>();
+    try {
+      return await this.#place(null, orgIds);
+    } catch (error) {
+      if (orgIds.size === 0 || toAppError(error).kind === 'unavailable') throw error;
+      let placed = 0;
+      for (const orgId of orgIds)
+        placed += await this.#place(orgId, new Set()).catch((fault) => this.#setAside(orgId, fault));
+      return placed;
+    }
+  }
+
+  #setAside(orgId: string, error: unknown): number {
+    if (toAppError(error).kind === 'unavailable') throw error;
+    this.#aside.set(orgId, Date.now() + ASIDE_MS);
+    this.#options.log.error(
+      { err: error, org_id: orgId },
+      'an audit log takes no more entries: compare it with its checkpoints, somebody may have changed it',
+    );
+    return 0;
+  }
+
+  /** Places what waits, of one organization or of all that are not set aside, and says which those were. */
+  #place(only: string | null, orgIds: Set<string>): Promise<number> {
     const { transaction, keys } = this.#options;
+    for (const [orgId, until] of this.#aside) if (until < Date.now()) this.#aside.delete(orgId);
     return transaction(async (tx) => {
       if (!(await elected(tx, HANG_MS))) return 0;
-      const leaves = await waitingLeaves(tx, BATCH);
+      const leaves = await waitingLeaves(tx, { limit: BATCH, only, without: [...this.#aside.keys()] });
+      for (const { orgId } of leaves) orgIds.add(orgId);
       if (leaves.length > 0) {
-        const trees = await lockedTrees(tx, [...new Set(leaves.map(({ orgId }) => orgId))]);
+        const trees = await lockedTrees(tx, [...orgIds]);
         const key = await keys.active(tx);
         const batch = grow(leaves, trees);
         storeTrees(

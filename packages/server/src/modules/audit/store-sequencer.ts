@@ -33,7 +33,9 @@ const waiting = statement<Row>(
   'audit.waiting',
   `select id, org_id, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, action, outcome, actor_kind,
      actor_id, credential, via, target_type, target_id, request_id, trace_id, detail, personal
-   from audit_leaves order by audit_leaves.id limit $1`,
+   from audit_leaves
+   where ($2::uuid is null or org_id = $2) and org_id <> all($3)
+   order by audit_leaves.id limit $1`,
 );
 const place = statement<{ placed: number }>(
   'audit.place',
@@ -74,9 +76,11 @@ export async function lockSequencing(tx: Tx): Promise<void> {
   await tx.query(lock, []);
 }
 
-/** Leaves that have no place yet, oldest first. */
-export async function waitingLeaves(tx: Tx, limit: number): Promise<WaitingLeaf[]> {
-  return (await tx.query(waiting, [limit])).map((row) => ({
+export type Wanted = { limit: number; only: string | null; without: readonly string[] };
+
+/** Leaves that have no place yet, oldest first: of one organization alone, or of all but some. */
+export async function waitingLeaves(tx: Tx, { limit, only, without }: Wanted): Promise<WaitingLeaf[]> {
+  return (await tx.query(waiting, [limit, only, without])).map((row) => ({
     leafId: row.id,
     orgId: row.org_id,
     at: row.at,
