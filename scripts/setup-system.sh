@@ -76,6 +76,8 @@ find_missing() {
   if [ $with_tests = yes ]; then
     need docker.io 'tests of the docker engine (they start a daemon of their own)' dockerd
     need runsc 'tests of the gvisor engine' runsc
+    need chromium 'tests of the pages, in a browser' chromium
+    need openssl 'certificates for tests of TLS' openssl
   fi
 }
 

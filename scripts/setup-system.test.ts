@@ -181,6 +181,6 @@ test('the minimal Python, without the standard library, is not enough', () => {
 test('more languages and the engines under test are asked for by option only', () => {
   const complete = machine(REQUIRED, { ...AS_USER, ...aptGet(':') });
   expect(complete.run('--with-languages').stdout).toMatch(/ruby.*php-cli.*golang-go.*rustc.*default-jdk-headless/s);
-  expect(complete.run('--with-tests').stdout).toMatch(/docker\.io.*runsc/s);
+  expect(complete.run('--with-tests').stdout).toMatch(/docker\.io.*runsc.*chromium/s);
   expect(complete.run('--with-pleasure')).toMatchObject({ status: 64 });
 });

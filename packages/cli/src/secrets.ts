@@ -68,9 +68,9 @@ export class SecretsFile {
 function parse(file: string, content: string): Secrets {
   try {
     const parsed: unknown = JSON.parse(content);
-    if (typeof parsed === 'object' && parsed !== null) {
+    if (isTable(parsed)) {
       const { profiles = {} } = parsed as Partial<Secrets>;
-      if (typeof profiles === 'object' && profiles !== null) return { profiles };
+      if (isTable(profiles)) return { profiles };
     }
   } catch {
     // Its message would quote the file, secrets and all.
@@ -80,6 +80,9 @@ function parse(file: string, content: string): Secrets {
     'Remove it and sign in again with `assay login`, or write it as {"profiles": {"default": {"url": "…", "api_key": "…"}}}.',
   );
 }
+
+const isTable = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const refuse = (message: string, hint: string): CliError =>
   new CliError(message, { code: 'credentials', exit: EXIT_CODES.unauthenticated, hint });

@@ -12,7 +12,8 @@ export type Self = {
 
 /** Asks the server who is calling. */
 export async function describeSelf(assay: Assay, signal: AbortSignal): Promise<Self> {
-  const [principal, holder] = await Promise.all([assay.me({ signal }), assay.oauth.userInfo({ signal })]);
+  const principal = await assay.me({ signal });
+  const holder = await assay.oauth.userInfo({ signal });
   return {
     principal,
     holder,

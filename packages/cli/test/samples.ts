@@ -130,6 +130,9 @@ export const HEALTHY: Routes = {
       posture: 'active',
     },
   }),
+  'GET /oauth/userinfo': {
+    json: { sub: KEY_ID, email: null, name: null, organization_id: 'o', organization_name: null },
+  },
   'POST /v1/api-keys': { ...data({ api_key: key, raw_key: 'sk_new' }), status: 201 },
   'GET /v1/api-keys': data({ api_keys: [key] }),
   [`GET /v1/api-keys/${KEY_ID}`]: data({ api_key: key }),

@@ -121,13 +121,13 @@ export class Transport {
     init: Prepared,
     { options, read }: { options: CallOptions; read: (response: Response) => Promise<Read> },
   ): Promise<Read> {
+    const key = await this.#apiKey();
+    if (key !== null) init.headers.set('authorization', `Bearer ${key}`);
     const timeout = (options.timeout ?? this.#timeout) + (request.heldMs ?? 0);
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new TimeoutError(`No answer came within ${timeout} ms.`)), timeout);
     const signal = options.signal ? AbortSignal.any([options.signal, late.signal]) : late.signal;
     try {
-      const key = await this.#apiKey();
-      if (key !== null) init.headers.set('authorization', `Bearer ${key}`);
       const response = await this.#fetch(this.#urlOf(request), { ...init, signal });
       if (response.ok || request.accepted?.includes(response.status)) return await read(response);
       throw await refusalOf(response);
