@@ -1,0 +1,8 @@
+import type { ConstraintErrors } from '../../platform/db/index.ts';
+import { providerErrors } from './errors.ts';
+
+/** What a violated constraint of this module means to the caller. */
+export const providerConstraints: ConstraintErrors = {
+  providers__name: () =>
+    providerErrors.name_taken('A provider of this name exists. Choose another name, or change that one.'),
+};

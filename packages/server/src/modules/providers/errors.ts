@@ -1,0 +1,12 @@
+import { defineErrors } from '../../kernel/errors.ts';
+
+export const providerErrors = defineErrors('provider', {
+  not_found: 'not_found',
+  name_taken: 'conflict',
+  built_in: 'conflict',
+  archived: 'conflict',
+  address_invalid: 'invalid',
+  none_fits: 'invalid',
+  model_unknown: 'invalid',
+  down: 'unavailable',
+});

@@ -1,0 +1,268 @@
+import { AppError } from '../../../kernel/errors.ts';
+import { newId } from '../../../kernel/ids.ts';
+import { costOf, type Hold, type Ledger, mostOf, type Outcome, type Price } from '../../metering/index.ts';
+import { isBuiltIn, type Provider } from '../catalogue/model.ts';
+import { type ChatEvent, type ChatRequest, isRetryable } from '../model.ts';
+import type { Breakers } from '../routing/breaker.ts';
+import { type Candidate, route } from '../routing/route.ts';
+import { AnswerCount, billable } from '../tokens/answer-count.ts';
+import { inputBoundOf } from '../tokens/input-bound.ts';
+import type { ProviderClient } from '../upstream/provider-client.ts';
+import { toRefusal, UpstreamError } from '../upstream/upstream-error.ts';
+import { fetchStream, fetchWhole, gathered, prepare } from './attempt.ts';
+import type { ProviderDirectory } from './directory.ts';
+import { echo, echoModel } from './echo.ts';
+import type { Asked, ChatAnswer, ChatBill, ChatCall, Piece, Served, StreamedAnswer, WholeAnswer } from './model.ts';
+
+export type ExecutorServices = {
+  directory: ProviderDirectory;
+  client: ProviderClient;
+  breakers: Breakers;
+  ledger: Ledger;
+  /** What a model of a provider costs the organization now; null when nobody has said. */
+  priceOf(provider: Provider, model: string): Promise<Price | null>;
+  observe(call: { provider: string; model: string; outcome: string; seconds: number }): void;
+};
+
+/** What a model may produce where neither the caller nor its row says a bound; sent on, so that it is one. */
+const DEFAULT_MAX_TOKENS = 8_192;
+/** More providers than this are not asked for one call. */
+const MOST_ATTEMPTS = 3;
+
+type Planned = { candidates: Served[]; likelyInput: number; maxTokens: number; amount: number | null };
+
+/**
+ * Runs chats: finds who answers, sets the money aside, asks, falls to the next while nothing was said yet, and bills what
+ * was delivered, whatever ends the call.
+ */
+export class ChatExecutor {
+  readonly #services: ExecutorServices;
+
+  constructor(services: ExecutorServices) {
+    this.#services = services;
+  }
+
+  /** @throws AppError for every refusal: of the request, of a budget, and of all the providers that were asked */
+  async execute(call: ChatCall): Promise<ChatAnswer> {
+    const plan = await this.#plan(call);
+    const [first] = plan.candidates;
+    if (!first) throw new Error('A route without candidates.');
+    const claims = { ...call.claims, ...this.#named(first), isBatch: false };
+    const hold = await this.#services.ledger.reserve({ claims, amount: plan.amount, attached: call.attached });
+    try {
+      return await this.#firstToAnswer(call, plan, hold);
+    } catch (thrown) {
+      await hold.release();
+      throw thrown;
+    }
+  }
+
+  async #plan(call: ChatCall): Promise<Planned> {
+    const { directory, breakers, priceOf } = this.#services;
+    const providers = await directory.providersOf(call.claims.orgId);
+    const found = route(withEcho(call.wish), {
+      providers,
+      healthOf: (candidate) => breakers.healthOf(breakerOf(candidate)),
+      costOf: () => null,
+      random: Math.random,
+    });
+    const candidates = await Promise.all(
+      found.slice(0, MOST_ATTEMPTS).map(async (candidate): Promise<Served> => {
+        const named = isBuiltIn(candidate.provider.kind)
+          ? { ...candidate, model: call.wish.model ?? candidate.model }
+          : candidate;
+        return { ...named, price: echoModel(named.model)?.price ?? (await priceOf(named.provider, named.model)) };
+      }),
+    );
+    const { likely, most } = inputBoundOf(call.asked.dialect === null ? call.asked.request : call.asked.body);
+    const maxTokens = Math.max(...candidates.map((each) => outputBound(call.maxTokens, each)));
+    return {
+      candidates,
+      likelyInput: likely,
+      maxTokens,
+      amount: mostOfAll(candidates, { input: most, output: maxTokens }),
+    };
+  }
+
+  async #firstToAnswer(call: ChatCall, plan: Planned, hold: Hold): Promise<ChatAnswer> {
+    let failed: AppError | null = null;
+    for (const served of plan.candidates) {
+      if (!this.#services.breakers.admits(breakerOf(served))) {
+        failed ??= resting(served);
+        continue;
+      }
+      try {
+        return await this.#ask(call, { served, plan, hold });
+      } catch (thrown) {
+        if (!(thrown instanceof UpstreamError)) {
+          this.#services.breakers.gaveUp(breakerOf(served));
+          throw thrown;
+        }
+        this.#note(served, thrown);
+        failed = toRefusal(thrown.failure, served.provider.name);
+        if (!isRetryable(thrown.failure)) throw failed;
+      }
+    }
+    throw failed ?? resting(plan.candidates[0] as Served);
+  }
+
+  /** Only what says something about the provider counts: a request that it rejects does not. */
+  #note(served: Served, { failure }: UpstreamError): void {
+    const { breakers } = this.#services;
+    if (isRetryable(failure)) breakers.failed(breakerOf(served), failure.retryAfterMs);
+    else breakers.gaveUp(breakerOf(served));
+  }
+
+  async #ask(call: ChatCall, of: Asking): Promise<ChatAnswer> {
+    const { served, plan, hold } = of;
+    if (isBuiltIn(served.provider.kind)) return this.#echo(call, of);
+    const key = await this.#services.directory.keyOf(served.provider);
+    const bound = Math.min(plan.maxTokens, outputBound(call.maxTokens, served));
+    const prepared = prepare({
+      candidate: served,
+      key,
+      asked: call.asked,
+      stream: call.stream,
+      maxTokens: bound,
+      passedOn: call.passedOn,
+    });
+    const count = new AnswerCount(plan.likelyInput);
+    hold.progress(Math.min(this.#cost(served, count) ?? 0, hold.amount), billable(count.usage));
+    const started = performance.now();
+    if (!call.stream) {
+      const { raw, answer, latencyMs } = await fetchWhole(this.#services.client, prepared, call.signal);
+      this.#services.breakers.succeeded(breakerOf(served), latencyMs);
+      return this.#whole(of, { raw, answer, started });
+    }
+    const { pieces, latencyMs } = await fetchStream(this.#services.client, prepared, call.signal);
+    this.#services.breakers.succeeded(breakerOf(served), latencyMs);
+    return this.#streamed(of, { pieces, count, started });
+  }
+
+  async #echo(call: ChatCall, of: Asking): Promise<ChatAnswer> {
+    const { served, plan } = of;
+    const model = echoModel(served.model);
+    if (!model) throw resting(served);
+    const request = { ...requestOf(call.asked), model: served.model };
+    const bounded = { ...request, maxTokens: request.maxTokens ?? plan.maxTokens };
+    const events = echo(bounded, { id: `chatcmpl-${newId()}`, paceMs: model.paceMs }, call.signal);
+    const started = performance.now();
+    this.#services.breakers.succeeded(breakerOf(served), 0);
+    if (!call.stream) return this.#whole(of, { raw: null, answer: await gathered(events), started });
+    return this.#streamed(of, { pieces: asPieces(events), count: new AnswerCount(0), started });
+  }
+
+  async #whole(
+    { served, hold }: Asking,
+    { raw, answer, started }: { raw: Buffer | null; answer: WholeAnswer['answer']; started: number },
+  ): Promise<WholeAnswer> {
+    const quantities = billable(answer.usage);
+    const cost = served.price === null ? null : costOf(served.price, quantities);
+    await hold.settle({ cost: cost ?? 0, quantities, outcome: 'completed', served: this.#named(served) });
+    this.#observe(served, 'completed', started);
+    return { kind: 'whole', raw, answer, bill: this.#billOf(served, hold, { usage: answer.usage, cost }) };
+  }
+
+  #streamed(
+    of: Asking,
+    { pieces, count, started }: { pieces: AsyncGenerator<Piece>; count: AnswerCount; started: number },
+  ): StreamedAnswer {
+    const { served, hold } = of;
+    const billed = Promise.withResolvers<ChatBill>();
+    const settle = async (outcome: Outcome): Promise<void> => {
+      const { usage } = count;
+      const cost = this.#cost(served, count);
+      const quantities = billable(usage);
+      this.#observe(served, outcome, started);
+      // The answer need not wait for the commit; the ledger's journal has what was delivered.
+      void hold
+        .settle({ cost: Math.min(cost ?? 0, hold.amount), quantities, outcome, served: this.#named(served) })
+        .then(() => billed.resolve(this.#billOf(served, hold, { usage, cost })), billed.reject);
+    };
+    billed.promise.catch(() => {});
+    return {
+      kind: 'stream',
+      served,
+      budgetLeft: hold.budgetLeft,
+      pieces: this.#metered(of, { pieces, count, settle }),
+      bill: billed.promise,
+    };
+  }
+
+  /** Writes down what each piece costs before it goes out, and bills what went out in the end. */
+  async *#metered(
+    { served, hold }: Asking,
+    {
+      pieces,
+      count,
+      settle,
+    }: { pieces: AsyncGenerator<Piece>; count: AnswerCount; settle(outcome: Outcome): Promise<void> },
+  ): AsyncGenerator<Piece> {
+    let outcome: Outcome = 'cancelled';
+    try {
+      for await (const piece of pieces) {
+        for (const event of piece.events) count.add(event);
+        hold.progress(Math.min(this.#cost(served, count) ?? 0, hold.amount), billable(count.usage));
+        yield piece;
+      }
+      outcome = 'completed';
+    } catch (thrown) {
+      outcome = thrown instanceof Error && thrown.name === 'AbortError' ? 'cancelled' : 'failed';
+      if (thrown instanceof UpstreamError) {
+        this.#note(served, thrown);
+        throw toRefusal(thrown.failure, served.provider.name);
+      }
+      throw thrown;
+    } finally {
+      await settle(outcome);
+    }
+  }
+
+  #cost({ price }: Served, count: AnswerCount): number | null {
+    return price === null ? null : costOf(price, billable(count.usage));
+  }
+
+  #named({ provider, model, price }: Served): { provider: string; model: string; priceVersion: string } {
+    return { provider: provider.name, model, priceVersion: price?.version ?? 'none' };
+  }
+
+  #billOf(served: Served, hold: Hold, of: Pick<ChatBill, 'usage' | 'cost'>): ChatBill {
+    return { ...this.#named(served), ...of, budgetLeft: hold.budgetLeft };
+  }
+
+  #observe({ provider, model }: Served, outcome: Outcome, started: number): void {
+    this.#services.observe({ provider: provider.name, model, outcome, seconds: (performance.now() - started) / 1000 });
+  }
+}
+
+type Asking = { served: Served; plan: Planned; hold: Hold };
+
+const breakerOf = ({ provider, model }: Candidate): string => `${provider.orgId} ${provider.id} ${model}`;
+
+/** `echo-20ms@5` is the built-in echo, with the rest of its name for how. */
+const withEcho = (wish: ChatCall['wish']): ChatCall['wish'] =>
+  wish.provider === null && wish.model !== null && echoModel(wish.model) ? { ...wish, provider: 'echo' } : wish;
+
+const outputBound = (asked: number | null, { maxOutputTokens }: Candidate): number =>
+  Math.min(asked ?? Number.POSITIVE_INFINITY, maxOutputTokens ?? Number.POSITIVE_INFINITY, asked ?? DEFAULT_MAX_TOKENS);
+
+/** The most that any of them would cost; null when one has no price. */
+function mostOfAll(candidates: readonly Served[], bounds: { input: number; output: number }): number | null {
+  const amounts = candidates.map(({ price }) => (price === null ? null : mostOf(price, bounds)));
+  return amounts.some((amount) => amount === null) ? null : Math.max(...(amounts as number[]));
+}
+
+const requestOf = (asked: Asked): ChatRequest =>
+  asked.dialect === null ? asked.request : asked.dialect.decode(asked.body);
+
+async function* asPieces(events: AsyncIterable<ChatEvent>): AsyncGenerator<Piece> {
+  for await (const event of events) yield { raw: null, events: [event] };
+}
+
+const resting = ({ provider, model }: Served): AppError =>
+  new AppError(
+    'unavailable',
+    'provider.down',
+    `${provider.name} has been failing for ${model}, and is left alone for a moment. Try again shortly, or ask another model.`,
+    { retryAfterMs: 5_000 },
+  );

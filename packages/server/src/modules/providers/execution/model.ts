@@ -1,0 +1,57 @@
+import type { Attached, Claims, Price } from '../../metering/index.ts';
+import type { ClientDialect } from '../dialects/client-dialects.ts';
+import type { JsonObject } from '../dialects/json-reader.ts';
+import type { ChatEvent, ChatRequest, ChatResponse, TokenUsage } from '../model.ts';
+import type { Candidate, Wish } from '../routing/route.ts';
+
+/** A chat as a caller asked for it. */
+export type ChatCall = {
+  /** To whom it is billed; what answers is filled in. */
+  claims: Omit<Claims, 'provider' | 'model' | 'priceVersion' | 'isBatch'>;
+  wish: Wish;
+  asked: Asked;
+  stream: boolean;
+  /** The bound on the answer that the caller gave. */
+  maxTokens: number | null;
+  /** Headers of the caller's that its own vendor understands. */
+  passedOn: Record<string, string>;
+  /** Written with the reservation. */
+  attached: Attached;
+  /** Aborted when the caller has gone. */
+  signal: AbortSignal;
+};
+
+/** In which words: a caller's own, as they came, or ours. */
+export type Asked =
+  | { dialect: ClientDialect; body: JsonObject; raw: Buffer | null }
+  | { dialect: null; request: ChatRequest };
+
+/** Who answers, and on which terms. */
+export type Served = Candidate & { price: Price | null };
+
+/** What a call came to. */
+export type ChatBill = {
+  provider: string;
+  model: string;
+  usage: TokenUsage;
+  /** Micro-dollars; null where the model has no price. */
+  cost: number | null;
+  priceVersion: string;
+  /** What is left of the tightest budget; null where none applies. */
+  budgetLeft: number | null;
+};
+
+/** A piece of a streamed answer: its bytes where caller and provider speak the same dialect, and what they mean. */
+export type Piece = { raw: Buffer | null; events: readonly ChatEvent[] };
+
+export type WholeAnswer = { kind: 'whole'; raw: Buffer | null; answer: ChatResponse; bill: ChatBill };
+export type StreamedAnswer = {
+  kind: 'stream';
+  served: Served;
+  budgetLeft: number | null;
+  /** Leaving it early cancels the call upstream and bills what was delivered. */
+  pieces: AsyncGenerator<Piece>;
+  /** Resolves when the call has been billed. */
+  bill: Promise<ChatBill>;
+};
+export type ChatAnswer = WholeAnswer | StreamedAnswer;

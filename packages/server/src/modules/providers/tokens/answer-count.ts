@@ -1,0 +1,70 @@
+import type { Quantities } from '../../metering/index.ts';
+import { type ChatEvent, NO_USAGE, type TokenUsage } from '../model.ts';
+
+/** About four bytes of English are a token, and most pieces of a stream are one. */
+const BYTES_A_TOKEN = 4;
+
+/**
+ * Counts an answer as it comes. What the provider tells counts; until it does, and for an answer that breaks off before,
+ * tokens are estimated from what was said: a piece is one at least.
+ */
+export class AnswerCount {
+  readonly #likelyInput: number;
+  #told: TokenUsage | null = null;
+  #isTold = false;
+  #pieces = 0;
+  #bytes = 0;
+  #reasoningBytes = 0;
+
+  constructor(likelyInput: number) {
+    this.#likelyInput = likelyInput;
+  }
+
+  add(event: ChatEvent): void {
+    switch (event.type) {
+      case 'usage':
+        this.#told = event.usage;
+        return;
+      case 'finish':
+        this.#isTold = true;
+        return;
+      case 'text':
+      case 'tool_arguments':
+        this.#pieces += 1;
+        this.#bytes += Buffer.byteLength(event.text);
+        return;
+      case 'reasoning':
+        this.#pieces += 1;
+        this.#reasoningBytes += Buffer.byteLength(event.text);
+        return;
+      case 'tool_call':
+        this.#bytes += Buffer.byteLength(event.name);
+        return;
+      default:
+    }
+  }
+
+  /** Whether the provider counted itself, to the end. */
+  get isExact(): boolean {
+    return this.#isTold && this.#told !== null && this.#told.output > 0;
+  }
+
+  /** Tokens so far. */
+  get usage(): TokenUsage {
+    const told = this.#told ?? { ...NO_USAGE, input: this.#likelyInput };
+    if (this.isExact) return told;
+    const reasoning = Math.ceil(this.#reasoningBytes / BYTES_A_TOKEN);
+    const said = Math.max(this.#pieces, Math.ceil((this.#bytes + this.#reasoningBytes) / BYTES_A_TOKEN));
+    return { ...told, output: Math.max(told.output, said), reasoning: Math.max(told.reasoning, reasoning) };
+  }
+}
+
+/** Tokens as they are billed: there, what was reasoned is no output as well. */
+export const billable = ({ input, cacheRead, cacheWrite, output, reasoning }: TokenUsage): Quantities => ({
+  input,
+  cacheRead,
+  cacheWrite,
+  output: Math.max(0, output - reasoning),
+  reasoning: Math.min(reasoning, output),
+  requests: 1,
+});
