@@ -65,19 +65,9 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const masterKey = await vault.dataKeys.platformKey();
   const told = (): void => wakeups.raise(TOPICS.events);
   const mailer = mailerOf(config, masterKey, wakeups);
-  const identity = await composeIdentity({
-    config,
-    masterKey,
-    statements: systemStatements,
-    transaction: systemTransaction,
-    mailer,
-    wakeups,
-    topics: TOPICS,
-    told,
-    log,
-  });
-  stack.use(identity.loginUsage);
-  stack.use(identity.singleSignOn);
+  const work = { statements: systemStatements, transaction: systemTransaction };
+  const identityParts = { ...work, config, masterKey, mailer, wakeups, topics: TOPICS, told, log };
+  const identity = await composeIdentity(identityParts, stack);
   const { authenticator, ...rates } = composeAdmission({
     config,
     statements: systemStatements,

@@ -40,8 +40,8 @@ export type IdentityParts = {
   log: Log;
 };
 
-/** Signing in, and what it stands on. */
-export async function composeIdentity(parts: IdentityParts) {
+/** Signing in, and what it stands on; `stack` disposes it. */
+export async function composeIdentity(parts: IdentityParts, stack: AsyncDisposableStack) {
   const { config, masterKey, statements, transaction, wakeups, topics, told } = parts;
   const log = parts.log.child({ subsystem: 'identity' });
   const signingKeys = await SigningKeys.load({ systemTransaction: transaction, masterKey });
@@ -89,9 +89,9 @@ export async function composeIdentity(parts: IdentityParts) {
     logins,
     accounts,
     signIn,
-    loginUsage: new LoginUsage({ statements, log }),
+    loginUsage: stack.use(new LoginUsage({ statements, log })),
     passkeys: { ...accounts, signIn, party: relyingParty(config.publicUrl) },
-    singleSignOn: singleSignOn(parts, { accounts, signIn }),
+    singleSignOn: stack.use(singleSignOn(parts, { accounts, signIn })),
   };
 }
 
