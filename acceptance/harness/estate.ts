@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ScriptedRunner } from './scripted-runner.ts';
 import type { Server } from './server.ts';
 
@@ -8,6 +9,40 @@ export type Estate = {
   deadLetterId: string;
   keyId: string;
   assetId: string;
+  /** The organization itself. */
+  orgId: string;
+} & People;
+
+/** Who and what is in an organization. The doomed are there for routes that take something away. */
+type People = {
+  memberId: string;
+  doomedMemberId: string;
+  teamId: string;
+  doomedTeamId: string;
+  invitationId: string;
+  customRoleId: string;
+  doomedRoleId: string;
+  serviceAccountId: string;
+  doomedAccountId: string;
+};
+
+/** Things that nobody has: enough to see whether a caller is let in. */
+export const NOTHING: Estate = {
+  canary: '',
+  evalId: 'eval_20250629_123456_abc123',
+  deadLetterId: 'eval_20250629_123456_abc123',
+  keyId: randomUUID(),
+  assetId: randomUUID(),
+  orgId: randomUUID(),
+  memberId: randomUUID(),
+  doomedMemberId: randomUUID(),
+  teamId: randomUUID(),
+  doomedTeamId: randomUUID(),
+  invitationId: randomUUID(),
+  customRoleId: randomUUID(),
+  doomedRoleId: randomUUID(),
+  serviceAccountId: randomUUID(),
+  doomedAccountId: randomUUID(),
 };
 
 /** Gives an organization one of everything; `canary` is in every text that a caller or a program can choose. */
@@ -33,5 +68,54 @@ export async function addEstate(
   }
   await assay.evaluations.waitForEnd(deadLetterId, { within: 15_000 });
   const { api_key } = await assay.apiKeys.create({ name: canary, scopes: ['events:read'] });
-  return { canary, evalId, deadLetterId, keyId: api_key.id, assetId };
+  const { organization_id } = await assay.me();
+  const orgId = organization_id ?? '';
+  const people = await addPeople(server, { apiKey, canary, orgId });
+  return { canary, evalId, deadLetterId, keyId: api_key.id, assetId, orgId, ...people };
 }
+
+/** Members, a team, an invitation, roles and accounts of an organization, made over the API. */
+async function addPeople(server: Server, of: { apiKey: string; canary: string; orgId: string }): Promise<People> {
+  const { apiKey, canary, orgId } = of;
+  const post = async <Data>(path: string, body: object, by = server.as(apiKey)): Promise<Data> => {
+    const answer = await by.post(path, body);
+    if (answer.status >= 300) throw new Error(`${path} was answered with ${answer.status}: ${answer.text}`);
+    return (answer.body as { data: Data }).data;
+  };
+  const invite = (role: string) =>
+    post<Invited>('/v1/invitations', { email: `${randomUUID()}@${canary}.example`, role });
+  const join = async (): Promise<string> => {
+    const { invitation, accept_url } = await invite('viewer');
+    const token = new URL(accept_url ?? '').searchParams.get('token');
+    const account = { token, name: canary, password: `the ${canary} flies at dawn` };
+    return (await post<{ user_id: string }>(`/v1/invitations/${invitation.id}/accept`, account, server.anonymous))
+      .user_id;
+  };
+  const team = async (): Promise<string> =>
+    (await post<{ team: { id: string } }>('/v1/teams', { name: `${canary} ${randomUUID()}` })).team.id;
+  const customRole = async (): Promise<string> => {
+    const body = { name: `${canary} ${randomUUID()}`, description: canary, scopes: [] };
+    const made = await post<{ custom_role: { id: string } }>(`/v1/organizations/${orgId}/custom-roles`, body);
+    return made.custom_role.id;
+  };
+  const account = async (): Promise<string> => {
+    const body = { name: canary, description: canary, role: 'viewer' };
+    return (await post<{ service_account: { id: string } }>('/v1/service-accounts', body)).service_account.id;
+  };
+  const [memberId, teamId] = [await join(), await team()];
+  const seated = await server.as(apiKey).send('PUT', `/v1/teams/${teamId}/members/${memberId}`, { body: {} });
+  if (seated.status !== 200) throw new Error(`Nobody could be put into a team: ${seated.text}`);
+  return {
+    memberId,
+    doomedMemberId: await join(),
+    teamId,
+    doomedTeamId: await team(),
+    invitationId: (await invite('viewer')).invitation.id,
+    customRoleId: await customRole(),
+    doomedRoleId: await customRole(),
+    serviceAccountId: await account(),
+    doomedAccountId: await account(),
+  };
+}
+
+type Invited = { invitation: { id: string }; accept_url: string | null };

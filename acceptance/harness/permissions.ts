@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 
 /** What the reference says of an operation. */
-export type Declared = { scope: string; effect: 'read' | 'create' | 'wind_down' };
+export type Declared = {
+  scope: string /** `:own` is enough, for what is the caller's. */;
+  narrows: boolean;
+  effect: 'read' | 'create' | 'wind_down';
+};
 
 const page = readFileSync(new URL('../../docs/reference/permissions.md', import.meta.url), 'utf8');
 
@@ -32,12 +36,16 @@ export const ALL_SCOPES: readonly string[] = [...scopes.keys()];
 
 /** What an operation needs, as the published reference says; a route of none needs nothing. */
 export function declaredOf(operation: string | null): Declared {
-  if (operation === null) return { scope: 'public', effect: 'read' };
+  if (operation === null) return { scope: 'public', narrows: false, effect: 'read' };
   const row = operations.get(operation);
   if (!row) throw new Error(`The reference of permissions does not name ${operation}.`);
-  return { scope: row['Scope'] ?? '', effect: row['Effect'] as Declared['effect'] };
+  const [scope = '', narrower] = (row['Scope'] ?? '').split(' or ');
+  return { scope, narrows: narrower !== undefined, effect: row['Effect'] as Declared['effect'] };
 }
 
-/** Whether a member role holds a scope, as the published reference says. */
-export const roleHolds = (role: string, scope: string): boolean =>
-  scope === 'public' || scope === 'authenticated' || scopes.get(scope)?.[role] === '●';
+/** Whether a member role holds a scope, or `:own` of it where that is enough, as the published reference says. */
+export function roleHolds(role: string, { scope, narrows }: Pick<Declared, 'scope' | 'narrows'>): boolean {
+  if (scope === 'public' || scope === 'authenticated') return true;
+  const held = scopes.get(scope)?.[role];
+  return held === '●' || (narrows && held === '○');
+}

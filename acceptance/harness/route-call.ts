@@ -7,19 +7,74 @@ import type { Credentials } from './server.ts';
 /** A well-formed call of a route, aimed at the things of one organization. */
 export type RouteCall = { method: string; path: string; body: object | undefined };
 
-/** Which of an organization's things stands for a route's parameter, by the start of its path. */
-const TARGETS: readonly [prefix: string, of: (estate: Estate) => string][] = [
+/** Which of an organization's things stands for a route's parameter, by the start of its path; the first that fits. */
+const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string, method: string) => string][] = [
+  ['/v1/organizations/', organizationTarget],
+  ['/v1/teams/', teamTarget],
+  ['/v1/invitations/', ({ invitationId }) => invitationId],
+  [
+    '/v1/service-accounts/',
+    ({ serviceAccountId, doomedAccountId }, _parameter, method) =>
+      method === 'DELETE' ? doomedAccountId : serviceAccountId,
+  ],
+  ['/v1/users/', ({ memberId }) => memberId],
   ['/api/dead-letters/', ({ deadLetterId }) => deadLetterId],
   ['/api/eval', ({ evalId }) => evalId],
   ['/v1/api-keys/', ({ keyId }) => keyId],
   ['/v1/assets/', ({ assetId }) => assetId],
 ];
 
-const BODIES: Readonly<Record<string, () => object>> = {
+function organizationTarget(estate: Estate, parameter: string, method: string): string {
+  const isDoomed = method === 'DELETE';
+  if (parameter === 'user_id') return isDoomed ? estate.doomedMemberId : estate.memberId;
+  if (parameter === 'role_id') return isDoomed ? estate.doomedRoleId : estate.customRoleId;
+  return estate.orgId;
+}
+
+function teamTarget(estate: Estate, parameter: string, method: string): string {
+  if (parameter === 'user_id') return estate.memberId;
+  return method === 'DELETE' ? estate.doomedTeamId : estate.teamId;
+}
+
+/** What routes are sent. An address and a name are new each time: a second call is not the first one again. */
+const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
+  'tenancy.organization.create': () => ({ name: `Organization ${randomUUID()}` }),
+  'tenancy.organization.update': ({ canary }) => ({ name: canary || 'Organization' }),
+  'tenancy.billing.set': () => ({ posture: 'active' }),
+  'tenancy.billing.receive': ({ orgId }) => ({
+    type: 'organization.billing.updated',
+    data: { organization_id: orgId, posture: 'active' },
+  }),
+  // A role of no scopes: nobody lacks what it gives.
+  'tenancy.membership.create': ({ customRoleId }) => ({ ...someoneNew(), custom_role_id: customRoleId }),
+  'tenancy.membership.update': ({ customRoleId }) => ({ role: 'viewer', custom_role_id: customRoleId }),
+  'tenancy.invitation.create': ({ customRoleId }) => ({ ...someoneNew(), custom_role_id: customRoleId }),
+  'tenancy.invitation.accept': () => ({ token: 'it_nobody-has-this' }),
+  'tenancy.invitation.decline': () => ({ token: 'it_nobody-has-this' }),
+  'tenancy.team.create': () => ({ name: `Team ${randomUUID()}` }),
+  'tenancy.team.update': () => ({ description: 'Changed.' }),
+  'tenancy.team_member.put': () => ({ role: 'member' }),
+  'tenancy.custom_role.create': () => ({ name: `Role ${randomUUID()}`, scopes: [] }),
+  'tenancy.custom_role.update': () => ({ description: 'Changed.' }),
+  'tenancy.service_account.create': ({ customRoleId }) => ({
+    name: 'Robot',
+    role: 'viewer',
+    custom_role_id: customRoleId,
+  }),
+  'tenancy.service_account.update': () => ({ description: 'Changed.' }),
+  'tenancy.user.erase_me': () => ({ email: 'somebody@else.example' }),
   'evaluations.evaluation.submit': () => ({ code: 'print(1)' }),
   'evaluations.batch.submit': () => ({ evaluations: [{ code: 'print(1)' }] }),
   'identity.api_key.create': () => ({ name: `Key ${randomUUID()}`, scopes: [] }),
+  'identity.api_key.update': () => ({ name: 'Renamed' }),
+  'identity.api_key.rotate': () => ({ overlap_seconds: 0 }),
+  'access.decision.check': () => ({ action: 'evaluations:read', resource: { type: 'evaluation' } }),
+  'access.decision.check_batch': () => ({
+    checks: [{ action: 'evaluations:read', resource: { type: 'evaluation' } }],
+  }),
 };
+
+const someoneNew = () => ({ email: `${randomUUID()}@invited.example`, role: 'viewer' });
 
 /**
  * Makes the call that a route is meant for. A route that this knows nothing of fails here: whoever adds one says how
@@ -27,13 +82,13 @@ const BODIES: Readonly<Record<string, () => object>> = {
  */
 export function callOf(route: Route, estate: Estate): RouteCall {
   const { method } = route;
-  const path = route.path.replace(/\{\w+\}/, () => {
+  const path = route.path.replace(/\{(\w+)\}/g, (_braces, parameter: string) => {
     const [, of] = TARGETS.find(([prefix]) => route.path.startsWith(prefix)) ?? [];
     if (!of) throw new Error(`Say in route-call.ts what ${method} ${route.path} is about.`);
-    return of(estate);
+    return of(estate, parameter, method);
   });
   if (route.body === undefined) return { method, path, body: undefined };
-  const body = BODIES[route.operation ?? '']?.();
+  const body = BODIES[route.operation ?? '']?.(estate);
   if (!body) throw new Error(`Say in route-call.ts what ${method} ${route.path} is sent.`);
   return { method, path, body };
 }
@@ -45,7 +100,17 @@ export const send = (client: Client, { method, path, body }: RouteCall): Promise
 export const nameOf = ({ method, path }: Route): string => `${method} ${path}`;
 
 /** Whether a route lets callers in before they are known: it takes what they sign in with. */
-export const signsIn = ({ operation }: Route): boolean => /^identity\.(?:login|device)\./.test(operation ?? '');
+export const signsIn = ({ operation }: Route): boolean =>
+  /^identity\.(?:login|device)\.|^tenancy\.(?:invitation\.(?:accept|decline)|billing\.receive)$/.test(operation ?? '');
+
+/** Whether a route takes away what a generated test goes on living on; such routes have tests of their own. */
+export const endsItself = ({ operation }: Route): boolean => ENDING.has(operation ?? '');
+const ENDING: ReadonlySet<string> = new Set([
+  'tenancy.organization.delete',
+  'tenancy.organization.restore',
+  'tenancy.membership.leave',
+  'tenancy.user.erase_me',
+]);
 
 /** Signs in with a password, and gives the access token and the refresh token. */
 export async function signIn(
