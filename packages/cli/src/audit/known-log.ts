@@ -1,7 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { usageError } from '../cli-error.ts';
-import { type Note, type NoteKey, parseNote, parseNoteKey } from './signed-note.ts';
+import { type NoteKey, parseNote, parseNoteKey } from './signed-note.ts';
+import type { KnownCheckpoint } from './verify-log.ts';
 
 /** Reads keys: each is a key itself, or a file with one a line. */
 export async function readKeys(given: readonly string[]): Promise<NoteKey[]> {
@@ -12,8 +13,6 @@ export async function readKeys(given: readonly string[]): Promise<NoteKey[]> {
   return lines.map((line) => understood(() => parseNoteKey(line), 'The key'));
 }
 
-export type KnownCheckpoint = { note: Note; source: string };
-
 /**
  * Reads checkpoints that were kept: a checkpoint, a file that anchors were appended to (a JSON object with a `note` on
  * each line), or a folder of such.
@@ -22,20 +21,25 @@ export async function readCheckpoints(path: string): Promise<KnownCheckpoint[]> 
   if ((await stat(path)).isDirectory()) {
     const names = await readdir(path, { recursive: true, withFileTypes: true });
     const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-    return (await Promise.all(files.sort().map(readCheckpoints))).flat();
+    const found = (await Promise.all(files.sort().map(readCheckpoints))).flat();
+    return found.map((checkpoint) => ({ ...checkpoint, isAmongMany: true }));
   }
   const text = await readFile(path, 'utf8');
-  const notes = text.startsWith('{')
-    ? text
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => noteIn(line, path))
-    : [text];
-  return notes.map((note) => ({ note: understood(() => parseNote(note), path), source: path }));
+  if (!text.startsWith('{')) return [{ note: understood(() => parseNote(text), path), source: path }];
+  const lines = text.split('\n').filter((line) => line !== '');
+  return lines.map((line) => ({
+    note: understood(() => parseNote(noteIn(line, path)), path),
+    source: path,
+    isAmongMany: true,
+  }));
 }
 
 function noteIn(line: string, path: string): string {
-  const { note } = understood(() => JSON.parse(line) as { note?: unknown }, path);
+  // What a webhook received has it one level down.
+  const { data, note = data?.note } = understood(
+    () => JSON.parse(line) as { note?: unknown; data?: { note?: unknown } },
+    path,
+  );
   if (typeof note !== 'string')
     throw usageError(`${path} has a line without a checkpoint.`, 'Each must be {"note": …}.');
   return note;

@@ -191,6 +191,16 @@ describe('the completeness is broken', () => {
     ]);
   });
 
+  test('by no checkpoint of another log, where many are kept in one place', async () => {
+    const foreign = { ...earlier(leavesOf(8)), isAmongMany: true };
+    foreign.note = { ...foreign.note, origin: 'assay/audit/another' };
+    const report = await verify(aLog(5), {
+      ...pinned,
+      checkpoints: [foreign, { ...earlier(leavesOf(2)), isAmongMany: true }],
+    });
+    expect([...verdictsOf(report), report.compared]).toEqual(['holds', 'holds', 1]);
+  });
+
   test('by a log that was written anew and signed with the right key, beside checkpoints from before', async () => {
     const anew = leavesOf(9).with(5, { ...leafAt(5), event_type: 'nothing.happened' });
     const log = { header: header(9), entries: anew.map((leaf) => entry(leaf)), note: noteOf(anew) };

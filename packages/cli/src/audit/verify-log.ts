@@ -21,12 +21,15 @@ export type Report = {
   completeness: Verdict;
 };
 
+/** A checkpoint that was kept. One out of a place that holds those of many logs counts only for its own. */
+export type KnownCheckpoint = { note: Note; source: string; isAmongMany?: boolean };
+
 /** What the caller knows already of the log. */
 export type Known = {
   /** Keys that may sign; without any, those that the log names itself are taken. */
   keys: readonly NoteKey[];
   /** Checkpoints from earlier, from wherever they were kept. */
-  checkpoints: readonly { note: Note; source: string }[];
+  checkpoints: readonly KnownCheckpoint[];
 };
 
 /** Of faults of one kind the first say where; a thousand more say nothing. */
@@ -110,7 +113,7 @@ class LogReading {
       erased: this.#erased,
       checkpoint: this.#note && { size: this.#note.size, root: this.#note.root },
       key: key && { id: key.id, verifier: key.text, isPinned: this.#known.keys.length > 0 },
-      compared: this.#known.checkpoints.length,
+      compared: this.#sortedCheckpoints().length,
       integrity: this.#integrity.verdict(isRooted && key !== null),
       completeness: this.#completeness.verdict(this.#note !== null),
     };
@@ -212,8 +215,11 @@ class LogReading {
     return `something changed between entry ${from} and entry ${this.#tree.size - 1}`;
   }
 
-  #sortedCheckpoints(): Known['checkpoints'] {
-    return this.#known.checkpoints.toSorted((one, other) => one.note.size - other.note.size);
+  #sortedCheckpoints(): KnownCheckpoint[] {
+    const ofThisLog = this.#known.checkpoints.filter(
+      ({ note, isAmongMany }) => !isAmongMany || note.origin === this.#header?.origin,
+    );
+    return ofThisLog.toSorted((one, other) => one.note.size - other.note.size);
   }
 
   #compare(keys: readonly NoteKey[]): void {
