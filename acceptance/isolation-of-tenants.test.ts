@@ -34,7 +34,8 @@ const them = server.as(theirs.apiKey);
 const named = (routes: readonly Route[]): [string, Route][] => routes.map((route) => [nameOf(route), route]);
 /** What governs the installation reaches into every organization; `me` is the first key, which may. */
 const isAboutAll = ({ operation }: Route): boolean =>
-  declaredOf(operation).scope === 'platform' || operation === 'tenancy.organization.restore';
+  declaredOf(operation).scope === 'platform' ||
+  ['tenancy.organization.restore', 'audit.entry.list', 'audit.entry.summarize'].includes(operation ?? '');
 const governed = allRoutes.filter((route) => route.operation !== null && !signsIn(route) && !isAboutAll(route));
 const aboutOne = governed.filter(({ params }) => params !== undefined);
 const overAll = governed.filter((route) => route.params === undefined && !endsItself(route));
@@ -85,6 +86,17 @@ describe('a route over all things', () => {
     expect(body).toMatchObject({ count: before.total_tasks });
     expect((await me.get('/api/status')).body).toMatchObject({ storage: { total_evaluations: before.total_tasks } });
   });
+});
+
+test('the audit log of all organizations is their own to who does not govern the installation', async () => {
+  const { text } = await them.get('/v1/audit-logs?limit=10000');
+  expect(text).toContain(theirs.orgId);
+  for (const word of Object.values(myEstate)) expect(text).not.toContain(word);
+  const counted = await them.get('/v1/audit-logs/stats?group_by=org_id');
+  const { buckets } = (counted.body as { data: { stats: { buckets: { group: object }[] } } }).data.stats;
+  expect(new Set(buckets.map(({ group }) => JSON.stringify(group)))).toEqual(
+    new Set([JSON.stringify({ org_id: theirs.orgId })]),
+  );
 });
 
 describe('a stream', () => {

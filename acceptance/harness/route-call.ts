@@ -74,6 +74,12 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
   }),
 };
 
+/** What routes that ask for more than a path are asked with. */
+const QUERIES: Readonly<Record<string, string>> = {
+  'audit.inclusion.prove': '?index=0',
+  'audit.consistency.prove': '?from=0',
+};
+
 const someoneNew = () => ({ email: `${randomUUID()}@invited.example`, role: 'viewer' });
 
 /**
@@ -82,11 +88,12 @@ const someoneNew = () => ({ email: `${randomUUID()}@invited.example`, role: 'vie
  */
 export function callOf(route: Route, estate: Estate): RouteCall {
   const { method } = route;
-  const path = route.path.replace(/\{(\w+)\}/g, (_braces, parameter: string) => {
+  const filled = route.path.replace(/\{(\w+)\}/g, (_braces, parameter: string) => {
     const [, of] = TARGETS.find(([prefix]) => route.path.startsWith(prefix)) ?? [];
     if (!of) throw new Error(`Say in route-call.ts what ${method} ${route.path} is about.`);
     return of(estate, parameter, method);
   });
+  const path = filled + (QUERIES[route.operation ?? ''] ?? '');
   if (route.body === undefined) return { method, path, body: undefined };
   const body = BODIES[route.operation ?? '']?.(estate);
   if (!body) throw new Error(`Say in route-call.ts what ${method} ${route.path} is sent.`);
