@@ -65,11 +65,18 @@ export class GrpcApp implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
     await this.onStop();
-    await Promise.race([closed, delay(this.#options.stopMs)]);
+    await atMost(this.#options.stopMs, closed);
     // NOTE: this forgets the connections when channelz is switched off (grpc-js 1.14).
     this.server.forceShutdown();
-    await Promise.race([closed, delay(LAST_WORDS_MS)]);
+    await atMost(LAST_WORDS_MS, closed);
   }
+}
+
+/** Waits for something, but no longer than this; no timer is left behind that would keep the process. */
+async function atMost(ms: number, done: Promise<void>): Promise<void> {
+  const over = new AbortController();
+  await Promise.race([done, delay(ms, undefined, { signal: over.signal }).catch(() => undefined)]);
+  over.abort();
 }
 
 /** The library complains to a console: of broken connections mostly, which are the callers' business. */
