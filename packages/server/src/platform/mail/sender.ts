@@ -16,14 +16,14 @@ export type MailSenderOptions = {
 
 /** More at once is what mail servers take for abuse. */
 const AT_ONCE = 4;
-/** A lost signal costs this much. */
-const POLL_MS = 15_000;
+/** A lost signal costs this much, and what is tried again waits for the next poll. */
+const POLL_MS = 5_000;
 /** After about two days a link in a mail is of little use any more, and a mail server that was down for that long is gone. */
-const MOST_ATTEMPTS = 14;
+const MOST_ATTEMPTS = 19;
 const LONGEST_WAIT_SECONDS = 6 * 3600;
 
-/** Seconds until the next attempt after so many have failed: 30, 60, 120, … up to six hours. */
-export const waitAfter = (attempts: number): number => Math.min(30 * 2 ** (attempts - 1), LONGEST_WAIT_SECONDS);
+/** Seconds until the next attempt after so many have failed: 5, 10, 20, … up to six hours. */
+const waitAfter = (attempts: number): number => Math.min(5 * 2 ** (attempts - 1), LONGEST_WAIT_SECONDS);
 
 /** Sends what lies in the outbox. Several processes share the work; a mail that fails is tried again later. */
 export class MailSender implements AsyncDisposable {
