@@ -10,7 +10,8 @@ export type RouteCall = { method: string; path: string; body: object | undefined
 /** Which of an organization's things stands for a route's parameter, by the start of its path; the first that fits. */
 const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string, method: string) => string][] = [
   ['/v1/organizations/', organizationTarget],
-  ['/v1/teams/', teamTarget],
+  ['/v1/teams/{id}/members/', ({ teamId, memberId }, parameter) => (parameter === 'user_id' ? memberId : teamId)],
+  ['/v1/teams/', ({ teamId, doomedTeamId }, _parameter, method) => (method === 'DELETE' ? doomedTeamId : teamId)],
   ['/v1/invitations/', ({ invitationId }) => invitationId],
   [
     '/v1/service-accounts/',
@@ -29,11 +30,6 @@ function organizationTarget(estate: Estate, parameter: string, method: string): 
   if (parameter === 'user_id') return isDoomed ? estate.doomedMemberId : estate.memberId;
   if (parameter === 'role_id') return isDoomed ? estate.doomedRoleId : estate.customRoleId;
   return estate.orgId;
-}
-
-function teamTarget(estate: Estate, parameter: string, method: string): string {
-  if (parameter === 'user_id') return estate.memberId;
-  return method === 'DELETE' ? estate.doomedTeamId : estate.teamId;
 }
 
 /** What routes are sent. An address and a name are new each time: a second call is not the first one again. */
