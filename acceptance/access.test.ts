@@ -7,7 +7,7 @@ import { inDatabase } from './harness/database.ts';
 import { expectErrorShape } from './harness/error-shapes.ts';
 import { addEstate, NOTHING } from './harness/estate.ts';
 import { ALL_SCOPES, declaredOf, roleHolds } from './harness/permissions.ts';
-import { callOf, nameOf, send, signIn, signsIn } from './harness/route-call.ts';
+import { callOf, endsItself, nameOf, send, signIn, signsIn } from './harness/route-call.ts';
 import { ScriptedRunner } from './harness/scripted-runner.ts';
 import { Server } from './harness/server.ts';
 import { Socket } from './harness/socket.ts';
@@ -219,8 +219,8 @@ describe('a member', async () => {
       const email = await addMember(server, { orgId, name: 'members', role });
       const { accessToken } = await signIn(server.anonymous, { email, password: server.credentials.password });
       const client = bearer(accessToken);
-      for (const route of closed) {
-        const answer = await send(client, callOf(route, NOTHING));
+      for (const route of closed.filter((each) => !endsItself(each))) {
+        const answer = await send(client, callOf(route, { ...NOTHING, orgId }));
         const isForbidden = answer.status === 403;
         expect(`${nameOf(route)}: ${isForbidden ? 'forbidden' : 'allowed'}`).toBe(
           `${nameOf(route)}: ${roleHolds(role, declaredOf(route.operation)) ? 'allowed' : 'forbidden'}`,
@@ -264,8 +264,8 @@ describe('an organization', () => {
         orgId,
       ]);
     });
-    for (const route of governed) {
-      const answer = await send(server.as(apiKey), callOf(route, NOTHING));
+    for (const route of governed.filter((each) => !endsItself(each))) {
+      const answer = await send(server.as(apiKey), callOf(route, { ...NOTHING, orgId }));
       const isRefused = declaredOf(route.operation).effect === 'create' && !maySpend;
       expect(`${nameOf(route)}: ${answer.status === 423}`).toBe(`${nameOf(route)}: ${isRefused}`);
       if (isRefused) expectRefusal(route, answer.body);
