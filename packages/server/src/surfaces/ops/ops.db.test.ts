@@ -46,7 +46,9 @@ describe('readiness', () => {
       ['database', true],
       ['migrations', true],
       ['queue', true],
+      ['encryption_keys', true],
       ['runners', false],
+      ['grpc', true],
     ]);
     expect(answer.headers.get('retry-after')).toBe('1');
   });
