@@ -64,8 +64,15 @@ function rulesOf(settings: RateSettings): Readonly<Record<string, Rules>> {
     fleet: { known: [perOrganization, perAddress], anonymous: [perAddress] },
     // Guessing passwords is slow even when hashing them were not.
     login: same(minute('login', 20)),
-    // Typing in the code of a device. 34 bits that live ten minutes are out of reach at this rate.
-    device: same(minute('device', 10)),
+    // Typing in the code of a device. 34 bits that live ten minutes are out of reach at this rate, for one person and for
+    // many at one address.
+    device: {
+      known: [
+        { policy: minute('device', 20), by: 'identity' },
+        { policy: minute('device-address', 60), by: 'address' },
+      ],
+      anonymous: [{ policy: minute('device-address', 60), by: 'address' }],
+    },
   };
 }
 
