@@ -12,6 +12,7 @@ export const priceErrors = defineErrors('price', {
   not_found: 'not_found',
   in_the_past: 'invalid',
   too_many: 'conflict',
+  changed_meanwhile: 'conflict',
 });
 
 export const usageErrors = defineErrors('usage', {

@@ -1,8 +1,41 @@
 /**
- * Metering knows what calls cost, sets money aside before they are made and bills them after.
- * Invariant: on every budget that applies, `spent + reserved` is within the cap at every commit.
+ * Metering knows what calls cost, what may be spent and what was: prices, budgets, the ledger that holds budgets to their
+ * word, and usage.
+ * Tables: price_overrides, budgets, budget_counters, reservations, usage_records, usage_rollups.
+ * Invariants: of every budget, spent + reserved is within the cap at every commit; a billable fact is billed once; what is
+ * spent is the sum of usage records, and that of rollups; money is integer micro-dollars.
+ * A further kind of billable work (CPU seconds of evaluations) enters by `Ledger.reserve` with a `fact` and a price of its
+ * own (`chosenPrice`); nothing else here knows what it is that costs.
  */
-export { Hold } from './ledger/hold.ts';
-export { Ledger } from './ledger/ledger.ts';
-export type { Attached, Claims, Outcome } from './ledger/model.ts';
-export { chosenPrice, costOf, mostOf, type Price, type Quantities } from './prices/model.ts';
+export type { Budget, BudgetScope, Period as BudgetPeriod, ScopeKind, Standing } from './budgets/model.ts';
+export { remainingOf, resetOf } from './budgets/model.ts';
+export { type BudgetServices, budgetOperations } from './budgets/operations.ts';
+export { deletePastCounters, type StandingBudget } from './budgets/store.ts';
+export { meteringConstraints } from './constraints.ts';
+export type { Bill, Hold } from './ledger/hold.ts';
+export { LedgerJanitor } from './ledger/jobs.ts';
+export { Journal } from './ledger/journal.ts';
+export { Ledger, type ReserveRequest } from './ledger/ledger.ts';
+export type { Attached, Claims, Delivered, Outcome } from './ledger/model.ts';
+export { recoverFromJournals } from './ledger/recovery.ts';
+export { PriceCatalogue } from './prices/catalogue.ts';
+export {
+  type Bounds,
+  chosenPrice,
+  costOf,
+  FREE,
+  HIGHEST_RATE,
+  mostOf,
+  type Price,
+  QUANTITIES,
+  type Quantities,
+  type Quantity,
+  type Rates,
+} from './prices/model.ts';
+export { type ModelPrice, priceOperations } from './prices/operations.ts';
+export { PriceBook, type PricedModel } from './prices/price-book.ts';
+export type { Override, OverridePrice } from './prices/store.ts';
+export type { Bucket, Dimension, Tokens, UsageFilter, UsageGroup, UsageRecordView } from './usage/model.ts';
+export { BUCKETS, DIMENSIONS, FILTERS } from './usage/model.ts';
+export { type UsageSummary, usageOperations } from './usage/operations.ts';
+export { dropOldUsage, makeUsagePartitions } from './usage/store-partitions.ts';

@@ -50,10 +50,16 @@ export class GroupCommit implements AsyncDisposable {
   #flushing: Promise<void> = Promise.resolve();
   #isFlushing = false;
   #isClosing = false;
+  #hasGivenUp = false;
   #pauseMs = 0;
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
+  }
+
+  /** False once something was given up that the database may hold: a successor has to look. */
+  get isClean(): boolean {
+    return !this.#hasGivenUp;
   }
 
   /** Calls that wait for their turn. */
@@ -160,6 +166,7 @@ export class GroupCommit implements AsyncDisposable {
 
   /** The journal, or else the lease, has the rest. */
   #giveUp(): void {
+    this.#hasGivenUp = true;
     const rest = this.#waiting.splice(0);
     const error = usageErrors.ledger_busy('This process stops and the database is away; settled after the restart.');
     for (const { reject } of rest) reject(error);

@@ -39,13 +39,14 @@ export type JournalEntry = {
 export type Slot = { readonly offset: number; readonly buffer: Buffer };
 
 /** The journal of this run of the process. */
-export class Journal implements Disposable {
+export class Journal {
   /** Names the run, and stands on its reservations. */
   readonly nodeId: string;
   readonly #path: string;
   readonly #file: number;
   readonly #free: number[] = [];
   #end = HEADER;
+  #isClosed = false;
 
   private constructor(nodeId: string, path: string, file: number) {
     this.nodeId = nodeId;
@@ -85,12 +86,12 @@ export class Journal implements Disposable {
     for (const [index, quantity] of QUANTITIES.entries())
       buffer.writeUInt32BE(quantities[quantity] ?? 0, AT.quantities + index * 4);
     buffer.writeUInt32BE(crc32(buffer.subarray(0, AT.checksum)), AT.checksum);
-    writeSync(this.#file, buffer, 0, SLOT, offset);
+    this.#put(buffer, SLOT, offset);
   }
 
   /** Empties the slot of a call that has been settled. */
   close({ offset }: Slot): void {
-    writeSync(this.#file, EMPTY, 0, EMPTY.length, offset);
+    this.#put(EMPTY, EMPTY.length, offset);
     this.#free.push(offset);
   }
 
@@ -99,10 +100,18 @@ export class Journal implements Disposable {
     return this.#free.length * SLOT + HEADER === this.#end;
   }
 
-  /** Ends the journal; the file goes with it unless something is left to settle. */
-  [Symbol.dispose](): void {
+  /** Ends the journal. The file goes with it unless something is left to settle, here or (`isClean` false) in the database. */
+  end({ isClean }: { isClean: boolean }): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     closeSync(this.#file);
-    if (this.isEmpty) unlinkSync(this.#path);
+    if (isClean && this.isEmpty) unlinkSync(this.#path);
+  }
+
+  #put(bytes: Buffer, length: number, offset: number): void {
+    // The number of a closed file may be another file's by now.
+    if (this.#isClosed) throw new Error('The journal is closed: this process is stopping.');
+    writeSync(this.#file, bytes, 0, length, offset);
   }
 }
 

@@ -110,7 +110,7 @@ export class Ledger implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     await this.#queue[Symbol.asyncDispose]();
-    this.#journal[Symbol.dispose]();
+    this.#journal.end({ isClean: this.#queue.isClean });
   }
 
   /** Counted from before the transaction begins, so it ends before the lease that the database writes down. */
