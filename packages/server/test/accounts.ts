@@ -17,8 +17,11 @@ import type { TestDatabase } from './database.ts';
 
 type Work = <Result>(work: (tx: Tx) => Promise<Result>) => Promise<Result>;
 
+/** One for each test file, like the database that it belongs to. */
+const MASTER_KEY = new Sensitive(randomBytes(32));
+
 /** Signing in as the server composes it, on a test database; what is mailed is kept. */
-export async function signingIn(db: TestDatabase, masterKey = new Sensitive(randomBytes(32))) {
+export async function signingIn(db: TestDatabase, masterKey = MASTER_KEY) {
   const statements: Work = (work) => db.system.statements({ orgId: null }, work);
   const transaction: Work = (work) => db.system.transaction({ orgId: null }, work);
   const keys = await SigningKeys.load({ systemTransaction: transaction, masterKey });
@@ -55,6 +58,7 @@ export async function signingIn(db: TestDatabase, masterKey = new Sensitive(rand
     audit: (tx, call, { orgId, userId, action }) => services.audit({ tx, call }, { orgId, userId }, { action }),
   });
   return {
+    masterKey,
     keys,
     tokens,
     authenticator,
