@@ -1,19 +1,20 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { signingIn, tokenIn } from '../../../../test/accounts.ts';
 import { aCall, aPrincipal } from '../../../../test/calls.ts';
 import { testDatabase } from '../../../../test/database.ts';
 import { governed } from '../../../../test/governed.ts';
 import { aPerson, type Person } from '../../../../test/people.ts';
+import type { Page } from '../../../kernel/page.ts';
 import { ANONYMOUS } from '../../../kernel/principal.ts';
 import { loginOperations } from '../login/operations.ts';
-import { ownLoginOperations } from '../login/session-operations.ts';
+import { type OwnLogin, ownLoginOperations } from '../login/session-operations.ts';
 import { passwordOperations } from '../passwords/operations.ts';
 import { accountOperations } from './operations.ts';
 
 const db = testDatabase();
 const operator = governed(db);
 const NEW_PASSWORD = 'seventeen green hats';
-let addresses = 0;
 
 async function parts({ isSignUpOpen = true, hasMail = true } = {}) {
   const signing = await signingIn(db);
@@ -27,7 +28,7 @@ async function parts({ isSignUpOpen = true, hasMail = true } = {}) {
     ...loginOperations({ logins, signIn, grantsChanged: services.grantsChanged, auditAs }),
   };
   // Each from an address of its own: what one test asks for holds no other back.
-  const anonymous = () => aCall({ principal: ANONYMOUS, address: `198.51.100.${(addresses += 1) % 250}` });
+  const anonymous = () => aCall({ principal: ANONYMOUS, address: randomBytes(4).join('.') });
   const login = (person: { email: string; password: string }) =>
     operator.run(of.login, anonymous(), { email: person.email, password: person.password, client: 'a test' });
   const as = async (signedIn: { accessToken: string }) => aCall({ principal: await whoIs(signedIn) });
@@ -290,8 +291,9 @@ describe('the list of logins', () => {
     for (let round = 0; round < 3; round++) await all.login(person);
     const call = await all.as(await all.login(person));
     const ids: string[] = [];
-    for (let cursor: string | null = null, pages = 0; pages < 4; pages++) {
-      const page = await operator.run(all.of.listOwnLogins, call, { limit: 1, cursor });
+    let cursor: string | null = null;
+    for (let pages = 0; pages < 4; pages++) {
+      const page: Page<OwnLogin> = await operator.run(all.of.listOwnLogins, call, { limit: 1, cursor });
       ids.push(...page.items.map(({ id }) => id));
       cursor = page.nextCursor;
       expect(cursor === null).toBe(pages === 3);

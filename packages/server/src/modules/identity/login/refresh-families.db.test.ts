@@ -29,52 +29,62 @@ async function livingTokens(loginId: string): Promise<number> {
   return rows[0].count;
 }
 
+/** A login, all tokens of it that were ever given out, and whether it must be over. */
+class Family {
+  readonly given: TokenPair[];
+  readonly #uses = new Map<number, number>();
+  isOver = false;
+
+  constructor(first: TokenPair) {
+    this.given = [first];
+  }
+
+  /** Does everything of a round at once: transactions, not turns, decide the order. Gives the pairs that came of it. */
+  async play(round: readonly Act[], does: (act: Act['kind'], token: string) => Promise<TokenPair | null>) {
+    const known = this.given.length;
+    const pairs = await Promise.all(
+      round.map(({ kind, which }) => does(kind, this.given[which % known]?.refreshToken ?? '')),
+    );
+    for (const { kind, which } of round) this.#count(kind, which % known);
+    const fresh = pairs.filter((pair) => pair !== null);
+    this.given.push(...fresh);
+    return fresh;
+  }
+
+  #count(kind: Act['kind'], index: number): void {
+    const uses = (this.#uses.get(index) ?? 0) + (kind === 'use' ? 1 : 0);
+    this.#uses.set(index, uses);
+    if (kind === 'sign out' || uses > 1) this.isOver = true;
+  }
+}
+
 test('of one family never two tokens live, and none after one was used twice, in whatever order and however many at once', async () => {
   const person = await aPerson(db);
   const { logins, signIn, services, whoIs, authenticator } = await signingIn(db);
   const of = loginOperations({ logins, signIn, grantsChanged: services.grantsChanged, auditAs: () => {} });
   const anonymous = () => aCall({ principal: ANONYMOUS });
+  const does = async (kind: Act['kind'], refreshToken: string): Promise<TokenPair | null> => {
+    if (kind === 'use') return operator.run(of.refresh, anonymous(), { refreshToken });
+    await operator.run(of.logout, anonymous(), { refreshToken });
+    return null;
+  };
+  const expectOver = async (family: Family): Promise<void> => {
+    authenticator.forget();
+    for (const pair of family.given) await expect(whoIs(pair)).rejects.toMatchObject({ kind: 'unauthenticated' });
+  };
 
   await fc.assert(
     fc.asyncProperty(fc.array(fc.array(act, { minLength: 1, maxLength: 4 }), { maxLength: 6 }), async (rounds) => {
       const signed = { userId: person.userId, method: 'password', client: 'a test' } as const;
       const first = await services.transaction((tx) => logins.openTokens(tx, signed, { call: anonymous() }));
       const loginId = (await whoIs(first)).loginId ?? '';
-      const given: TokenPair[] = [first];
-      const uses = new Map<number, number>();
-      let isOver = false;
+      const family = new Family(first);
       for (const round of rounds) {
-        // All of a round at once: transactions, not turns, decide the order.
-        const known = given.length;
-        const ends = await Promise.all(
-          round.map(async ({ kind, which }) => {
-            const index = which % known;
-            const refreshToken = given[index]?.refreshToken ?? '';
-            if (kind === 'sign out') {
-              await operator.run(of.logout, anonymous(), { refreshToken });
-              return { index, pair: null, isSignOut: true };
-            }
-            const pair = await operator.run(of.refresh, anonymous(), { refreshToken });
-            return { index, pair, isSignOut: false };
-          }),
-        );
-        const wasOver = isOver;
-        for (const { index, pair, isSignOut } of ends) {
-          if (isSignOut) isOver = true;
-          else {
-            uses.set(index, (uses.get(index) ?? 0) + 1);
-            if ((uses.get(index) ?? 0) > 1) isOver = true;
-          }
-          if (wasOver) expect(pair).toBeNull();
-          if (pair !== null) given.push(pair);
-        }
-        const living = await livingTokens(loginId);
-        expect(living).toBeLessThanOrEqual(1);
-        if (isOver) {
-          expect(living).toBe(0);
-          authenticator.forget();
-          for (const pair of given) await expect(whoIs(pair)).rejects.toMatchObject({ kind: 'unauthenticated' });
-        }
+        const wasOver = family.isOver;
+        const fresh = await family.play(round, does);
+        if (wasOver) expect(fresh).toEqual([]);
+        expect(await livingTokens(loginId)).toBeLessThanOrEqual(family.isOver ? 0 : 1);
+        if (family.isOver) await expectOver(family);
       }
     }),
     { numRuns: 60, seed: 20_250_629 },
