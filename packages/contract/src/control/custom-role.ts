@@ -3,7 +3,7 @@ import { route } from '../route.ts';
 import { enveloped } from './envelope.ts';
 import { PageQuery } from './page.ts';
 
-export const CustomRole = z
+const CustomRole = z
   .object({
     id: z.uuid(),
     name: z.string(),
@@ -17,7 +17,7 @@ export const CustomRole = z
 const name = z.string().trim().min(1).max(100);
 const description = z.string().max(1000);
 const scopes = z.array(z.string().max(100)).max(200);
-export const NewCustomRole = z
+const NewCustomRole = z
   .strictObject({ name, description: description.default(''), scopes })
   .meta({ id: 'NewCustomRole' });
 

@@ -22,12 +22,12 @@ export const Invitation = z
   })
   .meta({ id: 'Invitation' });
 
-export const NewInvitation = z
+const NewInvitation = z
   .strictObject({ email: z.email().max(254), role: RoleName, custom_role_id: z.uuid().nullable().optional() })
   .meta({ id: 'NewInvitation' });
 
 const token = z.string().max(100).meta({ description: 'The `token` of the link.' });
-export const InvitationAcceptance = z
+const InvitationAcceptance = z
   .strictObject({
     token,
     name: z.string().trim().min(1).max(100).optional().meta({ description: 'With `password`: makes an account.' }),

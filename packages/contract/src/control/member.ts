@@ -5,7 +5,7 @@ import { Invitation } from './invitation.ts';
 import { MemberRole, RoleName } from './member-role.ts';
 import { PageQuery } from './page.ts';
 
-export const Member = z
+const Member = z
   .object({
     user_id: z.uuid(),
     kind: z.enum(['person', 'service']),
@@ -22,7 +22,7 @@ export const Member = z
   .meta({ id: 'Member' });
 
 /** Somebody who is in, or who was asked in and has not answered. */
-export const Membership = z
+const Membership = z
   .object({
     status: z.enum(['active', 'pending']),
     user_id: z.uuid().nullable(),
@@ -36,7 +36,7 @@ export const Membership = z
   })
   .meta({ id: 'Membership' });
 
-export const NewMembership = z
+const NewMembership = z
   .strictObject({
     email: z.email().max(254).optional().meta({ description: 'Invites whoever reads this address.' }),
     user_id: z

@@ -28,13 +28,13 @@ const Billing = z.strictObject({
   trial_ends_at: z.iso.datetime({ offset: true }).nullable().optional().meta({ description: 'Of a trial only.' }),
 });
 
-export const NewOrganization = z
+const NewOrganization = z
   .strictObject({ name, slug: slug.optional().meta({ description: 'Made of the name unless given.' }) })
   .meta({ id: 'NewOrganization' });
 const OrganizationChange = z.strictObject({ name: name.optional(), slug: slug.optional() });
 
 /** What a billing system posts, signed as Standard Webhooks has it. */
-export const BillingMessage = z
+const BillingMessage = z
   .object({
     type: z.literal('organization.billing.updated'),
     timestamp: z.iso.datetime({ offset: true }).optional(),

@@ -4,7 +4,7 @@ import { enveloped } from './envelope.ts';
 import { MemberRole, RoleName } from './member-role.ts';
 import { PageQuery } from './page.ts';
 
-export const ServiceAccount = z
+const ServiceAccount = z
   .object({
     id: z.uuid(),
     name: z.string(),
@@ -18,7 +18,7 @@ export const ServiceAccount = z
 
 const name = z.string().trim().min(1).max(100);
 const description = z.string().max(1000);
-export const NewServiceAccount = z
+const NewServiceAccount = z
   .strictObject({
     name,
     description: description.default(''),

@@ -5,7 +5,7 @@ import { PageQuery } from './page.ts';
 
 const TeamRole = z.enum(['maintainer', 'member']);
 
-export const Team = z
+const Team = z
   .object({
     id: z.uuid(),
     organization_id: z.uuid(),
@@ -17,7 +17,7 @@ export const Team = z
   })
   .meta({ id: 'Team' });
 
-export const TeamMember = z
+const TeamMember = z
   .object({
     user_id: z.uuid(),
     name: z.string(),
@@ -29,7 +29,7 @@ export const TeamMember = z
 
 const name = z.string().trim().min(1).max(100);
 const description = z.string().max(1000);
-export const NewTeam = z.strictObject({ name, description: description.default('') }).meta({ id: 'NewTeam' });
+const NewTeam = z.strictObject({ name, description: description.default('') }).meta({ id: 'NewTeam' });
 
 const params = z.object({ id: z.string().max(64) });
 const seat = params.extend({ user_id: z.string().max(64) });

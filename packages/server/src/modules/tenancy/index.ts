@@ -4,18 +4,18 @@
  * Invariants: an organization has at least one owner; an e-mail address names one person; nobody gives more than they
  * hold; a deleted organization is nobody's until it is restored, and after its grace leaves only its audit log.
  */
-export { deleteOldBillingMessages } from './billing/store.ts';
+export { deleteOldBillingMessages } from './billing/jobs.ts';
 export { tenancyConstraints } from './constraints.ts';
 export { eraseDueOrganizations } from './erasure/jobs.ts';
 export { insertFirstOrganization, isEmpty, lockFirstStart } from './first-start.ts';
+export { deleteOldInvitations } from './invitations/jobs.ts';
 export type { Invitation } from './invitations/model.ts';
-export { deleteOldInvitations } from './invitations/store.ts';
 export { admitMember } from './members/admission.ts';
 export type { Member, MembershipLine } from './members/model.ts';
 export type { Membership, Organization, User } from './model.ts';
 export { tenancyOperations } from './operations.ts';
 export type { TenancyServices } from './ports.ts';
-export { findMembership, findMemberships, findUserByEmail, findUserById } from './reads.ts';
-export type { CustomRole } from './roles/store.ts';
-export type { ServiceAccount } from './service-accounts/store.ts';
-export type { Team, TeamMember, TeamOf } from './teams/model.ts';
+export { findMembership, findMemberships, findUserById } from './reads.ts';
+export type { CustomRole } from './roles/model.ts';
+export type { ServiceAccount } from './service-accounts/model.ts';
+export type { Team, TeamMember } from './teams/model.ts';

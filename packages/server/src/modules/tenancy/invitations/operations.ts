@@ -16,7 +16,7 @@ import { INVITATION_DAYS, type Invitation, type InvitationState, newInvitationTo
 import * as store from './store.ts';
 
 const orgOf = ({ by }: Context): string => String(by.orgId);
-export const targetOf = (id: string) => ({ type: 'invitation', id });
+const targetOf = (id: string) => ({ type: 'invitation', id });
 
 export type InvitationRequest = { email: string; role: MemberRole; customRoleId: string | null };
 /** `token` is null when a mail carries it: then only whoever reads that mailbox has it. */

@@ -63,10 +63,6 @@ const revokeOf = statement<{ id: string }>(
    where org_id = $1 and invited_by_kind = 'user' and invited_by = $2 and state = 'pending' and role = any($3)
    returning id`,
 );
-const deleteOld = statement(
-  'invitations.delete_old',
-  `delete from invitations where coalesce(settled_at, expires_at) < now() - interval '90 days'`,
-);
 
 export type NewInvitation = Pick<Invitation, 'orgId' | 'id' | 'email' | 'role' | 'customRoleId' | 'invitedBy'> & {
   token: string;
@@ -120,11 +116,6 @@ export async function revokeInvitationsOf(
   { orgId, userId, roles }: { orgId: string; userId: string; roles: readonly MemberRole[] },
 ): Promise<string[]> {
   return (await tx.query(revokeOf, [orgId, userId, roles])).map(({ id }) => id);
-}
-
-/** Deletes invitations, and with them addresses, 90 days after they ended. */
-export async function deleteOldInvitations(tx: Tx): Promise<void> {
-  await tx.query(deleteOld, []);
 }
 
 const theOnly = (rows: Row[]): Invitation => toInvitation(rows[0] as Row);

@@ -10,7 +10,8 @@ import type { Wanted } from '../model.ts';
 import { lockOrganization } from '../organizations/store.ts';
 import { assertHolds, assertMayReshape } from '../policy.ts';
 import type { ScopeCatalogue, TenancyServices } from '../ports.ts';
-import { type CustomRole, deleteRole, findRole, insertRole, listRoles, updateRole } from './store.ts';
+import type { CustomRole } from './model.ts';
+import { deleteRole, findRole, insertRole, listRoles, updateRole } from './store.ts';
 
 const orgOf = ({ by }: Context): string => String(by.orgId);
 const targetOf = (id: string) => ({ type: 'custom_role', id });

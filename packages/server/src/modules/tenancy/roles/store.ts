@@ -2,17 +2,7 @@ import { isUuid } from '../../../kernel/ids.ts';
 import { statement, type Tx } from '../../../platform/db/index.ts';
 import { customRoleErrors } from '../errors.ts';
 import { type After, behind, type Listed, microsOf } from '../listing.ts';
-
-/** A set of scopes that an organization names itself. Who has it holds these instead of the ladder role's. */
-export type CustomRole = {
-  id: string;
-  name: string;
-  description: string;
-  scopes: readonly string[];
-  version: number;
-  createdAt: Date;
-  updatedAt: Date;
-};
+import type { CustomRole } from './model.ts';
 
 type Row = {
   id: string;

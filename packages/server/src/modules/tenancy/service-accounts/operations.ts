@@ -12,7 +12,7 @@ import type { Wanted } from '../model.ts';
 import { lockOrganization } from '../organizations/store.ts';
 import { assertMayGrant, assertMayManage } from '../policy.ts';
 import type { TenancyServices } from '../ports.ts';
-import type { ServiceAccount } from './store.ts';
+import type { ServiceAccount } from './model.ts';
 import * as store from './store.ts';
 
 const orgOf = ({ by }: Context): string => String(by.orgId);

@@ -1,18 +1,7 @@
 import type { MemberRole } from '../../../kernel/principal.ts';
 import { statement, type Tx } from '../../../platform/db/index.ts';
 import { type After, behind, type Listed, microsOf } from '../listing.ts';
-
-/** A program's account: it never signs in, and acts through API keys, which it bounds. */
-export type ServiceAccount = {
-  id: string;
-  name: string;
-  description: string;
-  role: MemberRole;
-  customRoleId: string | null;
-  version: number;
-  createdAt: Date;
-  disabledAt: Date | null;
-};
+import type { ServiceAccount } from './model.ts';
 
 type Row = {
   id: string;
