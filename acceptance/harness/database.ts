@@ -25,7 +25,8 @@ export async function inDatabase<Result>(
   }
 }
 
-async function passwordOf(dataDir: string, role: string): Promise<string> {
+/** The password of a role, as the password file of the data directory says it. */
+export async function passwordOf(dataDir: string, role: string): Promise<string> {
   const file = await readFile(join(dataDir, 'postgres.pgpass'), 'utf8');
   const line = file.split('\n').find((text) => text.split(':')[3] === role);
   if (line === undefined) throw new Error(`There is no password of ${role} in the password file.`);

@@ -95,6 +95,7 @@ export async function serveWithout(app: App, part: Part): Promise<string> {
     operations: assembly.operations,
     readiness: async () => [],
     release: 'bench',
+    jwks: () => app.core.signingKeys.jwks(),
     stopMs: 0,
     claimedPaths: new Set(),
   });

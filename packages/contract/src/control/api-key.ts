@@ -141,15 +141,6 @@ export const apiKeyRoutes = {
     body: ApiKeyChange,
     answers: { 200: { description: 'The changed key.', schema: OneKey } },
   }),
-  revokeApiKey: route({
-    surface: 'control',
-    method: 'DELETE',
-    path: '/v1/api-keys/{id}',
-    operation: 'identity.api_key.revoke',
-    summary: 'Revoke a key at once',
-    params: Identified,
-    answers: { 200: { description: 'The revoked key.', schema: OneKey } },
-  }),
   disableApiKey: route({
     surface: 'control',
     method: 'POST',
@@ -177,5 +168,14 @@ export const apiKeyRoutes = {
     params: Identified,
     body: ApiKeyRotation.prefault({}),
     answers: { 200: { description: 'The same key with a new secret, shown once.', schema: Issued } },
+  }),
+  revokeApiKey: route({
+    surface: 'control',
+    method: 'DELETE',
+    path: '/v1/api-keys/{id}',
+    operation: 'identity.api_key.revoke',
+    summary: 'Revoke a key at once',
+    params: Identified,
+    answers: { 200: { description: 'The revoked key.', schema: OneKey } },
   }),
 };
