@@ -10,10 +10,14 @@ export { BuildsError, buildsRoutes, LoginRequest, RefreshRequest, TokenAnswer } 
 export { ApiKey, NewApiKey } from './control/api-key.ts';
 export { AuditCheckpoint, AuditEntry, AuditKey } from './control/audit-log.ts';
 export { AuthzCheck, MAX_CHECKS } from './control/authz.ts';
+export { Budget, NewBudget } from './control/budgets.ts';
 export { EncryptionKeys } from './control/encryption-key.ts';
 export { ControlError } from './control/envelope.ts';
+export { PasskeyAssertion } from './control/passkey.ts';
+export { ModelPrice, OwnPrice, PriceChange, type PriceRates } from './control/prices.ts';
 export { controlRoutes, EventsQuery, Principal, StreamEvent } from './control/routes.ts';
 export { Secret, SecretVersion } from './control/secret.ts';
+export { UsageGroup, UsageRecord, UsageSummary } from './control/usage.ts';
 export {
   EvaluationRecord,
   EvaluationRequest,
@@ -29,6 +33,7 @@ export { EvaluationsError } from './evaluations/platform.ts';
 export { evaluationRoutes } from './evaluations/routes.ts';
 export { EXIT_CODES } from './exit-codes.ts';
 export { FleetError, fleetRoutes } from './fleet/routes.ts';
+export { anthropicRoutes, openAiRoutes } from './gateway/routes.ts';
 export { oauthRoutes } from './oauth/routes.ts';
 export { OAuthError } from './oauth/token.ts';
 export { openApiDocument } from './openapi.ts';

@@ -3,6 +3,7 @@ import { BuildsError } from './builds/routes.ts';
 import { ControlError } from './control/envelope.ts';
 import { EvaluationsError } from './evaluations/platform.ts';
 import { FleetError } from './fleet/routes.ts';
+import { AnthropicError, OpenAiError } from './gateway/routes.ts';
 import { OAuthError } from './oauth/token.ts';
 import type { Answer, Route, SurfaceName } from './route.ts';
 
@@ -14,6 +15,8 @@ const ERRORS: Record<SurfaceName, z.ZodType | null> = {
   builds: BuildsError,
   fleet: FleetError,
   oauth: OAuthError,
+  openai: OpenAiError,
+  anthropic: AnthropicError,
   console: null,
   ops: null,
 };
@@ -24,6 +27,8 @@ const TAGS: Record<SurfaceName, string> = {
   builds: 'Sign-in (`/api/v1`).',
   fleet: 'Sign-in of devices (`/api/v1/auth`).',
   oauth: 'OAuth 2: devices, tokens, discovery.',
+  openai: 'Models for OpenAI’s clients.',
+  anthropic: 'Models for Anthropic’s clients.',
   console: 'Pages for people.',
   evaluations: 'Running untrusted code (`/api`).',
 };

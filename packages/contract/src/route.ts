@@ -4,7 +4,16 @@ import type { z } from 'zod';
  * The wire formats that Assay serves over HTTP; each has its own envelope and errors. `console` is pages for people, which
  * no document describes.
  */
-export type SurfaceName = 'evaluations' | 'control' | 'builds' | 'fleet' | 'oauth' | 'console' | 'ops';
+export type SurfaceName =
+  | 'evaluations'
+  | 'control'
+  | 'builds'
+  | 'fleet'
+  | 'oauth'
+  | 'openai'
+  | 'anthropic'
+  | 'console'
+  | 'ops';
 
 export type Answer = {
   description: string;
@@ -33,6 +42,8 @@ export type Route = {
   organization?: string;
   /** Its sender signs it instead of bringing a credential: the body is kept as it came. */
   isSigned?: boolean;
+  /** It may go on to somebody else as it came: the body is kept byte for byte. */
+  isForwarded?: boolean;
   /** Works without a credential. */
   isPublic?: boolean;
   /** Also answers as a stream, so the key may come as `?api_key=`. */

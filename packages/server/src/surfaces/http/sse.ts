@@ -26,6 +26,20 @@ export async function sendEvents(
     start?: string;
   },
 ): Promise<void> {
+  await sendStream(reply, asText(frames, options.start), options);
+}
+
+async function* asText(frames: AsyncIterable<SseFrame>, start: string | undefined): AsyncGenerator<string> {
+  if (start !== undefined) yield `id: ${start}\n\n`;
+  for await (const { id, event, data } of frames) yield `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/** Sends a stream of events that are written already, with the same care. */
+export async function sendStream(
+  reply: FastifyReply,
+  chunks: AsyncIterable<string | Buffer>,
+  options: { headers: Record<string, string>; signal: AbortSignal },
+): Promise<void> {
   const { raw } = reply;
   reply.hijack();
   streams.add(raw);
@@ -37,13 +51,12 @@ export async function sendEvents(
     'x-accel-buffering': 'no',
   });
   raw.flushHeaders();
-  if (options.start !== undefined) raw.write(`id: ${options.start}\n\n`);
   const heartbeat = setInterval(() => raw.writableEnded || raw.write(': keep-alive\n\n'), HEARTBEAT_MS);
   try {
-    for await (const { id, event, data } of frames) {
+    for await (const chunk of chunks) {
       // Ended from outside: the server stops.
       if (options.signal.aborted || raw.writableEnded) break;
-      const flowing = raw.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+      const flowing = raw.write(chunk);
       if (!flowing && !(await drained(raw, options.signal))) break;
     }
   } catch {

@@ -42,7 +42,7 @@ export type Handler<Of extends Route> = (
 const calls = new WeakMap<FastifyRequest, HttpCall>();
 const rawBodies = new WeakMap<FastifyRequest, Buffer>();
 
-/** The body of a request to a signed route, byte for byte as its sender signed it. */
+/** The body of a request to a signed or forwarded route, byte for byte as it was sent. */
 export const rawBodyOf = (request: FastifyRequest): Buffer => rawBodies.get(request) ?? Buffer.alloc(0);
 
 /** One surface within the server: errors, parsing and unknown routes in its own shape. */
@@ -63,7 +63,7 @@ export class Surface {
       { parseAs: 'buffer' },
       // Clients name the type also where they send nothing; whether a body was needed is the route's to say.
       async (request: FastifyRequest, body: string | Buffer) => {
-        if ((request.routeOptions.config as { isSigned?: boolean }).isSigned) rawBodies.set(request, body as Buffer);
+        if ((request.routeOptions.config as { keepsBody?: boolean }).keepsBody) rawBodies.set(request, body as Buffer);
         return body.length === 0 ? undefined : parse(body as Buffer);
       },
     );
@@ -90,7 +90,7 @@ export class Surface {
     this.#scope.route({
       method: route.method,
       url: route.path.replace(/\{(\w+)\}/g, ':$1'),
-      config: { isSigned: route.isSigned === true } as object,
+      config: { keepsBody: route.isSigned === true || route.isForwarded === true } as object,
       handler: async (request, reply) => {
         const call = this.#call(request);
         // A route without an operation has nobody to be: health is told even where keys cannot be looked up.

@@ -1,0 +1,27 @@
+/**
+ * Providers answer model calls: the organization's own rows and those that are built in, the dialects that they speak,
+ * routing between them, and the execution of a chat from reservation to bill.
+ * Table: providers. Invariants: money is set aside before a provider is asked, and what went out is billed, however the
+ * call ends; nobody else is asked once something was said; a key leaves only in requests to its own provider.
+ */
+
+export { type Capability, capabilitiesOf, isBuiltIn, type ListedModel, type Provider } from './catalogue/model.ts';
+export {
+  type CatalogueServices,
+  catalogueOperations,
+  type NewProvider,
+  type ProviderSettings,
+} from './catalogue/operations.ts';
+export { type ChatInput, type ChatServices, chatOperations, type KnownModel } from './chats.ts';
+export { providerConstraints } from './constraints.ts';
+export { AnthropicStreamWriter, encodeAnthropicAnswer } from './dialects/anthropic/answer.ts';
+export { anthropicMessages, type ClientDialect, openAiChat, openAiResponses } from './dialects/client-dialects.ts';
+export type { JsonObject } from './dialects/json-reader.ts';
+export { encodeOpenAiChatAnswer, OpenAiChatStreamWriter } from './dialects/openai-chat/answer.ts';
+export { encodeOpenAiResponsesAnswer, OpenAiResponsesWriter } from './dialects/openai-responses/answer.ts';
+export { ProviderDirectory } from './execution/directory.ts';
+export { ChatExecutor } from './execution/executor.ts';
+export type { ChatAnswer, ChatBill, StreamedAnswer, WholeAnswer } from './execution/model.ts';
+export type { ChatEvent, ChatResponse } from './model.ts';
+export { Breakers } from './routing/breaker.ts';
+export { ProviderClient } from './upstream/provider-client.ts';

@@ -1,0 +1,88 @@
+import type { FastifyReply } from 'fastify';
+import { type AppError, toAppError } from '../../kernel/errors.ts';
+import type {
+  ChatBill,
+  ChatEvent,
+  ChatResponse,
+  JsonObject,
+  StreamedAnswer,
+  WholeAnswer,
+} from '../../modules/providers/index.ts';
+import { rateHeaders, setHeaders } from '../http/headers.ts';
+import type { HttpCall } from '../http/http-call.ts';
+import { sendStream } from '../http/sse.ts';
+
+/** How a dialect shows an answer. */
+export type AnswerFormat = {
+  whole(answer: ChatResponse): JsonObject;
+  writer(): { write(event: ChatEvent): JsonObject[]; end(): JsonObject[] };
+  /** One event of a stream as text. */
+  frame(event: JsonObject): string;
+  /** What follows the last event of a stream. */
+  tail: string;
+  /** An error in the middle of a stream. */
+  failure(error: AppError, call: HttpCall): string;
+  /** Whether a piece that was not asked for is kept from the client. */
+  hides(events: readonly ChatEvent[]): boolean;
+};
+
+/** Money in the headers is decimal dollars, exact to the micro-dollar. */
+const dollars = (micros: number): string => (micros / 1_000_000).toFixed(6);
+
+function servedHeaders(of: Pick<ChatBill, 'provider' | 'model' | 'budgetLeft'>): Record<string, string> {
+  return {
+    'x-assay-provider': of.provider,
+    'x-assay-model': of.model,
+    ...(of.budgetLeft === null ? {} : { 'x-assay-budget-remaining': dollars(of.budgetLeft) }),
+  };
+}
+
+/** Sends an answer that is whole: the provider's own bytes where both speak the same dialect. */
+export function sendWhole(reply: FastifyReply, { raw, answer, bill }: WholeAnswer, format: AnswerFormat): unknown {
+  setHeaders(reply, servedHeaders(bill));
+  if (bill.cost !== null) reply.header('x-assay-cost', dollars(bill.cost));
+  if (raw === null) return format.whole(answer);
+  reply.header('content-type', 'application/json; charset=utf-8');
+  return raw;
+}
+
+/** Sends an answer as it comes, and what it cost in a comment behind it. */
+export async function sendStreamed(
+  reply: FastifyReply,
+  { call, answer, format }: { call: HttpCall; answer: StreamedAnswer; format: AnswerFormat },
+): Promise<void> {
+  const { served, budgetLeft } = answer;
+  const headers = {
+    'x-request-id': call.requestId,
+    ...rateHeaders(call.notes.rate),
+    ...servedHeaders({ provider: served.provider.name, model: served.model, budgetLeft }),
+  };
+  await sendStream(reply, chunksOf(call, answer, format), { headers, signal: call.signal });
+}
+
+async function* chunksOf(
+  call: HttpCall,
+  answer: StreamedAnswer,
+  format: AnswerFormat,
+): AsyncGenerator<string | Buffer> {
+  const writer = format.writer();
+  let isTranslated = false;
+  try {
+    for await (const { raw, events } of answer.pieces) {
+      if (raw === null) isTranslated = true;
+      const chunk =
+        raw === null
+          ? events
+              .flatMap((event) => writer.write(event))
+              .map(format.frame)
+              .join('')
+          : raw;
+      if (chunk.length > 0 && !(raw !== null && format.hides(events))) yield chunk;
+    }
+    if (isTranslated) yield `${writer.end().map(format.frame).join('')}${format.tail}`;
+    const { cost } = await answer.bill;
+    if (cost !== null) yield `: assay cost=${dollars(cost)}\n\n`;
+  } catch (thrown) {
+    yield format.failure(toAppError(thrown), call);
+  }
+}

@@ -1,0 +1,36 @@
+import { anthropicRoutes as routes } from '@assay/contract';
+import type { FastifyInstance } from 'fastify';
+import {
+  AnthropicStreamWriter,
+  anthropicMessages,
+  encodeAnthropicAnswer,
+  type JsonObject,
+} from '../../modules/providers/index.ts';
+import { Surface } from '../http/surface.ts';
+import type { AnswerFormat } from './answers.ts';
+import { answerChat } from './chat.ts';
+import type { GatewaySurface } from './openai.ts';
+import { anthropicErrorOf, renderAnthropicError } from './render-error.ts';
+
+const named = (event: JsonObject): string => `event: ${String(event['type'])}\ndata: ${JSON.stringify(event)}\n\n`;
+
+const FORMAT: AnswerFormat = {
+  whole: encodeAnthropicAnswer,
+  writer: () => new AnthropicStreamWriter(),
+  frame: named,
+  tail: '',
+  failure: (error, call) => named(anthropicErrorOf(error, call.requestId)),
+  hides: () => false,
+};
+
+/** Endpoints that Anthropic's clients know. */
+export function registerAnthropic(scope: FastifyInstance, { kit, operations: of }: GatewaySurface): Surface {
+  const surface = new Surface(scope, { name: 'anthropic', renderError: renderAnthropicError, rate: 'gateway', kit });
+  const passes = ['anthropic-version', 'anthropic-beta'];
+  const chat = { kit, executeChat: of.executeChat, dialect: anthropicMessages, formatOf: () => FORMAT, passes };
+  surface.serve(routes.messages, answerChat(chat));
+  surface.serve(routes.countTokens, async ({ body }, call) => ({
+    input_tokens: await kit.operator.run(of.countTokens, call, body),
+  }));
+  return surface;
+}

@@ -1,0 +1,49 @@
+import type { Route } from '@assay/contract';
+import type { FastifyRequest } from 'fastify';
+import type { ClientDialect, chatOperations, JsonObject } from '../../modules/providers/index.ts';
+import type { HttpKit } from '../http/kit.ts';
+import { type Handler, rawBodyOf } from '../http/surface.ts';
+import { type AnswerFormat, sendStreamed, sendWhole } from './answers.ts';
+
+export type ChatEndpoint = {
+  kit: HttpKit;
+  executeChat: ReturnType<typeof chatOperations>['executeChat'];
+  dialect: ClientDialect;
+  formatOf(body: JsonObject): AnswerFormat;
+  /** Headers that mean something to the dialect's own vendor. */
+  passes: readonly string[];
+};
+
+/** Serves a chat in a dialect: what is asked is read no further than it must be, and shown in the dialect's own form. */
+export function answerChat({ kit, executeChat, dialect, formatOf, passes }: ChatEndpoint): Handler<Route> {
+  return async ({ body: decoded }, call, { request, reply }) => {
+    const body = decoded as unknown as JsonObject;
+    const { model, stream, maxTokens, needs } = dialect.head(body);
+    const answer = await kit.operator.run(executeChat, call, {
+      asked: { dialect, body, raw: rawBodyOf(request) },
+      wish: { provider: named(request), model, tier: null, needs },
+      stream,
+      maxTokens,
+      passedOn: headersOf(request, passes),
+    });
+    const format = formatOf(body);
+    if (answer.kind === 'whole') return sendWhole(reply, answer, format);
+    await sendStreamed(reply, { call, answer, format });
+    return undefined;
+  };
+}
+
+/** `X-Assay-Provider` chooses a provider where the dialect has no word for it. */
+function named(request: FastifyRequest): string | null {
+  const header = request.headers['x-assay-provider'];
+  return typeof header === 'string' ? header : null;
+}
+
+function headersOf({ headers }: FastifyRequest, passes: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    passes.flatMap((name) => {
+      const value = headers[name];
+      return typeof value === 'string' ? [[name, value] as const] : [];
+    }),
+  );
+}
