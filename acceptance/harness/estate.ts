@@ -24,6 +24,8 @@ type People = {
   doomedRoleId: string;
   serviceAccountId: string;
   doomedAccountId: string;
+  providerId: string;
+  doomedProviderId: string;
 };
 
 /** Things that nobody has: enough to see whether a caller is let in. */
@@ -43,6 +45,8 @@ export const NOTHING: Estate = {
   doomedRoleId: randomUUID(),
   serviceAccountId: randomUUID(),
   doomedAccountId: randomUUID(),
+  providerId: randomUUID(),
+  doomedProviderId: randomUUID(),
 };
 
 /** Gives an organization one of everything; `canary` is in every text that a caller or a program can choose. */
@@ -102,6 +106,14 @@ async function addPeople(server: Server, of: { apiKey: string; canary: string; o
     const body = { name: canary, description: canary, role: 'viewer' };
     return (await post<{ service_account: { id: string } }>('/v1/service-accounts', body)).service_account.id;
   };
+  const provider = async (domain: string): Promise<string> => {
+    const body = { name: canary, issuer: 'https://issuer.example', client_id: canary, domains: [domain] };
+    const made = await post<{ identity_provider: { id: string } }>(
+      `/v1/organizations/${orgId}/identity-providers`,
+      body,
+    );
+    return made.identity_provider.id;
+  };
   const [memberId, teamId] = [await join(), await team()];
   const seated = await server.as(apiKey).send('PUT', `/v1/teams/${teamId}/members/${memberId}`, { body: {} });
   if (seated.status !== 200) throw new Error(`Nobody could be put into a team: ${seated.text}`);
@@ -115,6 +127,8 @@ async function addPeople(server: Server, of: { apiKey: string; canary: string; o
     doomedRoleId: await customRole(),
     serviceAccountId: await account(),
     doomedAccountId: await account(),
+    providerId: await provider(`${canary}.example`),
+    doomedProviderId: await provider(`doomed.${canary}.example`),
   };
 }
 

@@ -19,6 +19,8 @@ const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string,
       method === 'DELETE' ? doomedAccountId : serviceAccountId,
   ],
   ['/v1/users/', ({ memberId }) => memberId],
+  // Of whoever asks; nobody has this one.
+  ['/v1/me/', ({ memberId }) => memberId],
   ['/api/dead-letters/', ({ deadLetterId }) => deadLetterId],
   ['/api/eval', ({ evalId }) => evalId],
   ['/v1/api-keys/', ({ keyId }) => keyId],
@@ -27,10 +29,35 @@ const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string,
 
 function organizationTarget(estate: Estate, parameter: string, method: string): string {
   const isDoomed = method === 'DELETE';
+  if (parameter === 'provider_id') return isDoomed ? estate.doomedProviderId : estate.providerId;
   if (parameter === 'user_id') return isDoomed ? estate.doomedMemberId : estate.memberId;
   if (parameter === 'role_id') return isDoomed ? estate.doomedRoleId : estate.customRoleId;
   return estate.orgId;
 }
+
+/** What routes about accounts are sent; whether it is accepted is for tests of their own. */
+const OWN_ACCOUNT_BODIES: Readonly<Record<string, () => object>> = {
+  'identity.password.forgot': () => ({ email: 'nobody@example.test' }),
+  'identity.password.reset': () => ({ token: 'ot_nobody-has-this', password: 'seventeen green hats' }),
+  'identity.password.change': () => ({ current_password: 'wrong', password: 'seventeen green hats' }),
+  'identity.account.sign_up': () => ({ email: 'new@example.test', name: 'New', password: 'seventeen green hats' }),
+  'identity.account.confirm': () => ({ token: 'ot_nobody-has-this' }),
+  'identity.email.change': () => ({ email: 'new@example.test', password: 'wrong' }),
+  'identity.email.confirm': () => ({ token: 'ot_nobody-has-this' }),
+  'identity.profile.update': () => ({ name: 'Renamed' }),
+  'identity.totp.confirm': () => ({ code: '000000' }),
+  'identity.totp.renew_codes': () => ({ code: '000000' }),
+  'identity.totp.disable': () => ({ code: '000000' }),
+  'identity.passkey.register': () => ({
+    name: 'Laptop',
+    response: {
+      id: 'AA',
+      rawId: 'AA',
+      type: 'public-key',
+      response: { clientDataJSON: 'e30', attestationObject: 'AA' },
+    },
+  }),
+};
 
 /** What routes are sent. An address and a name are new each time: a second call is not the first one again. */
 const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
@@ -61,6 +88,16 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
   'tenancy.user.erase_me': () => ({ email: 'somebody@else.example' }),
   'evaluations.evaluation.submit': () => ({ code: 'print(1)' }),
   'evaluations.batch.submit': () => ({ evaluations: [{ code: 'print(1)' }] }),
+  ...OWN_ACCOUNT_BODIES,
+  'identity.provider.create': ({ canary }) => ({
+    name: canary,
+    issuer: 'https://issuer.example',
+    client_id: canary,
+    domains: [`${randomUUID()}.example`],
+  }),
+  'identity.provider.update': ({ canary }) => ({ name: `${canary} changed` }),
+  'identity.provider.verify_domain': ({ canary }) => ({ domain: `${canary}.example` }),
+  'identity.signing_key.rotate': () => ({ distrust: false }),
   'identity.api_key.create': () => ({ name: `Key ${randomUUID()}`, scopes: [] }),
   'identity.api_key.update': () => ({ name: 'Renamed' }),
   'identity.api_key.rotate': () => ({ overlap_seconds: 0 }),
@@ -104,7 +141,13 @@ export const nameOf = ({ method, path }: Route): string => `${method} ${path}`;
 
 /** Whether a route lets callers in before they are known: it takes what they sign in with. */
 export const signsIn = ({ operation }: Route): boolean =>
-  /^identity\.(?:login|device)\.|^tenancy\.(?:invitation\.(?:accept|decline)|billing\.receive)$/.test(operation ?? '');
+  /^identity\.(?:login|device|account)\.|^identity\.(?:password\.(?:forgot|reset)|email\.confirm)$|^tenancy\.(?:invitation\.(?:accept|decline)|billing\.receive)$/.test(
+    operation ?? '',
+  );
+
+/** Whether a route is about the account of whoever is signed in: it is for people, whom no key stands for. */
+export const isOwnAccount = ({ operation }: Route): boolean =>
+  /^identity\.(?:profile|session|totp|passkey)\.|^identity\.(?:password|email)\.change$/.test(operation ?? '');
 
 /** Whether a route takes away what a generated test goes on living on; such routes have tests of their own. */
 export const endsItself = ({ operation }: Route): boolean => ENDING.has(operation ?? '');
