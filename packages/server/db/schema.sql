@@ -242,6 +242,88 @@ table budgets · row security forced
   grant DELETE, INSERT, SELECT, UPDATE to assay_app
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
+table credential_authorizations · row security forced
+  credential_id uuid not null
+  expires_at timestamp with time zone not null
+  key_version integer not null
+  org_id uuid not null
+  redirect_uri text not null
+  return_to text
+  sealed bytea not null
+  state_hash bytea not null
+  user_id uuid not null
+  constraint credential_authorizations__credential FOREIGN KEY (org_id, credential_id) REFERENCES credentials(org_id, id) ON DELETE CASCADE
+  constraint credential_authorizations__pk PRIMARY KEY (state_hash)
+  constraint credential_authorizations__user_id FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE
+  CREATE INDEX credential_authorizations__age ON public.credential_authorizations USING btree (expires_at)
+  CREATE INDEX credential_authorizations__of ON public.credential_authorizations USING btree (org_id, credential_id)
+  CREATE UNIQUE INDEX credential_authorizations__pk ON public.credential_authorizations USING btree (state_hash)
+  CREATE INDEX credential_authorizations__user ON public.credential_authorizations USING btree (user_id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant INSERT, SELECT to assay_app
+  grant DELETE, INSERT, SELECT to assay_system
+
+table credential_tokens · row security forced
+  credential_id uuid not null
+  expires_at timestamp with time zone
+  failures integer not null default 0
+  key_version integer
+  lease_id uuid
+  leased_until timestamp with time zone
+  org_id uuid not null
+  refresh_at timestamp with time zone
+  retry_at timestamp with time zone
+  sealed bytea
+  subject text not null
+  version integer not null default 0
+  constraint credential_tokens__credential FOREIGN KEY (org_id, credential_id) REFERENCES credentials(org_id, id) ON DELETE CASCADE
+  constraint credential_tokens__pk PRIMARY KEY (org_id, credential_id, subject)
+  CREATE INDEX credential_tokens__age ON public.credential_tokens USING btree (expires_at)
+  CREATE INDEX credential_tokens__key ON public.credential_tokens USING btree (org_id, key_version)
+  CREATE UNIQUE INDEX credential_tokens__pk ON public.credential_tokens USING btree (org_id, credential_id, subject)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table credentials · row security forced
+  allow_user_override boolean not null default false
+  created_at timestamp with time zone not null default now()
+  created_by uuid
+  id uuid not null
+  key_version integer
+  kind text not null
+  last_minted_at timestamp with time zone
+  last_minted_status text
+  name text not null
+  org_id uuid not null
+  provider text
+  provider_config jsonb not null default '{}'::jsonb
+  revoked_at timestamp with time zone
+  scopes text[] not null default '{}'::text[]
+  sealed bytea
+  sealed_version integer not null default 1
+  status text not null
+  updated_at timestamp with time zone not null default now()
+  user_id uuid
+  constraint credentials__kind CHECK ((kind = ANY (ARRAY['oauth2_authorization_code'::text, 'oauth2_client_credentials'::text, 'oauth2_jwt_bearer'::text, 'oauth2_jwt_bearer_with_subject'::text, 'oauth2_client_assertion'::text, 'api_key'::text, 'basic_auth'::text, 'query_api_key'::text])))
+  constraint credentials__member FOREIGN KEY (org_id, user_id) REFERENCES memberships(org_id, user_id) ON DELETE CASCADE
+  constraint credentials__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint credentials__override CHECK (((user_id IS NULL) OR (NOT allow_user_override)))
+  constraint credentials__pk PRIMARY KEY (org_id, id)
+  constraint credentials__revoked CHECK (((status = 'revoked'::text) = (sealed IS NULL)))
+  constraint credentials__status CHECK ((status = ANY (ARRAY['active'::text, 'needs_reauth'::text, 'failed'::text, 'revoked'::text])))
+  CREATE INDEX credentials__age ON public.credentials USING btree (revoked_at) WHERE (revoked_at IS NOT NULL)
+  CREATE INDEX credentials__key ON public.credentials USING btree (org_id, key_version)
+  CREATE INDEX credentials__list ON public.credentials USING btree (org_id, created_at DESC, id DESC)
+  CREATE UNIQUE INDEX credentials__name ON public.credentials USING btree (org_id, user_id, name) NULLS NOT DISTINCT WHERE (status <> 'revoked'::text)
+  CREATE UNIQUE INDEX credentials__pk ON public.credentials USING btree (org_id, id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
 table custom_roles · row security forced
   created_at timestamp with time zone not null default now()
   description text not null default ''::text
@@ -694,6 +776,36 @@ table price_overrides · row security forced
   policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
   grant INSERT, SELECT to assay_app
   grant DELETE, INSERT, SELECT to assay_system
+
+table providers · row security forced
+  archived_at timestamp with time zone
+  base_url text
+  config jsonb not null default '{}'::jsonb
+  created_at timestamp with time zone not null default now()
+  created_by uuid
+  default_model text
+  display_name text not null
+  id uuid not null
+  key_hint text
+  key_version integer
+  kind text not null
+  models jsonb not null default '[]'::jsonb
+  name text not null
+  org_id uuid not null
+  sealed_key bytea
+  updated_at timestamp with time zone not null default now()
+  version integer not null default 1
+  constraint providers__key CHECK (((sealed_key IS NULL) = (key_version IS NULL)))
+  constraint providers__kind CHECK ((kind = ANY (ARRAY['anthropic'::text, 'openai'::text, 'gemini'::text, 'azure-openai'::text, 'vertex'::text, 'openai-compatible'::text, 'ollama'::text])))
+  constraint providers__name UNIQUE (org_id, name)
+  constraint providers__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint providers__pk PRIMARY KEY (org_id, id)
+  CREATE UNIQUE INDEX providers__name ON public.providers USING btree (org_id, name)
+  CREATE UNIQUE INDEX providers__pk ON public.providers USING btree (org_id, id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
 table rate_windows
   ends_at timestamp with time zone not null
