@@ -11,6 +11,7 @@ export { ApiKey, NewApiKey } from './control/api-key.ts';
 export { AuditCheckpoint, AuditEntry, AuditKey } from './control/audit-log.ts';
 export { AuthzCheck, MAX_CHECKS } from './control/authz.ts';
 export { Budget, NewBudget } from './control/budgets.ts';
+export { Credential, CredentialConfig, NewCredential } from './control/credential.ts';
 export { EncryptionKeys } from './control/encryption-key.ts';
 export { ControlError } from './control/envelope.ts';
 export { PasskeyAssertion } from './control/passkey.ts';

@@ -24,6 +24,7 @@ import { registerBuilds } from '../surfaces/builds/index.ts';
 import { CONSOLE_PREFIXES, registerConsole } from '../surfaces/console/index.ts';
 import {
   type AuditOperations,
+  type MeteringOperations,
   registerControl,
   serveEventSocket,
   type VaultOperations,
@@ -58,6 +59,7 @@ export type HttpServerOptions = {
     identity: { whoAmI: typeof whoAmI };
     events: ReturnType<typeof eventOperations>;
     audit: AuditOperations;
+    metering: MeteringOperations;
     tenancy: ReturnType<typeof tenancyOperations>;
     assets: ReturnType<typeof assetOperations>;
     evaluations: ReturnType<typeof evaluationOperations>;
@@ -97,10 +99,21 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       ...identityProviders,
       ...operations.passkeys,
     };
-    const { access, keys, events, assets, identity, audit, tenancy, vault } = operations;
+    const { access, keys, events, assets, identity, audit, tenancy, vault, metering } = operations;
     return registerControl(scope, {
       kit,
-      operations: { ...people, ...access, ...keys, ...events, ...assets, ...identity, ...audit, ...tenancy, ...vault },
+      operations: {
+        ...people,
+        ...access,
+        ...keys,
+        ...events,
+        ...assets,
+        ...identity,
+        ...audit,
+        ...tenancy,
+        ...vault,
+        ...metering,
+      },
     });
   });
   await app.surface('/api/v1', (scope) =>
@@ -113,8 +126,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     return registerOAuth(scope, { kit, discovery, operations: { ...login, ...sessions, ...devices } });
   });
   await app.surface(CONSOLE_PREFIXES, (scope) => {
-    const { login, accounts, sessions, devices, sso } = operations;
-    return registerConsole(scope, { kit, operations: { ...login, ...accounts, ...sessions, ...devices, ...sso } });
+    const { login, passkeys, accounts, sessions, devices, sso, tenancy } = operations;
+    const pages = { ...login, ...passkeys, ...accounts, ...sessions, ...devices, ...sso, ...tenancy };
+    return registerConsole(scope, { kit, operations: pages });
   });
   await app.surface('/api', (scope) => registerEvaluations(scope, { kit, operations: operations.evaluations }));
   await app.surface('', (scope) => registerOps(scope, { kit, readiness: options.readiness, openApi }));

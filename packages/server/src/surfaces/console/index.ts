@@ -3,18 +3,19 @@ import type { HttpKit } from '../http/kit.ts';
 import { Surface } from '../http/surface.ts';
 import { serveDevicePages } from './devices.ts';
 import { renderFront } from './front-page.ts';
+import { type InvitationPageOperations, serveInvitationPages } from './invitations.ts';
 import { asPage } from './layout.ts';
-import { type PageOperations, signedInAs } from './person.ts';
+import { signedInAs } from './person.ts';
 import { renderError } from './render-error.ts';
 import { pageRoutes as routes } from './routes.ts';
 import { serveSignIn } from './sign-in.ts';
 import { type SsoPageOperations, serveSingleSignOn } from './single-sign-on.ts';
 import { serveStaticFiles } from './static-files.ts';
 
-export type ConsoleSurface = { kit: HttpKit; operations: PageOperations & SsoPageOperations };
+export type ConsoleSurface = { kit: HttpKit; operations: InvitationPageOperations & SsoPageOperations };
 
 /** Below which paths a page answers, unknown ones included. */
-export const CONSOLE_PREFIXES = ['/login', '/logout', '/device', '/pages', '/oauth/sso'];
+export const CONSOLE_PREFIXES = ['/login', '/logout', '/device', '/invitations', '/pages', '/oauth/sso'];
 
 /** Pages for people: signing in and out, letting devices in. All of them work without a script. */
 export function registerConsole(scope: FastifyInstance, { kit, operations }: ConsoleSurface): Surface {
@@ -33,6 +34,7 @@ export function registerConsole(scope: FastifyInstance, { kit, operations }: Con
   serveSignIn(surface, kit, operations);
   serveDevicePages(surface, kit, operations);
   serveSingleSignOn(surface, kit, operations);
+  serveInvitationPages(surface, kit, operations);
   serveStaticFiles(scope);
   return surface;
 }

@@ -22,6 +22,7 @@ export const renderPage = ({ title, content, signedIn, hasScript = false }: Page
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${title} · Assay</title>
+<link rel="icon" href="/pages/icon.svg">
 <link rel="stylesheet" href="/pages/style.css">
 ${hasScript ? html`<script type="module" src="/pages/passkey.js"></script>` : null}
 </head>

@@ -3,6 +3,7 @@ import type {
   accountOperations,
   deviceOperations,
   loginOperations,
+  passkeyOperations,
   sessionOperations,
 } from '../../modules/identity/index.ts';
 import type { HttpCall } from '../http/http-call.ts';
@@ -10,6 +11,7 @@ import type { HttpKit } from '../http/kit.ts';
 import { sessionFormToken } from './form-token.ts';
 
 export type PageOperations = Pick<ReturnType<typeof loginOperations>, 'login' | 'completeLogin'> &
+  Pick<ReturnType<typeof passkeyOperations>, 'loginWithPasskey'> &
   Pick<ReturnType<typeof accountOperations>, 'getProfile'> &
   Pick<ReturnType<typeof sessionOperations>, 'openSession' | 'endSession'> &
   Pick<ReturnType<typeof deviceOperations>, 'getDevice' | 'decideDevice'>;

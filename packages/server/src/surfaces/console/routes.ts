@@ -56,6 +56,16 @@ export const pageRoutes = {
     answers: { 200: page },
     isPublic: true,
   }),
+  submitPasskey: route({
+    surface: 'console',
+    method: 'POST',
+    path: '/login/passkey',
+    operation: 'identity.login.with_passkey',
+    summary: 'Sign in with a passkey',
+    body: z.object({ response: z.string().max(200_000).default(''), next: Next, form_token: FormToken }),
+    answers: { 200: page },
+    isPublic: true,
+  }),
   signOut: route({
     surface: 'console',
     method: 'POST',

@@ -14,11 +14,27 @@ ${alertOf(problem)}
 <input type="hidden" name="form_token" value="${formToken}">
 <input type="hidden" name="next" value="${next}">
 <label for="email">E-mail address</label>
-<input id="email" name="email" type="email" autocomplete="username webauthn" required value="${email}">
+<input id="email" name="email" type="email" autocomplete="username" required value="${email}">
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required>
 <button type="submit">Sign in</button>
-</form>`,
+</form>
+<p data-passkey-problem role="status"></p>
+<form method="post" action="/login/passkey" data-passkey hidden>
+<input type="hidden" name="form_token" value="${formToken}">
+<input type="hidden" name="next" value="${next}">
+<input type="hidden" name="response">
+<button class="quiet" type="submit">Sign in with a passkey</button>
+</form>
+<details>
+<summary>Sign in at your organization</summary>
+<form class="card" method="get" action="/oauth/sso/start">
+<input type="hidden" name="next" value="${next}">
+<label for="sso_email">E-mail address at your organization</label>
+<input id="sso_email" name="email" type="email" autocomplete="email" required>
+<button class="quiet" type="submit">Continue</button>
+</form>
+</details>`,
   });
 
 export type SecondFactorForm = Omit<SignInForm, 'email'> & { mfaToken: string };

@@ -1,6 +1,7 @@
+import { PasskeyAssertion } from '@assay/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type AppError, toAppError } from '../../kernel/errors.ts';
-import { SecondFactorRequired, type SignedIn } from '../../modules/identity/index.ts';
+import { AppError, toAppError } from '../../kernel/errors.ts';
+import { type AuthenticationResponse, SecondFactorRequired, type SignedIn } from '../../modules/identity/index.ts';
 import { readDeviceMark, setDeviceMark } from '../http/device-mark.ts';
 import { refusalHeaders, setHeaders } from '../http/headers.ts';
 import type { HttpCall } from '../http/http-call.ts';
@@ -73,6 +74,21 @@ export function serveSignIn(surface: Surface, kit: HttpKit, of: PageOperations):
     }
   });
 
+  surface.serve(routes.submitPasskey, async ({ body }, call, exchange) => {
+    const { request, reply } = exchange;
+    assertCanHoldSession(request, kit.publicUrl);
+    assertAnonymousForm(request, body.form_token);
+    const form = { next: nextPath(body.next), formToken: anonymousFormToken(request, reply) };
+    try {
+      const client = request.headers['user-agent'] ?? '';
+      const signedIn = await run(of.loginWithPasskey, call, { response: readAssertion(body.response), client });
+      return await finish(signedIn, body.next, call, exchange);
+    } catch (thrown) {
+      asPage(reply);
+      return reply.send(renderSignIn({ ...form, problem: foreseen(thrown, reply).message }));
+    }
+  });
+
   surface.serve(routes.signOut, async ({ body }, call, { request, reply }) => {
     if (isSignedIn(call)) {
       assertSessionForm(request, body.form_token);
@@ -83,6 +99,25 @@ export function serveSignIn(surface: Surface, kit: HttpKit, of: PageOperations):
     reply.header('clear-site-data', '"cache"');
     return goTo(reply, '/login');
   });
+}
+
+/** What the browser's authenticator said, as the page's script sends it. */
+function readAssertion(text: string): AuthenticationResponse {
+  const read = PasskeyAssertion.safeParse(parseJson(text));
+  if (read.success) return read.data as AuthenticationResponse;
+  throw new AppError(
+    'unauthenticated',
+    'login.failed',
+    'The passkey was not understood. Try again, or use your password.',
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 /** A refusal that the form itself shows, with its status on the answer; anything else goes on to be an error page. */

@@ -4,10 +4,11 @@ import type { FastifyInstance } from 'fastify';
 
 const FILES = {
   'style.css': 'text/css; charset=utf-8',
+  'icon.svg': 'image/svg+xml',
   'passkey.js': 'text/javascript; charset=utf-8',
 } as const;
 
-/** Serves what pages load: the style, and the one script. They change with a release, so browsers ask whether they did. */
+/** Serves what pages load: the style, the icon and the one script. They change with a release, so browsers ask whether they did. */
 export function serveStaticFiles(scope: FastifyInstance): void {
   for (const [name, type] of Object.entries(FILES)) {
     const content = readFileSync(new URL(`static/${name}`, import.meta.url));

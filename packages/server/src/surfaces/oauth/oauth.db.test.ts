@@ -1,5 +1,6 @@
 import { FleetError, fleetRoutes, OAuthError, oauthRoutes } from '@assay/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { aCall } from '../../../test/calls.ts';
 import { testDatabase } from '../../../test/database.ts';
 import { aPerson, type Person } from '../../../test/people.ts';
 import { type Answer, type ServedApi, servedApi } from '../../../test/served-api.ts';
@@ -26,12 +27,9 @@ async function form(
 /** Lets a device in as a person would on the page. */
 async function approve(person: Person, userCode: string, decision: 'approve' | 'deny' = 'approve'): Promise<void> {
   const { operator, logins, systemTransaction } = api.app.core;
-  const call = {
-    ...{ requestId: 'r', traceId: null, trace: null, via: 'console', address: null, idempotency: null },
-    ...{ signal: AbortSignal.timeout(10_000), notes: { rate: null, replayed: false } },
-  } as const;
+  const call = aCall({ via: 'console', address: null });
   const { accessToken } = await systemTransaction((tx) =>
-    logins.openTokens(tx, { userId: person.userId, method: 'password', client: 'a test' }, { call: call as never }),
+    logins.openTokens(tx, { userId: person.userId, method: 'password', client: 'a test' }, { call }),
   );
   const principal = await api.app.core.authenticator.authenticate({ kind: 'access_token', value: accessToken });
   const input = { userCode, decision, isReported: false, orgId: null };

@@ -20,13 +20,10 @@ if (form && button && globalThis.PublicKeyCredential?.parseRequestOptionsFromJSO
 }
 
 async function ask() {
-  const answer = await fetch('/api/v1/auth/passkey/options', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: '{}',
-  });
+  const answer = await fetch('/api/v1/auth/passkey/options', { method: 'POST' });
   if (!answer.ok) throw new Error('The server gave no challenge.');
-  const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(await answer.json());
+  const { options } = await answer.json();
+  const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
   const credential = await navigator.credentials.get({ publicKey });
   return credential.toJSON();
 }
