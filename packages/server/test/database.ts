@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, inject } from 'vitest';
+import { CONSTRAINTS } from '../src/compose/constraints.ts';
 import { newId } from '../src/kernel/ids.ts';
-import { evaluationConstraints } from '../src/modules/evaluations/index.ts';
-import { tenancyConstraints } from '../src/modules/tenancy/index.ts';
-import { vaultConstraints } from '../src/modules/vault/index.ts';
 import { type Client, Database, newClient } from '../src/platform/db/index.ts';
 import type { ServerAddress } from './test-server.ts';
 
@@ -41,7 +39,7 @@ export function testDatabase(): TestDatabase {
       role,
       maxConnections: 8,
       applicationName: 'assay-test',
-      constraints: { ...tenancyConstraints, ...vaultConstraints, ...evaluationConstraints },
+      constraints: CONSTRAINTS,
       statementTimeoutMs,
       onConnectionError: () => {},
     });

@@ -4,6 +4,8 @@ import { accountRoutes } from './account.ts';
 import { apiKeyRoutes } from './api-key.ts';
 import { auditLogRoutes } from './audit-log-routes.ts';
 import { authzRoutes } from './authz.ts';
+import { budgetRoutes } from './budgets.ts';
+import { credentialRoutes } from './credential.ts';
 import { customRoleRoutes } from './custom-role.ts';
 import { encryptionKeyRoutes } from './encryption-key.ts';
 import { enveloped } from './envelope.ts';
@@ -13,11 +15,13 @@ import { memberRoutes } from './member.ts';
 import { organizationRoutes } from './organization.ts';
 import { ownSessionRoutes } from './own-sessions.ts';
 import { passkeyRoutes } from './passkey.ts';
+import { priceRoutes } from './prices.ts';
 import { secondFactorRoutes } from './second-factor.ts';
 import { secretRoutes } from './secret.ts';
 import { serviceAccountRoutes } from './service-account.ts';
 import { signingKeyRoutes } from './signing-keys.ts';
 import { teamRoutes } from './team.ts';
+import { usageRoutes } from './usage.ts';
 import { userRoutes } from './user.ts';
 
 const Identified = z.object({ id: z.string().max(64) });
@@ -87,7 +91,11 @@ export const controlRoutes = {
   ...authzRoutes,
   ...auditLogRoutes,
   ...secretRoutes,
+  ...credentialRoutes,
   ...encryptionKeyRoutes,
+  ...budgetRoutes,
+  ...usageRoutes,
+  ...priceRoutes,
   downloadAsset: route({
     surface: 'control',
     method: 'GET',

@@ -110,6 +110,8 @@ const workerOptions = (core: Core): Parameters<typeof startWorker>[0] => ({
   told: core.told,
   evaluationRetentionDays: core.config.evaluationRetentionDays,
   eventRetentionDays: core.config.eventRetentionDays,
+  usageRetentionDays: core.config.usageRetentionDays,
+  ledger: core.metering.ledger,
   eraseDueOrganizations: () => eraseDueOrganizations(tenancyServices(core)),
   mail: mailOf(core),
   rotateSigningKey: () => rotateSigningKey(core),

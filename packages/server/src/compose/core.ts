@@ -2,12 +2,10 @@ import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { DiskBlobs } from '../modules/assets/index.ts';
 import { CheckpointKeys } from '../modules/audit/index.ts';
-import { Endings, evaluationConstraints, isEnding } from '../modules/evaluations/index.ts';
+import { Endings, isEnding } from '../modules/evaluations/index.ts';
 import { EventFeed } from '../modules/events/index.ts';
 import { bootstrap } from '../modules/identity/index.ts';
 import { Fleet } from '../modules/runners/index.ts';
-import { tenancyConstraints } from '../modules/tenancy/index.ts';
-import { vaultConstraints } from '../modules/vault/index.ts';
 import type { MasterKey } from '../platform/crypto/master-key.ts';
 import { Database, type DatabaseAddress } from '../platform/db/index.ts';
 import { IdempotencyStore } from '../platform/idempotency-store.ts';
@@ -18,8 +16,10 @@ import { Wakeups } from '../platform/queue/wakeups.ts';
 import { createMetrics } from '../platform/telemetry/metrics.ts';
 import { noTracing, startTracing } from '../platform/telemetry/tracing.ts';
 import { composeAdmission } from './admission.ts';
+import { CONSTRAINTS } from './constraints.ts';
 import { createGovernance } from './governance.ts';
 import { composeIdentity } from './identity.ts';
+import { composeMetering } from './metering.ts';
 import { RELEASE } from './release.ts';
 import { composeVault } from './vault.ts';
 
@@ -33,6 +33,7 @@ export const TOPICS = {
   mail: 'mail',
   signingKeys: 'signing_keys',
   vaultKeys: 'vault_keys',
+  prices: 'prices',
 } as const;
 
 /** Longest a statement of a request may run. */
@@ -53,17 +54,20 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
 
   const systemTransaction: Governed['systemTransaction'] = (work) => system.transaction({ orgId: null }, work);
   const systemStatements: Governed['systemStatements'] = (work) => system.statements({ orgId: null }, work);
+  const told = (): void => wakeups.raise(TOPICS.events);
   const vault = await composeVault({
     config,
     transaction: systemTransaction,
     statements: systemStatements,
     wakeups,
     topic: TOPICS.vaultKeys,
+    database,
+    told,
     log,
+    stack,
   });
   // What the installation seals for itself, or derives from: the master key itself may be out of reach, in a KMS.
   const masterKey = await vault.dataKeys.platformKey();
-  const told = (): void => wakeups.raise(TOPICS.events);
   const mailer = mailerOf(config, masterKey, wakeups);
   const work = { statements: systemStatements, transaction: systemTransaction };
   const identityParts = { ...work, config, masterKey, mailer, wakeups, topics: TOPICS, told, log };
@@ -84,27 +88,24 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const idempotency = new IdempotencyStore(masterKey);
   const governance = createGovernance({ database, system, idempotency, ...rates, metrics, tracing, told, log });
   const endings = new Endings();
+  const base = { config, database, systemTransaction, systemStatements, wakeups, told, log };
+  const metering = await composeMetering({ ...base, topic: TOPICS.prices }, stack);
   const onWake = (topic: string) => (listener: () => void) => wakeups.on(topic, listener);
   return {
-    config,
+    ...base,
     address,
-    log,
     metrics,
-    database,
     system,
-    systemTransaction,
-    systemStatements,
-    wakeups,
     onWake,
     ...identity,
     authenticator,
     checkpointKeys: new CheckpointKeys(masterKey),
     idempotency,
     ...rates,
-    told,
     operator: new Operator(governance),
     masterKey,
     vault,
+    metering,
     mailer,
     blobs: new DiskBlobs(join(config.dataDir, 'assets')),
     endings,
@@ -138,7 +139,7 @@ function openPools(config: Config, address: DatabaseAddress, log: Log, stack: As
         role,
         maxConnections,
         applicationName: `assay-${role.replace('assay_', '')}`,
-        constraints: { ...tenancyConstraints, ...vaultConstraints, ...evaluationConstraints },
+        constraints: CONSTRAINTS,
         statementTimeoutMs: STATEMENT_TIMEOUT_MS,
         onConnectionError: (error) => log.warn({ err: error }, 'a database connection was lost'),
       }),

@@ -28,6 +28,7 @@ import type { AnyOperation, AuditedAct, Context } from '../platform/operation.ts
 import { type Core, TOPICS } from './core.ts';
 import { eventVisibility } from './event-visibility.ts';
 import { leafOf } from './governance.ts';
+import { meteringOperations } from './metering.ts';
 import { peopleOperations } from './people.ts';
 import { RELEASE } from './release.ts';
 import { resourceTypes } from './resource-types.ts';
@@ -77,6 +78,7 @@ function operationsOver(core: Core, types: ResourceTypes) {
     events: eventOperations({ feed: core.feed, visibility: eventVisibility(types) }),
     assets: assetOperations({ blobs: core.blobs }),
     vault: vaultOperations(core),
+    metering: meteringOperations(core.metering ?? {}, { ...core, topic: TOPICS.prices }),
     evaluations: evaluationOperations({
       fleet: core.fleet,
       endings: core.endings,

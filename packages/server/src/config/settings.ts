@@ -1,3 +1,5 @@
+import { RETENTION } from './retention-settings.ts';
+import { setting } from './setting.ts';
 import {
   flagValue,
   httpUrl,
@@ -15,23 +17,8 @@ import {
   text,
 } from './setting-readers.ts';
 
+export type { Setting } from './setting.ts';
 export { ROLES, type Role } from './setting-readers.ts';
-
-/** One setting: where it can be said, what it defaults to, how it is read. */
-export type Setting<Value> = {
-  /** Name on the command line, `--http-port`, and in `assay.toml`, `http.port`. */
-  flag: string;
-  toml: string;
-  env: string;
-  /** As text, for the reference; what is used when nobody says otherwise. */
-  fallback: string;
-  help: string;
-  isSecret?: boolean;
-  /** @throws Error with the rest of a sentence that starts with the setting's name */
-  read(text: string): Value;
-};
-
-const setting = <Value>(declared: Setting<Value>): Setting<Value> => declared;
 
 /** Every setting there is. The reference in the docs is made from this. */
 export const SETTINGS = {
@@ -380,22 +367,7 @@ export const SETTINGS = {
     help: 'Longest that an evaluation waits for a slot before it fails, seconds.',
     read: integer(1, 604_800),
   }),
-  evaluationRetentionDays: setting({
-    flag: 'evaluation-retention-days',
-    toml: 'evaluations.retention_days',
-    env: 'ASSAY_EVALUATION_RETENTION_DAYS',
-    fallback: '90',
-    help: 'Days that an evaluation is kept after its end.',
-    read: integer(1, 36_500),
-  }),
-  eventRetentionDays: setting({
-    flag: 'event-retention-days',
-    toml: 'events.retention_days',
-    env: 'ASSAY_EVENT_RETENTION_DAYS',
-    fallback: '30',
-    help: 'Days that events can be replayed.',
-    read: integer(1, 36_500),
-  }),
+  ...RETENTION,
   auditAnchorFile: setting({
     flag: 'audit-anchor-file',
     toml: 'audit.anchor_file',

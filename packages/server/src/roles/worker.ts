@@ -3,8 +3,16 @@ import type { Endings } from '../modules/evaluations/index.ts';
 import { deleteEvaluationsOlderThan, Janitor } from '../modules/evaluations/index.ts';
 import { deleteEventsOlderThan } from '../modules/events/index.ts';
 import { deleteExpiredLogins, deleteOldDeviceRequests, deleteSpentIdentity } from '../modules/identity/index.ts';
+import {
+  deletePastCounters,
+  dropOldUsage,
+  LedgerJanitor,
+  makeUsagePartitions,
+  type RecoveryOptions,
+} from '../modules/metering/index.ts';
 import { forgetOldRunners } from '../modules/runners/index.ts';
 import { deleteOldBillingMessages, deleteOldInvitations } from '../modules/tenancy/index.ts';
+import { deleteExpiredTokens, deleteOldAuthorizations, deleteRevokedCredentials } from '../modules/vault/index.ts';
 import type { DatabaseAddress, Tx } from '../platform/db/index.ts';
 import { deleteOldKeys } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
@@ -23,6 +31,8 @@ export type WorkerOptions = {
   told(): void;
   evaluationRetentionDays: number;
   eventRetentionDays: number;
+  usageRetentionDays: number;
+  ledger: RecoveryOptions['ledger'];
   /** Erases organizations whose grace is over; says how many. */
   eraseDueOrganizations(): Promise<number>;
   /** Sends mail; null without a mail server. */
@@ -45,6 +55,8 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
   sequencer.start();
   const anchoring = new Anchoring(options.anchoring);
   anchoring.start();
+  const ledgerJanitor = new LedgerJanitor(options);
+  ledgerJanitor.start();
   options.mail?.start();
   const chores = await startChores(options.address, choresOf(options), options.log.child({ subsystem: 'chores' }));
   return {
@@ -52,6 +64,7 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
       await janitor[Symbol.asyncDispose]();
       await sequencer[Symbol.asyncDispose]();
       await anchoring[Symbol.asyncDispose]();
+      await ledgerJanitor[Symbol.asyncDispose]();
       await options.mail?.[Symbol.asyncDispose]();
       await chores[Symbol.asyncDispose]();
     },
@@ -62,6 +75,7 @@ function choresOf({
   statements,
   evaluationRetentionDays,
   eventRetentionDays,
+  usageRetentionDays,
   eraseDueOrganizations,
   rotateSigningKey,
   moveToNewestKeys,
@@ -89,7 +103,24 @@ function choresOf({
     { name: 'retain_device_requests', schedule: '43 * * * *', run: () => statements(deleteOldDeviceRequests) },
     { name: 'retain_sign_ins', schedule: '*/10 * * * *', run: () => statements(deleteSpentIdentity) },
     { name: 'rotate_signing_key', schedule: '57 2 * * *', run: rotateSigningKey },
+    { name: 'retain_credentials', schedule: '33 3 * * *', run: () => forgetCredentials(inBatches) },
     { name: 'move_to_newest_keys', schedule: '* * * * *', run: moveToNewestKeys },
+    { name: 'make_usage_partitions', schedule: '11 0 * * *', run: () => statements(makeUsagePartitions) },
+    {
+      name: 'retain_usage',
+      schedule: '21 4 * * *',
+      run: async () => void (await statements((tx) => dropOldUsage(tx, usageRetentionDays))),
+    },
+    { name: 'retain_budget_counters', schedule: '31 4 * * *', run: () => inBatches(deletePastCounters) },
     { name: 'forget_runners', schedule: '47 3 * * *', run: () => statements(forgetOldRunners) },
   ];
+}
+
+/** A revoked credential is shown for a while, so that whoever misses it sees what became of it. */
+const REVOKED_CREDENTIAL_DAYS = 30;
+
+async function forgetCredentials(inBatches: (batch: (tx: Tx) => Promise<number>) => Promise<void>): Promise<void> {
+  await inBatches(deleteOldAuthorizations);
+  await inBatches(deleteExpiredTokens);
+  await inBatches((tx) => deleteRevokedCredentials(tx, REVOKED_CREDENTIAL_DAYS));
 }

@@ -25,6 +25,10 @@ export const SCOPES = {
   'credentials:read:own': "See the organization's credentials and your own.",
   'credentials:write': 'Add, authorize and revoke credentials of the organization, and revoke those of people.',
   'credentials:write:own': 'Add, authorize and revoke credentials of your own.',
+  'usage:read': 'See what everybody in the organization used and what it cost.',
+  'usage:read:own': 'See what you used and what it cost.',
+  'budgets:read': 'See budgets, how they stand, and what models cost.',
+  'budgets:write': 'Set, change and delete budgets, and what models cost.',
   'assets:read': 'Download stored files and run output.',
   'events:read': 'Follow the event stream.',
   'evaluations:read': 'See evaluations, their output and the queue.',
@@ -39,15 +43,22 @@ const isScope = (text: string): text is Scope => Object.hasOwn(SCOPES, text);
 const ALL = (Object.keys(SCOPES) as Scope[]).filter((scope) => !scope.endsWith(':own'));
 const READS = ALL.filter((scope) => scope.endsWith(':read'));
 /** Reads that say how the organization is guarded: not for everybody who may look. */
-const GUARDED_READS: ReadonlySet<Scope> = new Set(['audit:read', 'apikeys:read', 'secrets:read', 'credentials:read']);
-const VIEWER: Scope[] = READS.filter((scope) => !GUARDED_READS.has(scope));
+const GUARDED_READS: ReadonlySet<Scope> = new Set([
+  'audit:read',
+  'apikeys:read',
+  'secrets:read',
+  'credentials:read',
+  'usage:read',
+]);
+const VIEWER: Scope[] = [...READS.filter((scope) => !GUARDED_READS.has(scope)), 'usage:read:own'];
 /** Whoever is made maintainer of a team looks after it, whatever else they may do. */
 const MAINTAINER: Scope[] = [...VIEWER, 'teams:write:own'];
 const DEVELOPER_OWN: readonly Scope[] = ['audit:read:own', 'credentials:read:own', 'credentials:write:own'];
 const DEVELOPER: Scope[] = [...MAINTAINER, 'evaluations:write', 'apikeys:read', 'secrets:read', ...DEVELOPER_OWN];
 const OPERATOR: Scope[] = [
-  ...DEVELOPER.filter((scope) => !DEVELOPER_OWN.includes(scope)),
+  ...DEVELOPER.filter((scope) => !DEVELOPER_OWN.includes(scope) && scope !== 'usage:read:own'),
   'audit:read',
+  'usage:read',
   'apikeys:write:own',
   'secrets:write',
   'credentials:read',

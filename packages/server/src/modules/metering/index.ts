@@ -17,7 +17,7 @@ export { LedgerJanitor } from './ledger/jobs.ts';
 export { Journal } from './ledger/journal.ts';
 export { Ledger, type ReserveRequest } from './ledger/ledger.ts';
 export type { Attached, Claims, Delivered, Outcome } from './ledger/model.ts';
-export { recoverFromJournals } from './ledger/recovery.ts';
+export { type RecoveryOptions, recoverFromJournals } from './ledger/recovery.ts';
 export { PriceCatalogue } from './prices/catalogue.ts';
 export {
   type Bounds,

@@ -24,6 +24,7 @@ import { serveAuthz } from './authz.ts';
 import { envelope } from './envelope.ts';
 import { eventFrames, filterOf } from './events.ts';
 import { type IdentityProviderOperations, serveIdentityProviders } from './identity-providers.ts';
+import { type MeteringOperations, serveMetering } from './metering.ts';
 import { serveOwnSessions } from './own-sessions.ts';
 import { servePasskeys } from './passkeys.ts';
 import { renderError } from './render-error.ts';
@@ -34,6 +35,7 @@ import { serveVault, type VaultOperations } from './vault.ts';
 
 export type { AuditOperations } from './audit-logs.ts';
 export { serveEventSocket } from './events.ts';
+export type { MeteringOperations } from './metering.ts';
 export type { VaultOperations } from './vault.ts';
 
 export type ControlSurface = {
@@ -50,6 +52,7 @@ export type ControlSurface = {
     ReturnType<typeof assetOperations> &
     ReturnType<typeof tenancyOperations> &
     VaultOperations &
+    MeteringOperations &
     AuditOperations & { whoAmI: typeof whoAmI };
 };
 
@@ -74,6 +77,7 @@ export function registerControl(scope: FastifyInstance, { kit, operations: of }:
   serveAuthz(surface, kit, of);
   serveAuditLogs(surface, kit, of);
   serveVault(surface, kit, of);
+  serveMetering(surface, kit, of);
 
   surface.serve(routes.downloadAsset, async ({ params }, call, { reply }) => {
     const { asset, content } = await run(of.downloadAsset, call, params);

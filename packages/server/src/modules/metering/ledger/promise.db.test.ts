@@ -133,7 +133,7 @@ async function look(orgId: string): Promise<string[]> {
     rows: await tx.query(inSight, [orgId]),
   }));
   return rows.flatMap((row) => {
-    const wrong = [];
+    const wrong: string[] = [];
     if (row.spent + row.reserved > row.cap) wrong.push(`${row.name}: ${row.spent} + ${row.reserved} > ${row.cap}`);
     if (row.reserved !== row.open) wrong.push(`${row.name}: ${row.reserved} reserved, ${row.open} in reservations`);
     if (row.spent !== row.billed) wrong.push(`${row.name}: ${row.spent} spent, ${row.billed} in records`);

@@ -9,8 +9,8 @@ import * as store from './store.ts';
 
 export type PriceServices = {
   book: Pick<PriceBook, 'published'>;
-  /** Makes every process forget the organization's prices, with the commit. */
-  pricesChanged(tx: Tx, orgId: string): void;
+  /** Makes every process read prices anew, with the commit. */
+  pricesChanged(tx: Tx): void;
 };
 
 export type ModelRef = { provider: string; model: string };
@@ -67,7 +67,7 @@ export function priceOperations(services: PriceServices) {
       createdBy: context.by.id,
     };
     await store.insertOverride(context.tx, { orgId, ...step });
-    services.pricesChanged(context.tx, orgId);
+    services.pricesChanged(context.tx);
     return { before, after: await viewOf(context, { provider, model }) };
   }
 

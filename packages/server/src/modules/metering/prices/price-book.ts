@@ -41,10 +41,9 @@ export class PriceBook {
     return catalogue === 'own' ? FREE : this.#options.catalogue.priceOf(catalogue, model, at);
   }
 
-  /** An organization's prices were changed; null: it is not known whose. */
-  forget(orgId: string | null): void {
-    if (orgId === null) this.#overrides.clear();
-    else this.#overrides.delete(orgId);
+  /** Some organization's prices were changed: rare enough to read all of them again. */
+  forget(): void {
+    this.#overrides.clear();
   }
 
   #overridesOf(orgId: string): Promise<Override[]> {
@@ -52,7 +51,7 @@ export class PriceBook {
     const read = (): Promise<Override[]> => statements(orgId, (tx) => findOverrides(tx, orgId));
     if (!hearsChanges()) return read();
     const known = this.#overrides.get(orgId);
-    if (known) return known;
+    if (known !== undefined) return known;
     const [first] = this.#overrides.keys();
     if (first !== undefined && this.#overrides.size >= MOST_REMEMBERED) this.#overrides.delete(first);
     const reading = read();

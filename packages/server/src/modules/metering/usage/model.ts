@@ -1,4 +1,5 @@
 import type { Micros } from '../../../kernel/money.ts';
+import type { Outcome } from '../ledger/model.ts';
 
 /*
  * usage record   what one call was billed: the ledger writes it, once
@@ -67,7 +68,7 @@ export type UsageRecordView = {
   provider: string;
   model: string;
   priceVersion: string;
-  outcome: string;
+  outcome: Outcome;
   isEstimated: boolean;
   isBatch: boolean;
   cost: Micros;

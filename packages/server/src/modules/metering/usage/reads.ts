@@ -1,4 +1,5 @@
 import { type SqlValue, statement, type Tx } from '../../../platform/db/index.ts';
+import type { Outcome } from '../ledger/model.ts';
 import {
   type Bucket,
   type Dimension,
@@ -106,7 +107,7 @@ type RecordRow = SumRow & {
   provider: string;
   model: string;
   price_version: string;
-  outcome: string;
+  outcome: Outcome;
   is_estimated: boolean;
   is_batch: boolean;
   tags: Record<string, string>;
