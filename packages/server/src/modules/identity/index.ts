@@ -17,6 +17,7 @@ export {
 } from './authenticator.ts';
 export { type Bootstrap, bootstrap } from './bootstrap.ts';
 export { type OpenedSession, sessionOperations } from './browser/operations.ts';
+export { identityConstraints } from './constraints.ts';
 export type { DeviceQuestion } from './device/approval.ts';
 export { pollRefusal } from './device/errors.ts';
 export { deleteOldDeviceRequests } from './device/jobs.ts';

@@ -66,8 +66,10 @@ export class Issuers {
       const claims = tokens.claims();
       if (!claims) throw ssoErrors.failed('The issuer sent no identity token.');
       // Some issuers say who somebody is, and the rest only when asked.
+      const needed = ['email', ...(provider.roleClaim === null ? [] : [provider.roleClaim])];
+      const isIncomplete = needed.some((name) => claims[name] === undefined);
       const more =
-        claims['email'] === undefined && configuration.serverMetadata().userinfo_endpoint !== undefined
+        isIncomplete && configuration.serverMetadata().userinfo_endpoint !== undefined
           ? await client.fetchUserInfo(configuration, tokens.access_token, claims.sub)
           : {};
       return claimsFrom({ ...more, ...claims });

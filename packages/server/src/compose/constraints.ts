@@ -1,0 +1,15 @@
+import { evaluationConstraints } from '../modules/evaluations/index.ts';
+import { identityConstraints } from '../modules/identity/index.ts';
+import { meteringConstraints } from '../modules/metering/index.ts';
+import { tenancyConstraints } from '../modules/tenancy/index.ts';
+import { vaultConstraints } from '../modules/vault/index.ts';
+import type { ConstraintErrors } from '../platform/db/index.ts';
+
+/** What a violation of any named constraint means to a caller. */
+export const CONSTRAINTS: ConstraintErrors = {
+  ...tenancyConstraints,
+  ...identityConstraints,
+  ...vaultConstraints,
+  ...evaluationConstraints,
+  ...meteringConstraints,
+};
