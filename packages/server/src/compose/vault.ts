@@ -1,8 +1,20 @@
 import type { Config } from '../config/config.ts';
 import { insertLeaf } from '../modules/audit/index.ts';
-import { DataKeys, type KeyChores, RootKeys, SecretReader, secretResealer } from '../modules/vault/index.ts';
+import { insertEvent } from '../modules/events/index.ts';
+import {
+  Credentials,
+  credentialResealers,
+  DataKeys,
+  IssuerClient,
+  type KeyChores,
+  Minter,
+  RootKeys,
+  SecretReader,
+  secretResealer,
+} from '../modules/vault/index.ts';
 import { MasterKeys, masterKeySources } from '../platform/crypto/master-keys.ts';
-import type { Tx } from '../platform/db/index.ts';
+import type { Database, Tx } from '../platform/db/index.ts';
+import { AddressRules, HttpClient } from '../platform/http-client/index.ts';
 import type { Log } from '../platform/log.ts';
 import type { Wakeups } from '../platform/queue/wakeups.ts';
 
@@ -10,17 +22,32 @@ type Work = <Result>(work: (tx: Tx) => Promise<Result>) => Promise<Result>;
 
 export type VaultParts = {
   config: Config;
+  /** One organization at a time. */
+  database: Database;
   /** On the system handle. */
   statements: Work;
   transaction: Work;
   wakeups: Wakeups;
   /** Raised when keys were replaced. */
   topic: string;
+  told(): void;
   log: Log;
+  stack: AsyncDisposableStack;
+};
+
+/** What a leaf says of an act that no request asked for. */
+const BY_ITSELF = {
+  outcome: 'allowed' as const,
+  actor: { kind: 'system', id: 'vault' },
+  via: 'job',
+  requestId: '',
+  traceId: null,
+  personal: {},
 };
 
 /** The keys of the installation and what they open. */
-export async function composeVault({ config, statements, transaction, wakeups, topic, log: base }: VaultParts) {
+export async function composeVault(parts: VaultParts) {
+  const { config, database, statements, transaction, wakeups, topic, told, log: base, stack } = parts;
   const log = base.child({ subsystem: 'vault' });
   const masterKeys = await MasterKeys.load(
     masterKeySources({
@@ -42,22 +69,31 @@ export async function composeVault({ config, statements, transaction, wakeups, t
   const secrets = new SecretReader({
     dataKeys,
     used(tx, { id, orgId, name, version }, { actor, reason }) {
-      insertLeaf(tx, {
-        orgId,
-        action: 'secret.used',
-        outcome: 'allowed',
-        actor,
-        via: 'job',
-        target: { type: 'secret', id },
-        requestId: '',
-        traceId: null,
-        detail: { name, version, reason },
-        personal: {},
-      });
+      const target = { type: 'secret', id };
+      insertLeaf(tx, { ...BY_ITSELF, orgId, action: 'secret.used', actor, target, detail: { name, version, reason } });
     },
   });
-  const chores: KeyChores = { roots, dataKeys, resealers: [secretResealer(dataKeys)], transaction, log };
-  return { masterKeys, roots, dataKeys, secrets, chores };
+  const http = stack.use(new HttpClient({ rules: new AddressRules(config.outboundNetworks) }));
+  const issuers = new IssuerClient(http);
+  const inOrganization = {
+    statements: <Result>(orgId: string, work: (tx: Tx) => Promise<Result>) => database.statements({ orgId }, work),
+    transaction: <Result>(orgId: string, work: (tx: Tx) => Promise<Result>) => database.transaction({ orgId }, work),
+  };
+  const minter = new Minter({
+    dataKeys,
+    issuers,
+    ...inOrganization,
+    recorded(tx, { orgId, id, name, kind, status }, { action, outcome }) {
+      const target = { type: 'credential', id };
+      insertLeaf(tx, { ...BY_ITSELF, orgId, action, target, detail: { name, kind, status, outcome } });
+      insertEvent(tx, orgId, { type: action, subject: id, data: { name, status } });
+      tx.onCommit(told);
+    },
+  });
+  const credentials = new Credentials({ minter, statements: inOrganization.statements });
+  const resealers = [secretResealer(dataKeys), ...credentialResealers(dataKeys)];
+  const chores: KeyChores = { roots, dataKeys, resealers, transaction, log };
+  return { masterKeys, roots, dataKeys, secrets, issuers, minter, credentials, http, chores };
 }
 
 export type Vault = Awaited<ReturnType<typeof composeVault>>;

@@ -6,11 +6,19 @@
  * no value leaves over an API; every use of a secret leaves a leaf in the audit log.
  */
 export { vaultConstraints } from './constraints.ts';
+export { credentialResealers, deleteExpiredTokens, deleteRevokedCredentials } from './credentials/jobs.ts';
+export { Minter } from './credentials/minter.ts';
+export { type Authorization, CREDENTIAL_KINDS, type Credential } from './credentials/model.ts';
+export { credentialOperations } from './credentials/operations.ts';
+export { Credentials, type CredentialUse } from './credentials/use.ts';
 export { DataKeys } from './keys/data-keys.ts';
 export { type KeyChores, moveToNewestKeys, type Resealer } from './keys/jobs.ts';
 export type { KeyStatus, Place, Purpose, SealedValue } from './keys/model.ts';
 export { encryptionKeyOperations } from './keys/operations.ts';
 export { RootKeys } from './keys/root-keys.ts';
+export { IssuerClient } from './oauth/issuer-client.ts';
+export { deleteOldAuthorizations } from './oauth/jobs.ts';
+export { oauthOperations } from './oauth/operations.ts';
 export { secretResealer } from './secrets/jobs.ts';
 export type { Secret, SecretVersion } from './secrets/model.ts';
 export { secretOperations } from './secrets/operations.ts';

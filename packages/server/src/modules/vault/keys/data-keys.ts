@@ -23,7 +23,7 @@ export type DataKeyServices = {
 /** Keys in memory: enough for a thousand organizations at work, and little enough to look at. */
 const MOST_CACHED = 4_000;
 /** How long a process goes on sealing with a key that another has replaced. */
-export const NOTICE_MS = 60_000;
+const NOTICE_MS = 60_000;
 
 /** Stands for the installation itself where an organization is named. */
 const INSTALLATION = '00000000-0000-0000-0000-000000000000';

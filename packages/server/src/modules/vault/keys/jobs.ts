@@ -1,6 +1,6 @@
 import type { Tx } from '../../../platform/db/index.ts';
 import type { Log } from '../../../platform/log.ts';
-import { type DataKeys, NOTICE_MS } from './data-keys.ts';
+import type { DataKeys } from './data-keys.ts';
 import type { DataKeyName, Purpose } from './model.ts';
 import type { RootKeys } from './root-keys.ts';
 import * as store from './store.ts';
@@ -24,8 +24,11 @@ export type KeyChores = {
 const BATCH = 200;
 /** Of one run; the rest waits for the next. */
 const MOST_BATCHES = 500;
-/** By then every process seals with the newer key, and what one had begun with the older is written. */
-const SETTLED_AFTER_SECONDS = (5 * NOTICE_MS) / 1000;
+/**
+ * By then every process seals with the newer key (a minute), what one had begun with the older is written, and what is
+ * sealed for minutes only, a person on the way to an issuer, is over: that is not sealed anew.
+ */
+const SETTLED_AFTER_SECONDS = 20 * 60;
 
 /** Brings everything under the newest keys, then takes the older ones away. Runs in any worker, and again after a crash. */
 export async function moveToNewestKeys(chores: KeyChores): Promise<void> {

@@ -70,9 +70,10 @@ describe('a sealed value', () => {
     const orgId = await db.organization();
     await (await openVault(db, shelf)).dataKeys.seal(placeIn(orgId), Buffer.from('hidden'));
     for (const table of ['data_keys', 'root_keys', 'root_key_wrappings']) {
-      const { rows } = await db.owner.query<{ may: boolean }>(`select has_table_privilege('assay_app', $1, 'select') as may`, [
-        table,
-      ]);
+      const { rows } = await db.owner.query<{ may: boolean }>(
+        `select has_table_privilege('assay_app', $1, 'select') as may`,
+        [table],
+      );
       expect([table, rows[0]?.may]).toEqual([table, false]);
     }
   });
@@ -179,7 +180,9 @@ describe('new data keys', () => {
     expect(kept.keyVersion).toBe(2);
     // Another process may still seal with the key before: it stays until all have noticed.
     expect(await versions()).toEqual([1, 2]);
-    await db.owner.query(`update data_keys set created_at = now() - interval '1 hour' where org_id = $1`, [place.orgId]);
+    await db.owner.query(`update data_keys set created_at = now() - interval '1 hour' where org_id = $1`, [
+      place.orgId,
+    ]);
     await runChores(vault, [resealer]);
     expect(await versions()).toEqual([2]);
     expect(await (await openVault(db, shelf)).dataKeys.open(place, kept)).toEqual(Buffer.from('hidden'));
@@ -190,7 +193,9 @@ describe('new data keys', () => {
     const place: Place = { ...placeIn(await db.organization()), purpose: 'captured_content' };
     const sealed = await vault.dataKeys.seal(place, Buffer.from('hidden'));
     await vault.dataKeys.rotate(place.orgId);
-    await db.owner.query(`update data_keys set created_at = now() - interval '1 hour' where org_id = $1`, [place.orgId]);
+    await db.owner.query(`update data_keys set created_at = now() - interval '1 hour' where org_id = $1`, [
+      place.orgId,
+    ]);
     await runChores(vault);
     expect(await (await openVault(db, shelf)).dataKeys.open(place, sealed)).toEqual(Buffer.from('hidden'));
   });

@@ -1,0 +1,1 @@
+export { deleteOldAuthorizations } from './store.ts';
