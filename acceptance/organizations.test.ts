@@ -134,6 +134,20 @@ describe('an organization', () => {
   });
 });
 
+/** What a browser would send back. */
+const cookieOf = ({ headers }: Answer): string =>
+  headers
+    .getSetCookie()
+    .map((line) => line.split(';', 1)[0] ?? '')
+    .join('; ');
+const hiddenIn = ({ text }: Answer): Record<string, string> =>
+  Object.fromEntries(
+    [...text.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)">/g)].map(([, name = '', value = '']) => [
+      name,
+      value,
+    ]),
+  );
+
 describe('an invitation', () => {
   test('comes by mail, works once, and makes an account that is signed in', async () => {
     const { id } = await organization();
@@ -218,6 +232,51 @@ describe('an invitation', () => {
       409,
       'already_member',
     );
+  });
+
+  test('has a link to a page that makes the account and signs in, without a script', async () => {
+    const { id, name } = await organization();
+    const invitation = await invite(id, 'developer');
+    const path = `/invitations/${invitation.id}?token=${await mailedToken(invitation)}`;
+    const shown = await server.anonymous.get(path);
+    expect(shown.status).toBe(200);
+    for (const word of [name, invitation.email, 'developer', 'Join', 'Decline']) expect(shown.text).toContain(word);
+    const cookie = cookieOf(shown);
+    const submit = (fields: Record<string, string>, headers: Record<string, string> = { cookie }) =>
+      server.anonymous.post(
+        `/invitations/${invitation.id}`,
+        new URLSearchParams({ ...hiddenIn(shown), ...fields }).toString(),
+        {
+          'content-type': 'application/x-www-form-urlencoded',
+          origin: server.url,
+          ...headers,
+        },
+      );
+    const join = { answer: 'accept', name: '<b>Somebody</b>', password: PASSWORD };
+    expect((await submit(join, {})).status, 'of another browser').toBe(403);
+    const weak = await submit({ ...join, password: 'passwordpassword' });
+    expect(weak.status).toBe(400);
+    expect(weak.text).toContain('&lt;b&gt;Somebody&lt;/b&gt;');
+    const joined = await submit(join);
+    expect([joined.status, joined.headers.get('location')]).toEqual([303, '/']);
+    const session = await server.anonymous.get('/v1/me', { cookie: cookieOf(joined) });
+    expect(session.body).toMatchObject({ data: { principal: { organization_id: id, role: 'developer' } } });
+    expect((await server.anonymous.get(path)).status).toBe(409);
+    expect((await server.anonymous.get(`/invitations/${randomUUID()}?token=x`)).status).toBe(404);
+  });
+
+  test('has a page that says no, and that sends who has an account to sign in', async () => {
+    const { id } = await organization();
+    const invitation = await invite(id, 'viewer', (await join(id, 'viewer')).email.replace('@', '+again@'));
+    const elsewhere = await organization();
+    const known = await invite(elsewhere.id, 'viewer', (await join(id, 'viewer')).email);
+    const page = await server.anonymous.get(`/invitations/${known.id}?token=${await mailedToken(known)}`);
+    expect(page.text).toContain('href="/login?next=%2Finvitations%2F');
+    const open = await server.anonymous.get(`/invitations/${invitation.id}?token=${await mailedToken(invitation)}`);
+    const form = new URLSearchParams({ ...hiddenIn(open), answer: 'decline' }).toString();
+    const headers = { 'content-type': 'application/x-www-form-urlencoded', origin: server.url, cookie: cookieOf(open) };
+    const declined = await server.anonymous.post(`/invitations/${invitation.id}`, form, headers);
+    expect(declined.text).toContain('Declined');
   });
 
   test('is mailed again and again while the mail server is busy', async () => {

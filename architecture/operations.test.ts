@@ -46,6 +46,7 @@ describe('operations', () => {
       'tenancy.billing.receive',
       'tenancy.invitation.accept',
       'tenancy.invitation.decline',
+      'tenancy.invitation.view',
     ]);
   });
 

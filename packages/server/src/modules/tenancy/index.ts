@@ -8,6 +8,7 @@ export { deleteOldBillingMessages } from './billing/jobs.ts';
 export { tenancyConstraints } from './constraints.ts';
 export { eraseDueOrganizations } from './erasure/jobs.ts';
 export { insertFirstOrganization, isEmpty, lockFirstStart } from './first-start.ts';
+export type { InvitationView } from './invitations/answers.ts';
 export { deleteOldInvitations } from './invitations/jobs.ts';
 export type { Invitation } from './invitations/model.ts';
 export { admitMember } from './members/admission.ts';

@@ -6,7 +6,7 @@ import { invitationErrors, memberErrors, organizationErrors } from '../errors.ts
 import type { Member } from '../members/model.ts';
 import { findMember, insertMembership } from '../members/store.ts';
 import { isPaying, type Organization } from '../model.ts';
-import { lockOrganization } from '../organizations/store.ts';
+import { findOrganization, lockOrganization } from '../organizations/store.ts';
 import { insertPerson } from '../people/store.ts';
 import type { SignedIn, TenancyServices } from '../ports.ts';
 import { findUserByEmail, findUserById } from '../reads.ts';
@@ -62,6 +62,31 @@ export const acceptInvitation = (services: TenancyServices) =>
     },
   });
 
+/** What whoever has the token is shown. `hasAccount` says whether the address can sign in already. */
+export type InvitationView = Pick<Invitation, 'id' | 'email' | 'role' | 'expiresAt'> & {
+  organizationName: string;
+  hasAccount: boolean;
+};
+
+export const viewInvitation = ({ systemStatements }: TenancyServices) =>
+  operation({
+    name: 'tenancy.invitation.view',
+    summary: 'See what an invitation is for, with its token.',
+    scope: 'public',
+    effect: 'read',
+    rate: 'login',
+    audit: null,
+    transaction: 'none',
+    run: (_context, input: Pick<Acceptance, 'id' | 'token'>): Promise<InvitationView> =>
+      systemStatements(async (tx) => {
+        const { id, orgId, email, role, expiresAt } = await answerable(tx, input);
+        const organization = await findOrganization(tx, orgId);
+        if (!organization) throw noSuchInvitation();
+        const hasAccount = (await findUserByEmail(tx, email)) !== null;
+        return { id, email, role, expiresAt, organizationName: organization.name, hasAccount };
+      }),
+  });
+
 export const declineInvitation = (services: TenancyServices) =>
   operation({
     name: 'tenancy.invitation.decline',
@@ -86,10 +111,13 @@ export const declineInvitation = (services: TenancyServices) =>
  */
 async function answerable(tx: Tx, { id, token }: Pick<Acceptance, 'id' | 'token'>): Promise<Invitation> {
   const invitation = await findByToken(tx, id, token);
-  if (!invitation) throw invitationErrors.not_found('There is no invitation with this id and token. Check the link.');
+  if (!invitation) throw noSuchInvitation();
   assertAnswerable(invitation);
   return invitation;
 }
+
+const noSuchInvitation = (): Error =>
+  invitationErrors.not_found('There is no invitation with this id and token. Check the link.');
 
 /** Who accepts: nobody yet, with an account to make; or somebody who has signed in. */
 function newAccountOf(by: Principal, { account }: Acceptance): NewAccount | null {

@@ -10,7 +10,7 @@ import { lockOrganization } from '../organizations/store.ts';
 import { assertMayGrant } from '../policy.ts';
 import type { TenancyServices } from '../ports.ts';
 import { assertAnswerable } from './answerable.ts';
-import { acceptInvitation, declineInvitation } from './answers.ts';
+import { acceptInvitation, declineInvitation, viewInvitation } from './answers.ts';
 import { invitationMail } from './invitation-mail.ts';
 import { INVITATION_DAYS, type Invitation, type InvitationState, newInvitationToken } from './model.ts';
 import * as store from './store.ts';
@@ -105,6 +105,7 @@ export const invitationOperations = (services: TenancyServices) =>
     createInvitation: createInvitation(services),
     listInvitations,
     revokeInvitation,
+    viewInvitation: viewInvitation(services),
     acceptInvitation: acceptInvitation(services),
     declineInvitation: declineInvitation(services),
   }) satisfies Record<string, AnyOperation>;
