@@ -5,7 +5,7 @@ import type { Provider } from './catalogue/model.ts';
 import { isBuiltIn } from './catalogue/model.ts';
 import type { ProviderDirectory } from './execution/directory.ts';
 import type { ChatExecutor } from './execution/executor.ts';
-import type { Asked, ChatAnswer } from './execution/model.ts';
+import type { Asked, ChatAnswer, Estimate } from './execution/model.ts';
 import type { Wish } from './routing/route.ts';
 import { inputBoundOf } from './tokens/input-bound.ts';
 
@@ -30,6 +30,7 @@ export type KnownModel = { id: string; provider: string; createdAt: Date };
 export const chatOperations = (services: ChatServices) =>
   ({
     executeChat: executeChat(services),
+    estimateChat: estimateChat(services),
     listModels: listModels(services),
     countTokens,
   }) satisfies Record<string, AnyOperation>;
@@ -65,6 +66,19 @@ const executeChat = ({ executor, leafOf }: ChatServices) =>
         signal: call.signal,
       });
     },
+  });
+
+const estimateChat = ({ executor }: ChatServices) =>
+  operation({
+    name: 'providers.chat.estimate',
+    summary: 'Estimate what a call would use and cost, without making it.',
+    scope: 'providers:execute',
+    effect: 'read',
+    rate: 'gateway',
+    audit: null,
+    transaction: 'none',
+    run: (context, input: ChatInput): Promise<Estimate> =>
+      executor.estimate({ ...input, claims: { orgId: orgOf(context) } }),
   });
 
 const listModels = ({ directory }: ChatServices) =>

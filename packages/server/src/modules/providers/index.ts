@@ -21,7 +21,8 @@ export { encodeOpenAiChatAnswer, OpenAiChatStreamWriter } from './dialects/opena
 export { encodeOpenAiResponsesAnswer, OpenAiResponsesWriter } from './dialects/openai-responses/answer.ts';
 export { ProviderDirectory } from './execution/directory.ts';
 export { ChatExecutor } from './execution/executor.ts';
-export type { ChatAnswer, ChatBill, StreamedAnswer, WholeAnswer } from './execution/model.ts';
+export type { ChatAnswer, ChatBill, Estimate, StreamedAnswer, WholeAnswer } from './execution/model.ts';
 export type { ChatEvent, ChatResponse } from './model.ts';
 export { Breakers } from './routing/breaker.ts';
+export type { KindConfig } from './upstream/endpoints.ts';
 export { ProviderClient } from './upstream/provider-client.ts';

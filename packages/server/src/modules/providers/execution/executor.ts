@@ -12,7 +12,17 @@ import { toRefusal, UpstreamError } from '../upstream/upstream-error.ts';
 import { fetchStream, fetchWhole, gathered, prepare } from './attempt.ts';
 import type { ProviderDirectory } from './directory.ts';
 import { echo, echoModel } from './echo.ts';
-import type { Asked, ChatAnswer, ChatBill, ChatCall, Piece, Served, StreamedAnswer, WholeAnswer } from './model.ts';
+import type {
+  Asked,
+  ChatAnswer,
+  ChatBill,
+  ChatCall,
+  Estimate,
+  Piece,
+  Served,
+  StreamedAnswer,
+  WholeAnswer,
+} from './model.ts';
 
 export type ExecutorServices = {
   directory: ProviderDirectory;
@@ -29,7 +39,13 @@ const DEFAULT_MAX_TOKENS = 8_192;
 /** More providers than this are not asked for one call. */
 const MOST_ATTEMPTS = 3;
 
-type Planned = { candidates: Served[]; likelyInput: number; maxTokens: number; amount: number | null };
+type Planned = {
+  candidates: Served[];
+  likelyInput: number;
+  mostInput: number;
+  maxTokens: number;
+  amount: number | null;
+};
 
 /**
  * Runs chats: finds who answers, sets the money aside, asks, falls to the next while nothing was said yet, and bills what
@@ -57,7 +73,33 @@ export class ChatExecutor {
     }
   }
 
-  async #plan(call: ChatCall): Promise<Planned> {
+  /** What a call would cost, asked of nobody. */
+  async estimate(
+    call: Pick<ChatCall, 'wish' | 'asked' | 'maxTokens'> & { claims: { orgId: string } },
+  ): Promise<Estimate> {
+    const { candidates, likelyInput, mostInput } = await this.#plan(call);
+    const [served] = candidates;
+    if (!served) throw new Error('A route without candidates.');
+    const { provider, model, price } = served;
+    const output = { low: 1, high: outputBound(call.maxTokens, served) };
+    const cost =
+      price === null
+        ? null
+        : {
+            low: costOf(price, { input: likelyInput, output: output.low, requests: 1 }),
+            high: mostOf(price, { input: mostInput, output: output.high }),
+          };
+    return {
+      provider: provider.name,
+      model,
+      input: { low: likelyInput, high: mostInput },
+      output,
+      cost,
+      priceVersion: price?.version ?? null,
+    };
+  }
+
+  async #plan(call: Pick<ChatCall, 'wish' | 'asked' | 'maxTokens'> & { claims: { orgId: string } }): Promise<Planned> {
     const { directory, breakers, priceOf } = this.#services;
     const providers = await directory.providersOf(call.claims.orgId);
     const found = route(withEcho(call.wish), {
@@ -79,6 +121,7 @@ export class ChatExecutor {
     return {
       candidates,
       likelyInput: likely,
+      mostInput: most,
       maxTokens,
       amount: mostOfAll(candidates, { input: most, output: maxTokens }),
     };

@@ -55,3 +55,13 @@ export type StreamedAnswer = {
   bill: Promise<ChatBill>;
 };
 export type ChatAnswer = WholeAnswer | StreamedAnswer;
+
+/** What a call would use and cost, from the least to the most; tokens, and micro-dollars. */
+export type Estimate = {
+  provider: string;
+  model: string;
+  input: { low: number; high: number };
+  output: { low: number; high: number };
+  cost: { low: number; high: number } | null;
+  priceVersion: string | null;
+};

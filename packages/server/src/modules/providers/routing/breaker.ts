@@ -95,6 +95,23 @@ export class Breakers {
     };
   }
 
+  /** Health over all models of a provider, whose names begin alike: as bad as the worst of them. */
+  healthOfAll(prefix: string): Health {
+    const all = [...this.#records.keys()].filter((name) => name.startsWith(prefix)).map((name) => this.healthOf(name));
+    const known = all.flatMap(({ latencyMs }) => (latencyMs === null ? [] : [latencyMs]));
+    const sum = (count: (health: Health) => number): number => all.reduce((total, health) => total + count(health), 0);
+    return {
+      state:
+        all.find(({ state }) => state === 'open')?.state ??
+        all.find(({ state }) => state === 'half_open')?.state ??
+        'closed',
+      calls: sum(({ calls }) => calls),
+      failures: sum(({ failures }) => failures),
+      latencyMs: known.length === 0 ? null : known.reduce((total, latency) => total + latency, 0) / known.length,
+      retryAt: null,
+    };
+  }
+
   #recordOf(name: string): Observed {
     const known = this.#records.get(name);
     if (known) {
