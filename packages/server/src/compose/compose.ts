@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { assertAllowed } from '../modules/access/index.ts';
+import { removeUnreferredContent } from '../modules/assets/index.ts';
 import { Dispatcher } from '../modules/evaluations/index.ts';
 import { insertEvent } from '../modules/events/index.ts';
 import type { Bootstrap } from '../modules/identity/index.ts';
@@ -112,6 +113,7 @@ const workerOptions = (core: Core): Parameters<typeof startWorker>[0] => ({
   eventRetentionDays: core.config.eventRetentionDays,
   usageRetentionDays: core.config.usageRetentionDays,
   ledger: core.metering.ledger,
+  removeUnreferredContent: () => removeUnreferredContent(core.blobs, core.systemStatements),
   eraseDueOrganizations: () => eraseDueOrganizations(tenancyServices(core)),
   mail: mailOf(core),
   rotateSigningKey: () => rotateSigningKey(core),

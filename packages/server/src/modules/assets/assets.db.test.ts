@@ -8,6 +8,7 @@ import { governed } from '../../../test/governed.ts';
 import { type ScratchDirectory, scratchDirectory } from '../../../test/scratch-directory.ts';
 import { newId, type OrganizationId } from '../../kernel/ids.ts';
 import { DiskBlobs } from './adapters/disk-blobs.ts';
+import { removeUnreferredContent } from './jobs.ts';
 import { assetOperations, readAsset } from './operations.ts';
 import { addAsset } from './references.ts';
 
@@ -61,5 +62,31 @@ describe('an asset', () => {
     await expect(download(orgId, id)).rejects.toMatchObject({ kind: 'unavailable', code: 'asset.content_missing' });
     const whole = await db.app.statements({ orgId }, (tx) => readAsset(tx, new DiskBlobs(folder.path), orgId, id));
     expect(whole).toHaveLength(0);
+  });
+});
+
+describe('content', () => {
+  const sweep = (youngMs: number) =>
+    removeUnreferredContent(new DiskBlobs(folder.path), (work) => db.system.statements({ orgId: null }, work), youngMs);
+
+  test('goes when no organization refers to it any more, and not while one does or it is young', async () => {
+    const [mine, theirs] = [await db.organization(), await db.organization()];
+    const bytes = Buffer.from('content of two');
+    const ids = [await aFile(mine, bytes), await aFile(theirs, bytes)];
+    await aFile(mine, Buffer.from('of one'));
+    await db.owner.query('delete from assets where org_id = $1', [mine]);
+    expect(await sweep(60_000)).toBe(0);
+    expect(await sweep(-1_000)).toBe(1);
+    (await download(theirs, ids[1] ?? '')).content.destroy();
+    await db.owner.query('delete from assets where org_id = $1', [theirs]);
+    expect(await sweep(-1_000)).toBe(1);
+    expect(await sweep(-1_000)).toBe(0);
+  });
+
+  test('that is stored again just then stays', async () => {
+    const blobs = new DiskBlobs(folder.path);
+    const { digest } = await blobs.put(Buffer.from('stored twice'));
+    expect(await blobs.removeIdle(digest, 60_000)).toBe(false);
+    expect(await blobs.open(digest)).not.toBeNull();
   });
 });

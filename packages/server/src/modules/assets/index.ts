@@ -4,6 +4,7 @@
  * Table: assets. Invariant: content is written and synced before a row refers to it, and never changes.
  */
 export { DiskBlobs } from './adapters/disk-blobs.ts';
+export { removeUnreferredContent } from './jobs.ts';
 export { assetOperations, readAsset } from './operations.ts';
 export type { Blobs } from './ports.ts';
 export { addAsset } from './references.ts';
