@@ -46,6 +46,7 @@ export const teamRoutes = {
     organization: 'id',
     summary: 'List teams',
     params,
+    team: 'id',
     query: PageQuery,
     answers: { 200: { description: 'A page, newest first.', schema: many } },
   }),
@@ -79,6 +80,7 @@ export const teamRoutes = {
     operation: 'tenancy.team.get',
     summary: 'Get a team and its members',
     params,
+    team: 'id',
     answers: {
       200: {
         description: 'The team, with its `ETag`.',
@@ -93,6 +95,7 @@ export const teamRoutes = {
     operation: 'tenancy.team.update',
     summary: 'Change a team (`If-Match` holds it to a version)',
     params,
+    team: 'id',
     body: z.strictObject({ name: name.optional(), description: description.optional() }),
     answers: { 200: { description: 'The team.', schema: one } },
   }),
@@ -103,6 +106,7 @@ export const teamRoutes = {
     operation: 'tenancy.team.delete',
     summary: 'Delete a team',
     params,
+    team: 'id',
     answers: { 200: { description: 'The deleted team.', schema: one } },
   }),
   putTeamMember: route({
@@ -112,6 +116,7 @@ export const teamRoutes = {
     operation: 'tenancy.team_member.put',
     summary: 'Put a member into a team, or change their role in it',
     params: seat,
+    team: 'id',
     body: z.strictObject({ role: TeamRole.default('member') }),
     answers: { 200: { description: 'The member.', schema: enveloped(z.object({ member: TeamMember })) } },
   }),
@@ -122,6 +127,7 @@ export const teamRoutes = {
     operation: 'tenancy.team_member.delete',
     summary: 'Take somebody out of a team',
     params: seat,
+    team: 'id',
     answers: { 200: { description: 'The team.', schema: one } },
   }),
 };

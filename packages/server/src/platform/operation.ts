@@ -24,6 +24,8 @@ export type Call = {
   /** Aborted when the caller has gone. */
   signal: AbortSignal;
   idempotency: { key: string; inputHash: Buffer } | null;
+  /** The team that the call is about, where it is about one. */
+  teamId?: string | null;
   /** Filled by the Operator, for the surface: what the rate limiter said, and whether the answer is a replay. */
   notes: { rate: RateState | null; replayed: boolean };
 };

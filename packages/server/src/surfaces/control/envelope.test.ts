@@ -33,6 +33,13 @@ describe('the envelope', () => {
     });
   });
 
+  test('names the team that is asked about, but of one that is not there says nothing', () => {
+    const call = aCall({ teamId: 'a-team' });
+    const found = envelope(call, { status: 200, data: null, links: { self: '/' } });
+    const missing = refuse(call, { status: 404, path: '/', error: {} });
+    expect([found.context.team_id, missing.context.team_id]).toEqual(['a-team', null]);
+  });
+
   test('has a trace id of the right form even where there is no trace', () => {
     const { meta } = envelope(aCall({ traceId: null }), { status: 200, data: null, links: { self: '/' } });
     expect(meta.trace_id).toBe('00000000-0000-0000-0000-000000000000');

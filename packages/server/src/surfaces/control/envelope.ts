@@ -14,7 +14,8 @@ function frame(call: Call, status: number) {
     context: {
       principal_id: call.principal.kind === 'anonymous' ? null : call.principal.id,
       organization_id: call.principal.orgId,
-      team_id: null,
+      // Of a team that is not there, nothing is said.
+      team_id: status === 404 ? null : (call.teamId ?? null),
     },
   };
 }

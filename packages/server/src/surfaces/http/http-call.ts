@@ -26,6 +26,7 @@ export class HttpCall implements Call {
   readonly notes: { rate: RateState | null; replayed: boolean } = { rate: null, replayed: false };
   principal: Principal = ANONYMOUS;
   idempotency: Call['idempotency'] = null;
+  teamId: string | null = null;
   readonly #onGone: (listener: () => void) => void;
   #controller: AbortController | null = null;
 

@@ -2,6 +2,7 @@ import type { Route } from '@assay/contract';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { AppError, type FieldFault, toAppError } from '../../kernel/errors.ts';
+import { isUuid } from '../../kernel/ids.ts';
 import type { Principal } from '../../kernel/principal.ts';
 import type { Credential } from '../../modules/identity/index.ts';
 import { findCredential } from './credentials.ts';
@@ -96,6 +97,7 @@ export class Surface {
         // A route without an operation has nobody to be: health is told even where keys cannot be looked up.
         if (route.operation !== null || this.#options.isForBrowsers)
           await this.#authenticate(route, { request, reply }, call);
+        call.teamId = teamOf(route, request);
         const decoded = decode(route, request, this.#options);
         call.idempotency = idempotencyOf(request, decoded.body);
         const answer = await handler(decoded, call, { request, reply });
@@ -221,6 +223,12 @@ function organizationOf(route: Route, request: FastifyRequest): string | null {
       ? header
       : header?.[0];
   return named ?? null;
+}
+
+/** The team that a request names in its path; null for what cannot be the id of one. */
+function teamOf({ team }: Route, request: FastifyRequest): string | null {
+  const named = team === undefined ? undefined : (request.params as Record<string, string>)[team];
+  return named !== undefined && isUuid(named) ? named.toLowerCase() : null;
 }
 
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? request.url;
