@@ -55,8 +55,9 @@ select assay_secure_tenant_table('audit_trees');
 grant select on audit_trees to assay_app;
 grant select, insert, update on audit_trees to assay_system;
 
--- Hashes of perfect subtrees of 256, 256², … leaves (levels 1, 2, …), 256 to a tile; those of level 0 are the leaf hashes
--- of audit_entries. A proof over a million leaves reads a handful of rows.
+-- Hashes of leaves and of perfect subtrees of 256, 256², … leaves (levels 0, 1, 2, …), 256 to a tile. A tile of level 0 is
+-- written when it is full: until then its hashes are those of audit_entries. A proof over a million leaves reads a handful
+-- of rows.
 create table audit_tiles (
   org_id uuid not null,
   level smallint not null,

@@ -33,7 +33,7 @@ export function auditProofOperations({ statements, logs }: ProofOptions) {
         });
       }
       const proof = await statements({ orgId }, (tx) =>
-        inclusionProof(index, size, (nodes) => readNodes(tx, orgId, nodes)),
+        inclusionProof(index, size, (nodes) => readNodes(tx, checkpoint, nodes)),
       );
       return { index, size, checkpoint, ...proof };
     },
@@ -49,7 +49,7 @@ export function auditProofOperations({ statements, logs }: ProofOptions) {
       const to = sizeWithin(input.to, checkpoint, 'to');
       const from = sizeWithin(input.from, { size: to }, 'from');
       const proof = await statements({ orgId }, (tx) =>
-        consistencyProof(from, to, (nodes) => readNodes(tx, orgId, nodes)),
+        consistencyProof(from, to, (nodes) => readNodes(tx, checkpoint, nodes)),
       );
       return { from, to, checkpoint, ...proof };
     },

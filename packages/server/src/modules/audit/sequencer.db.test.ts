@@ -123,10 +123,24 @@ describe('the sequencer', () => {
     expect(entries.map(({ index }) => index)).toEqual(Array.from({ length: 400 }, (_, index) => index));
     expect((await treeOf(orgId))?.root.toString('hex')).toBe(rootOf(entries));
     expect(new Set(entries.map(({ requestId }) => requestId)).size).toBe(400);
-    const nodes = await db.app.statements({ orgId }, (tx) =>
-      inclusionProof(300, 400, (wanted) => readNodes(tx, orgId, wanted)),
-    );
-    expect(nodes.root.toString('hex')).toBe(rootOf(entries));
+    // Through a tile, through what is behind the last one, and by the right edge alone; of this tree and of smaller ones.
+    const tree = { orgId, size: 400, frontier: (await treeOf(orgId))?.frontier ?? Buffer.alloc(0) };
+    for (const [index, size] of [
+      [0, 400],
+      [200, 400],
+      [300, 400],
+      [399, 400],
+      [10, 256],
+      [100, 399],
+      [310, 330],
+      [5, 6],
+    ] as const) {
+      const proof = await db.app.statements({ orgId }, (tx) =>
+        inclusionProof(index, size, (wanted) => readNodes(tx, tree, wanted)),
+      );
+      expect(proof.root.toString('hex'), `${index} in ${size}`).toBe(rootOf(entries.slice(0, size)));
+      expect(proof.leafHash).toEqual(entries[index]?.leafHash);
+    }
   });
 
   test('that hangs in the middle of a batch is ended, and the next one goes on within 5 s', async () => {
@@ -144,7 +158,14 @@ describe('the sequencer', () => {
       log: pino({ level: 'silent' }),
     });
     const stuck = hanging.sequence();
-    await until('it holds the lock', async () => (await sequencer.sequence()) === 0);
+    await until('it holds the lock', async () => {
+      const { rows } = await db.owner.query(
+        `select 1 from pg_locks l join pg_database d on d.oid = l.database
+         where l.locktype = 'advisory' and l.granted and d.datname = current_database()`,
+      );
+      return rows.length > 0;
+    });
+    expect(await sequencer.sequence()).toBe(0);
     const since = performance.now();
     await until('another goes on', async () => (await sequencer.sequence()) === 1, 5_000);
     expect(performance.now() - since).toBeLessThan(5_000);

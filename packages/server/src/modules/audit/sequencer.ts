@@ -10,7 +10,7 @@ import { signCheckpoint } from './checkpoints/model.ts';
 import { actorOf, categoryOf, type Entry, INSTALLATION } from './model.ts';
 import { elected, placeLeaves, takeUntold, type WaitingLeaf, waitingLeaves } from './store-sequencer.ts';
 import { Frontier, hashLeaf, type TileNode } from './tree/model.ts';
-import { lockedTrees, type StoredTree, storeTileNodes, storeTrees } from './tree/store.ts';
+import { fillLeafTiles, lockedTrees, type StoredTree, storeTileNodes, storeTrees } from './tree/store.ts';
 
 export type SequencerOptions = {
   /** On the system handle. */
@@ -120,6 +120,7 @@ export class Sequencer implements AsyncDisposable {
         );
         storeTileNodes(tx, batch.nodes);
         await placeLeaves(tx, batch.entries);
+        fillLeafTiles(tx, batch.nodes);
       }
       await this.#tell(tx);
       return leaves.length;

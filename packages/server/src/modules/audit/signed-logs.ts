@@ -12,7 +12,7 @@ export type SignedLogOptions = {
   keys: CheckpointKeys;
 };
 
-export type Checkpoint = { orgId: string; origin: string; size: number; root: Buffer; note: string };
+export type Checkpoint = { orgId: string; origin: string; size: number; root: Buffer; frontier: Buffer; note: string };
 export type VerifierKey = { id: string; verifier: string; publicKey: Buffer; createdAt: Date; retiredAt: Date | null };
 
 /** What is signed of the logs, and with what. */
@@ -28,8 +28,8 @@ export class SignedLogs {
     const { statements, systemTransaction, keys } = this.#options;
     const origin = originOf(orgId);
     const tree = await statements({ orgId }, (tx) => findTree(tx, orgId));
-    if (tree) return { orgId, origin, size: tree.size, root: tree.root, note: tree.checkpoint };
-    const empty = { orgId, size: 0, root: new Frontier().root };
+    if (tree) return { ...tree, origin, note: tree.checkpoint };
+    const empty = { orgId, size: 0, root: new Frontier().root, frontier: Buffer.alloc(0) };
     const note = await systemTransaction(async (tx) => signCheckpoint(await keys.active(tx), empty));
     return { ...empty, origin, note };
   }

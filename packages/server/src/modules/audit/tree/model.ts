@@ -77,6 +77,19 @@ export function unpack(packed: Buffer): Buffer[] {
   );
 }
 
+/** The nodes that a frontier is made of, by `height/index`. */
+export function frontierNodes(size: number, packed: Buffer): Map<string, Buffer> {
+  const nodes = new Map<string, Buffer>();
+  let from = 0;
+  for (const root of unpack(packed)) {
+    let height = 0;
+    while (from + 2 ** (height + 1) <= size) height += 1;
+    nodes.set(`${height}/${from / 2 ** height}`, root);
+    from += 2 ** height;
+  }
+  return nodes;
+}
+
 /** Also beyond what bit operators reach. */
 function ones(size: number): number {
   let count = 0;

@@ -1,5 +1,5 @@
 import { statement, type Tx } from '../../../platform/db/index.ts';
-import { TILE_WIDTH, type TileNode, unpack } from './model.ts';
+import { frontierNodes, TILE_WIDTH, type TileNode, unpack } from './model.ts';
 import { type Node, nodeName, perfectRoot, type Run, runOf, tileOf } from './proofs.ts';
 
 /** A tree as of its newest checkpoint. */
@@ -18,6 +18,16 @@ const tiles = statement<{ level: number; tile_index: number; hashes: Buffer }>(
    join unnest($2::smallint[], $3::bigint[]) as wanted (level, tile_index)
      on t.level = wanted.level and t.tile_index = wanted.tile_index
    where t.org_id = $1`,
+);
+// Behind the entries in the same transaction: of a full tile every hash is there.
+const fillTiles = statement(
+  'audit.fill_tiles',
+  `insert into audit_tiles (org_id, level, tile_index, hashes)
+   select f.org_id, 0, f.tile_index, string_agg(e.leaf_hash, ''::bytea order by e.leaf_index)
+   from unnest($1::uuid[], $2::bigint[]) as f (org_id, tile_index)
+   join audit_entries e on e.org_id = f.org_id and e.leaf_index >= f.tile_index * ${TILE_WIDTH}
+     and e.leaf_index < (f.tile_index + 1) * ${TILE_WIDTH}
+   group by f.org_id, f.tile_index`,
 );
 const leafHashes = statement<{ leaf_index: number; leaf_hash: Buffer }>(
   'audit.leaf_hashes',
@@ -91,21 +101,28 @@ export function storeTileNodes(tx: Tx, nodes: readonly (TileNode & { orgId: stri
   ]);
 }
 
-/** Reads the nodes that a proof needs, in two statements at most. */
-export async function readNodes(tx: Tx, orgId: string, nodes: readonly Node[]): Promise<Map<string, Buffer>> {
+/** Writes the tiles of leaves that have become full: those whose root is among the nodes. The entries must be there. */
+export function fillLeafTiles(tx: Tx, nodes: readonly (TileNode & { orgId: string })[]): void {
+  const full = nodes.filter(({ level }) => level === 1);
+  if (full.length > 0) tx.defer(fillTiles, [full.map(({ orgId }) => orgId), full.map(({ index }) => index)]);
+}
+
+/** Reads the nodes that a proof needs, in two statements at most; those of the tree's right edge it has already. */
+export async function readNodes(
+  tx: Tx,
+  tree: Pick<StoredTree, 'orgId' | 'size' | 'frontier'>,
+  wanted: readonly Node[],
+): Promise<Map<string, Buffer>> {
+  const edge = frontierNodes(tree.size, tree.frontier);
+  const missing = wanted.filter((node) => !edge.has(nodeName(node)));
+  return new Map([...edge, ...(missing.length > 0 ? await storedNodes(tx, tree.orgId, missing) : [])]);
+}
+
+async function storedNodes(tx: Tx, orgId: string, nodes: readonly Node[]): Promise<Map<string, Buffer>> {
   const runs = nodes.map(runOf);
-  const stored = new Map([
-    ...(await readLeafHashes(
-      tx,
-      orgId,
-      runs.filter(({ level }) => level === 0),
-    )),
-    ...(await readTiles(
-      tx,
-      orgId,
-      runs.filter(({ level }) => level > 0),
-    )),
-  ]);
+  const stored = new Map(await readTiles(tx, orgId, runs));
+  const untiled = runs.filter(({ level, start }) => level === 0 && !stored.has(`0/${start}`));
+  for (const [name, hash] of await readLeafHashes(tx, orgId, untiled)) stored.set(name, hash);
   return new Map(
     nodes.map((node, at) => {
       const { level, start, count } = runs[at] as Run;
@@ -124,7 +141,6 @@ async function readLeafHashes(tx: Tx, orgId: string, runs: readonly Run[]): Prom
 }
 
 async function readTiles(tx: Tx, orgId: string, runs: readonly Run[]): Promise<[string, Buffer][]> {
-  if (runs.length === 0) return [];
   const wanted = new Map(runs.map((run) => [`${run.level}/${tileOf(run)}`, { level: run.level, tile: tileOf(run) }]));
   const found = [...wanted.values()];
   const rows = await tx.query(tiles, [orgId, found.map(({ level }) => level), found.map(({ tile }) => tile)]);
