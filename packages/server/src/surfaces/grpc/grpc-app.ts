@@ -20,6 +20,8 @@ const KEEPALIVE_TIMEOUT_MS = 20_000;
 const IDLE_MS = 15 * 60_000;
 /** Calls at once on one connection; a client that has more waits, or opens another. */
 const MAX_STREAMS = 250;
+/** For how long a call may go on sending its request: a few megabytes over a poor line. */
+const ARRIVAL_MS = 30_000;
 /** What a connection may make us hold, megabytes: a few whole messages. */
 const SESSION_MEMORY_MB = 64;
 /** For what a cut connection still sets off. */
@@ -43,7 +45,7 @@ export class GrpcApp implements AsyncDisposable {
       'grpc.max_connection_idle_ms': IDLE_MS,
       'grpc.max_concurrent_streams': MAX_STREAMS,
       'grpc-node.max_session_memory': SESSION_MEMORY_MB,
-      interceptors: [boundedArrival],
+      interceptors: [boundedArrival(ARRIVAL_MS)],
     });
   }
 
