@@ -10,6 +10,7 @@ import { openBrowser } from './harness/browser.ts';
 import { PageVisitor } from './harness/page-visitor.ts';
 import { plainEnvironment, Server } from './harness/server.ts';
 import { Socket } from './harness/socket.ts';
+import { addMember } from './harness/tenant.ts';
 import { until } from './harness/until.ts';
 
 const server = await Server.start({
@@ -277,6 +278,57 @@ describe('another site', () => {
       expect(await visitor().signIn(server.credentials, next)).toMatchObject({ status: 303, location: '/device' });
     },
   );
+});
+
+describe('the link of a mail', () => {
+  test('sets a new password once, and ends every sign-in; opening it changes nothing', async () => {
+    const email = await addMember(server, {
+      orgId: crypto.randomUUID(),
+      name: 'forgetful',
+      role: 'owner',
+      isNew: true,
+    });
+    const person = visitor();
+    await person.signIn({ email, password: server.credentials.password });
+    const { sub } = (await server.anonymous.get('/oauth/userinfo', { cookie: person.cookieHeader })).body as {
+      sub: string;
+    };
+    const issued = await server.as().post(`/v1/users/${sub}/password-reset`);
+    const { token } = (issued.body as { data: { token: string } }).data;
+    const path = '/account/reset-password';
+    const other = visitor();
+    for (let opened = 0; opened < 3; opened++) await other.get(`${path}?token=${token}`);
+    const { fields } = await other.get(`${path}?token=${token}`);
+    expect(await other.submit(path, { ...fields, password: 'password1234' })).toMatchObject({ status: 400 });
+    const password = 'rowboat lantern forty';
+    const cross = await other.submit(path, { ...fields, password }, CROSS_SITE);
+    expect(cross.status).toBe(403);
+    expect(await other.submit(path, { ...fields, password })).toMatchObject({
+      status: 200,
+      text: expect.stringContaining('password is set'),
+    });
+    expect((await other.submit(path, { ...fields, password: 'another lantern forty' })).status).toBeOneOf([400, 404]);
+    expect((await person.get('/device')).status).toBe(303);
+    expect((await visitor().signIn({ email, password })).status).toBe(303);
+  });
+
+  test.each(['/account/confirm-email', '/account/confirm-sign-up'])('%s refuses a token that is none', async (path) => {
+    const person = visitor();
+    const { fields } = await person.get(`${path}?token=nonsense`);
+    const answer = await person.submit(path, fields);
+    expect(answer.status).toBeOneOf([400, 404]);
+    expect(answer.text).toContain('role="alert"');
+  });
+
+  test('is asked for without saying whether there is an account', async () => {
+    const person = visitor();
+    const { fields } = await person.get('/account/forgot-password');
+    const answers = [server.credentials.email, 'nobody@example.com'].map((email) =>
+      person.submit('/account/forgot-password', { ...fields, email }),
+    );
+    const [known, unknown] = await Promise.all(answers);
+    expect(known).toMatchObject({ status: 200, text: unknown?.text });
+  });
 });
 
 describe('pages', () => {
