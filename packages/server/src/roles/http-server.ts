@@ -126,8 +126,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     return registerOAuth(scope, { kit, discovery, operations: { ...login, ...sessions, ...devices } });
   });
   await app.surface(CONSOLE_PREFIXES, (scope) => {
-    const { login, passkeys, accounts, sessions, devices, sso, tenancy } = operations;
-    const pages = { ...login, ...passkeys, ...accounts, ...sessions, ...devices, ...sso, ...tenancy };
+    const { login, passkeys, accounts, passwords, sessions, devices, sso, tenancy } = operations;
+    const people = { ...login, ...passkeys, ...accounts, ...passwords, ...sso, ...tenancy };
+    const pages = { ...people, ...sessions, ...devices };
     return registerConsole(scope, { kit, operations: pages });
   });
   await app.surface('/api', (scope) => registerEvaluations(scope, { kit, operations: operations.evaluations }));
