@@ -55,7 +55,7 @@ export function createGovernance(parts: GovernanceParts): Governance {
       tx.onCommit(told);
     },
     async auditRefusal(call, operation, refusal) {
-      if (!AUDITED.has(refusal.kind)) return;
+      if (!isAudited(operation, refusal)) return;
       await refusals.record({
         ...leafOf(call),
         action: operation.audit === null || operation.audit === 'own' ? operation.name : operation.audit.action,
@@ -69,6 +69,10 @@ export function createGovernance(parts: GovernanceParts): Governance {
     observe: (operation, call) => observe({ metrics, tracing }, operation, call),
   };
 }
+
+/** Also a sign-in that failed: of an act that is open to all, only that says who tried. */
+const isAudited = ({ scope, audit }: AnyOperation, { kind }: AppError): boolean =>
+  AUDITED.has(kind) || (kind === 'unauthenticated' && scope === 'public' && audit !== null);
 
 /** At once, unless this process has to ask for a new share of the limit. */
 function takeRate(

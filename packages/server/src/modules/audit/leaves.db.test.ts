@@ -2,8 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { aCall, aPrincipal } from '../../../test/calls.ts';
 import { testDatabase } from '../../../test/database.ts';
 import { governed } from '../../../test/governed.ts';
+import { AppError } from '../../kernel/errors.ts';
 import type { OrganizationId } from '../../kernel/ids.ts';
+import { ANONYMOUS } from '../../kernel/principal.ts';
 import { operation } from '../../platform/operation.ts';
+import { INSTALLATION } from './model.ts';
 
 const db = testDatabase();
 const operator = governed(db);
@@ -42,6 +45,7 @@ describe('a leaf', () => {
         outcome: 'allowed',
         actor_kind: 'api_key',
         actor_id: principal.id,
+        credential: 'none',
         via: 'http',
         target_type: 'thing',
         target_id: 'it',
@@ -68,6 +72,38 @@ describe('a leaf', () => {
         outcome: 'refused',
         target_id: null,
         detail: { operation: 'things.thing.make', reason: 'access.scope_missing' },
+      },
+    ]);
+  });
+
+  test('of a refusal of somebody in no organization is in the log of the installation', async () => {
+    const principal = aPrincipal({ orgId: null, scopes: new Set() });
+    await expect(operator.run(act, aCall({ principal }), {})).rejects.toMatchObject({ kind: 'denied' });
+    const leaves = await leavesOf(INSTALLATION);
+    expect(leaves.filter(({ actor_id }) => actor_id === principal.id)).toMatchObject([{ outcome: 'refused' }]);
+  });
+
+  test('of a sign-in that failed says from where it was tried', async () => {
+    const signIn = operation({
+      ...act,
+      name: 'things.door.open',
+      scope: 'public',
+      audit: 'own',
+      transaction: 'system',
+      async run() {
+        throw new AppError('unauthenticated', 'login.invalid', 'No.');
+      },
+    });
+    const call = aCall({ principal: ANONYMOUS, address: '198.51.100.77' });
+    await expect(operator.run(signIn, call, {})).rejects.toMatchObject({ kind: 'unauthenticated' });
+    const leaves = await leavesOf(INSTALLATION);
+    expect(leaves.filter(({ request_id }) => request_id === call.requestId)).toMatchObject([
+      {
+        action: 'things.door.open',
+        outcome: 'refused',
+        actor_kind: 'anonymous',
+        personal: { address: '198.51.100.77' },
+        detail: { reason: 'login.invalid' },
       },
     ]);
   });

@@ -19,7 +19,7 @@ export type CheckpointKey = { id: string; privateKey: KeyObject; publicKey: Buff
 export const originOf = (orgId: string): string => `assay/audit/${orgId}`;
 
 /** The key id of signed notes: it depends on the name, so one key has another id in each log. */
-export function keyIdOf(name: string, publicKey: Buffer): Buffer {
+function keyIdOf(name: string, publicKey: Buffer): Buffer {
   return createHash('sha256').update(`${name}\n`).update(ED25519).update(publicKey).digest().subarray(0, 4);
 }
 

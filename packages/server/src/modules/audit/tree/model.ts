@@ -7,7 +7,7 @@ import { hash } from 'node:crypto';
  * frontier      the perfect subtrees that a tree of some size falls into, from the left: one for each 1 in the size
  */
 
-export const HASH_BYTES = 32;
+const HASH_BYTES = 32;
 
 const LEAF = Buffer.of(0);
 const NODE = Buffer.of(1);
