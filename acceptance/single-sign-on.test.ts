@@ -55,10 +55,14 @@ const vouched = await inDatabase(server, async (client) => {
 async function signIn(person: Somebody, visitor = new PageVisitor(() => server.url), by = 'organization=acme') {
   issuer.person = person;
   const start = await visitor.get(`/oauth/sso/start?${by}&next=/device`);
-  if (start.location === null) return { visitor, start, back: start };
-  const home = await issuer.visit(start.location);
+  const away = leadsTo(start);
+  if (away === null) return { visitor, start, back: start };
+  const home = await issuer.visit(away);
   return { visitor, start, back: await visitor.get(home.pathname + home.search) };
 }
+
+/** Where the page of the start leads: the issuer. */
+const leadsTo = ({ headers }: Page): string | null => /^0;url=(.*)$/.exec(headers.get('refresh') ?? '')?.[1] ?? null;
 
 const isSignedIn = ({ location }: Page, visitor: PageVisitor): boolean =>
   location === '/device' && visitor.cookies.has('wos_session');
@@ -93,7 +97,7 @@ test('the issuer is set by the owner, and its secret is shown to nobody', async 
 describe('somebody new', () => {
   test('becomes a member with the role that the issuer says, in this organization alone', async () => {
     const { visitor, start, back } = await signIn(someone('ada'));
-    expect(start.location).toContain('code_challenge_method=S256');
+    expect(leadsTo(start)).toContain('code_challenge_method=S256');
     expect(isSignedIn(back, visitor)).toBe(true);
     expect(await principalOf(visitor)).toMatchObject({ organization_id: tenant.orgId, role: 'developer' });
     const { text } = await administrator.get(`/v1/organizations/${tenant.orgId}/members`);
@@ -182,7 +186,7 @@ describe('what comes back', () => {
     const visitor = new PageVisitor(() => server.url);
     issuer.person = someone('half');
     const start = await visitor.get('/oauth/sso/start?organization=acme');
-    const home = await issuer.visit(start.location ?? '');
+    const home = await issuer.visit(leadsTo(start) ?? '');
     return { visitor, home: home.pathname + home.search, state: home.searchParams.get('state') ?? '' };
   }
 
@@ -220,7 +224,7 @@ describe('what comes back', () => {
     const visitor = new PageVisitor(() => server.url);
     issuer.person = someone('next');
     const start = await visitor.get('/oauth/sso/start?organization=acme&next=https://evil.example/');
-    const home = await issuer.visit(start.location ?? '');
+    const home = await issuer.visit(leadsTo(start) ?? '');
     expect((await visitor.get(home.pathname + home.search)).location).toBe('/device');
   });
 });

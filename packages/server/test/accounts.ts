@@ -24,7 +24,7 @@ const MASTER_KEY = new Sensitive(randomBytes(32));
 export async function signingIn(db: TestDatabase, masterKey = MASTER_KEY) {
   const statements: Work = (work) => db.system.statements({ orgId: null }, work);
   const transaction: Work = (work) => db.system.transaction({ orgId: null }, work);
-  const keys = await SigningKeys.load({ systemTransaction: transaction, masterKey });
+  const keys = await SigningKeys.load({ systemTransaction: transaction, masterKey, hearsChanges: () => true });
   const tokens = new AccessTokens(keys, null);
   const authenticator = new Authenticator({ tokens, systemRead: statements, hearsRevocations: () => true });
   const logins = new Logins(tokens);

@@ -8,5 +8,5 @@ export async function loadAccessTokens(
   systemTransaction: <Result>(work: (tx: Tx) => Promise<Result>) => Promise<Result>,
   masterKey: MasterKey,
 ): Promise<AccessTokens> {
-  return new AccessTokens(await SigningKeys.load({ systemTransaction, masterKey }), null);
+  return new AccessTokens(await SigningKeys.load({ systemTransaction, masterKey, hearsChanges: () => true }), null);
 }

@@ -44,7 +44,11 @@ export type IdentityParts = {
 export async function composeIdentity(parts: IdentityParts, stack: AsyncDisposableStack) {
   const { config, masterKey, statements, transaction, wakeups, topics, told } = parts;
   const log = parts.log.child({ subsystem: 'identity' });
-  const signingKeys = await SigningKeys.load({ systemTransaction: transaction, masterKey });
+  const signingKeys = await SigningKeys.load({
+    systemTransaction: transaction,
+    masterKey,
+    hearsChanges: () => wakeups.connected,
+  });
   wakeups.on(topics.signingKeys, () => {
     signingKeys.reload().catch((error) => log.warn({ err: error }, 'signing keys could not be read again'));
   });

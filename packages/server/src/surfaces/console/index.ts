@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { HttpKit } from '../http/kit.ts';
 import { Surface } from '../http/surface.ts';
+import { type AccountPageOperations, serveAccountPages } from './accounts.ts';
 import { serveDevicePages } from './devices.ts';
 import { renderFront } from './front-page.ts';
 import { type InvitationPageOperations, serveInvitationPages } from './invitations.ts';
@@ -12,10 +13,13 @@ import { serveSignIn } from './sign-in.ts';
 import { type SsoPageOperations, serveSingleSignOn } from './single-sign-on.ts';
 import { serveStaticFiles } from './static-files.ts';
 
-export type ConsoleSurface = { kit: HttpKit; operations: InvitationPageOperations & SsoPageOperations };
+export type ConsoleSurface = {
+  kit: HttpKit;
+  operations: InvitationPageOperations & SsoPageOperations & AccountPageOperations;
+};
 
 /** Below which paths a page answers, unknown ones included. */
-export const CONSOLE_PREFIXES = ['/login', '/logout', '/device', '/invitations', '/pages', '/oauth/sso'];
+export const CONSOLE_PREFIXES = ['/login', '/logout', '/account', '/device', '/invitations', '/pages', '/oauth/sso'];
 
 /** Pages for people: signing in and out, letting devices in. All of them work without a script. */
 export function registerConsole(scope: FastifyInstance, { kit, operations }: ConsoleSurface): Surface {
@@ -35,6 +39,7 @@ export function registerConsole(scope: FastifyInstance, { kit, operations }: Con
   serveDevicePages(surface, kit, operations);
   serveSingleSignOn(surface, kit, operations);
   serveInvitationPages(surface, kit, operations);
+  serveAccountPages(surface, kit, operations);
   serveStaticFiles(scope);
   return surface;
 }

@@ -18,6 +18,7 @@ ${alertOf(problem)}
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required>
 <button type="submit">Sign in</button>
+<p><a href="/account/forgot-password">Forgotten your password?</a></p>
 </form>
 <p data-passkey-problem role="status"></p>
 <form method="post" action="/login/passkey" data-passkey hidden>

@@ -7,6 +7,8 @@ import type { HttpKit } from '../http/kit.ts';
 import { publicOrigin } from '../http/public-origin.ts';
 import { assertCanHoldSession, readCookies, setCookie, setSessionCookie } from '../http/session-cookie.ts';
 import type { Surface } from '../http/surface.ts';
+import { html } from './html.ts';
+import { asPage, renderPage } from './layout.ts';
 import { nextPath } from './next-path.ts';
 import { goTo, isSignedIn } from './person.ts';
 
@@ -17,7 +19,7 @@ export type SsoPageOperations = ReturnType<typeof ssoOperations> &
 const COOKIE = 'wos_sso';
 const CALLBACK = '/oauth/sso/callback';
 
-const answers = { 303: { description: 'On the way.' } } as const;
+const answers = { 200: { description: 'On the way.', otherMedia: ['text/html'] } } as const;
 
 const routes = {
   start: route({
@@ -47,6 +49,14 @@ const routes = {
   }),
 };
 
+const renderLeaving = (url: string): string =>
+  renderPage({
+    title: 'Sign in at your organization',
+    content: html`<h1>Sign in at your organization</h1>
+<p role="status">You are on the way to ${new URL(url).host}.</p>
+<p><a href="${url}">Go on</a></p>`,
+  });
+
 /** Single sign-on in a browser: there and back again. */
 export function serveSingleSignOn(surface: Surface, kit: HttpKit, of: SsoPageOperations): void {
   const run = kit.operator.run.bind(kit.operator);
@@ -64,7 +74,10 @@ export function serveSingleSignOn(surface: Surface, kit: HttpKit, of: SsoPageOpe
       client: request.headers['user-agent'] ?? '',
     });
     setCookie(reply, { name: COOKIE, value: browser, seconds: ATTEMPT_SECONDS });
-    return goTo(reply, url);
+    // Not a redirect: browsers hold those of a form to `form-action`, and this one leaves the site on purpose.
+    asPage(reply);
+    reply.header('refresh', `0;url=${url}`);
+    return renderLeaving(url);
   });
 
   surface.serve(routes.callback, async ({ query }, call, { request, reply }) => {

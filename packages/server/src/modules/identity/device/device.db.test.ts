@@ -26,7 +26,10 @@ let logins: Logins;
 let authenticator: Authenticator;
 let of: ReturnType<typeof deviceOperations>;
 beforeAll(async () => {
-  const tokens = new AccessTokens(await SigningKeys.load({ systemTransaction, masterKey }), null);
+  const tokens = new AccessTokens(
+    await SigningKeys.load({ systemTransaction, masterKey, hearsChanges: () => true }),
+    null,
+  );
   logins = new Logins(tokens);
   authenticator = new Authenticator({
     tokens,

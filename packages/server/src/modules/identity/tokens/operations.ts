@@ -41,6 +41,11 @@ export function signingKeyOperations({ keys, changed }: SigningKeyOperationsOpti
       changed(tx);
       return listSigningKeys(tx);
     },
+    // The answer says that it is so: on this process it is from then on.
+    async afterCommit(_context, _input, output) {
+      await keys.reload();
+      return output;
+    },
   });
 
   return { listSigningKeys: listKeys, rotateSigningKey } satisfies Record<string, AnyOperation>;

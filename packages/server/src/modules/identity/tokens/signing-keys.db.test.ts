@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { signingIn } from '../../../../test/accounts.ts';
 import { testDatabase } from '../../../../test/database.ts';
+import { until } from '../../../../test/until.ts';
+import { AccessTokens } from './access-tokens.ts';
 import { SigningKeys } from './signing-keys.ts';
 
 const db = testDatabase();
@@ -65,11 +67,27 @@ describe('a new signing key', () => {
     expect(JSON.stringify(keys.jwks())).not.toContain('"d"');
   });
 
+  test('is heard of late only by who cannot hear: that one reads the keys again by itself', async () => {
+    const { keys, tokens, masterKey } = await signingIn(db);
+    const deaf = await SigningKeys.load({ masterKey, systemTransaction: transaction, hearsChanges: () => false });
+    const token = await tokens.sign(claims);
+    const there = new AccessTokens(deaf, null);
+    expect(await there.verify(token)).toEqual(claims);
+    await transaction((tx) => keys.rotate(tx, { distrust: true }));
+    const isRefused = async () =>
+      there.verify(token).then(
+        () => false,
+        () => true,
+      );
+    await until('the token is refused', isRefused);
+  });
+
   test('is looked for once a second at most, whatever ids are made up', async () => {
     let looks = 0;
     const { masterKey } = await signingIn(db);
     const keys = await SigningKeys.load({
       masterKey,
+      hearsChanges: () => true,
       systemTransaction: (work) => {
         looks += 1;
         return transaction(work);

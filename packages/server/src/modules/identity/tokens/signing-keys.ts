@@ -42,6 +42,8 @@ type Ring = {
 export type SigningKeysOptions = {
   systemTransaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   masterKey: MasterKey;
+  /** Whether changes made by other processes reach this one right now; while not, the keys are read again and again. */
+  hearsChanges(): boolean;
 };
 
 /**
@@ -73,14 +75,10 @@ export class SigningKeys implements KeySource {
   }
 
   async verifier(id: string): Promise<KeyObject | null> {
-    const known = this.#living(id);
-    if (known !== null) return known;
-    if (this.#ring.public.has(id) || Date.now() - this.#lookedAt < LOOK_AGAIN_MS) {
-      // Another look may be under way that brings it.
-      await this.#looking;
-      return this.#living(id);
-    }
-    await this.reload();
+    // A look that is under way may bring the key, or take it away: nothing is judged by what is known to be old.
+    if (this.#looking !== null) await this.#looking;
+    const mayLook = Date.now() - this.#lookedAt >= LOOK_AGAIN_MS;
+    if (mayLook && (!this.#ring.public.has(id) || !this.#options.hearsChanges())) await this.reload();
     return this.#living(id);
   }
 
@@ -90,10 +88,12 @@ export class SigningKeys implements KeySource {
     const look = readRing(this.#options).then((ring) => {
       this.#ring = ring;
     });
-    this.#looking = look.then(
-      () => undefined,
-      () => undefined,
-    );
+    const settled = look
+      .catch(() => {})
+      .then(() => {
+        if (this.#looking === settled) this.#looking = null;
+      });
+    this.#looking = settled;
     await look;
   }
 
