@@ -49,6 +49,16 @@ const SPECIFIC: Readonly<Record<string, readonly [number, string]>> = {
   'custom_role.name_taken': [409, 'name_taken'],
   'custom_role.in_use': [409, 'role_in_use'],
   'custom_role.own': [403, 'forbidden'],
+  'secret.name_taken': [409, 'name_taken'],
+  'credential.name_taken': [409, 'name_taken'],
+  'credential.not_yours': [403, 'forbidden'],
+  'credential.needs_reauth': [409, 'needs_reauth'],
+  'credential.revoked': [409, 'credential_revoked'],
+  'credential.not_interactive': [409, 'not_interactive'],
+  'credential.state_invalid': [400, 'oauth_state_invalid'],
+  'credential.authorization_refused': [409, 'authorization_refused'],
+  'destination.refused': [400, 'destination_refused'],
+  'encryption_key.in_use': [409, 'master_key_in_use'],
 };
 
 /** The word by which this surface names a refusal. */

@@ -37,7 +37,8 @@ export class IssuerClient {
         case 'oauth2_client_assertion':
           return oauth.clientCredentialsGrant(configuration, parameters);
         case 'oauth2_authorization_code':
-          return oauth.refreshTokenGrant(configuration, credential.secret.refresh_token ?? '', parameters);
+          // Without scopes it is for those that were granted, which may be fewer than were asked for (RFC 6749, section 6).
+          return oauth.refreshTokenGrant(configuration, credential.secret.refresh_token ?? '', resourceOf(credential));
         default: {
           const assertion = await signAssertion(credential, subject, configuration.serverMetadata());
           return oauth.genericGrantRequest(configuration, JWT_BEARER, { ...parameters, assertion });
@@ -155,13 +156,17 @@ function withoutIdToken(body: Buffer): Buffer {
 const AIMED: ReadonlySet<string> = new Set(['oauth2_client_credentials', 'oauth2_authorization_code']);
 
 function parametersOf({ kind, scopes, config }: OpenedCredential): Record<string, string> {
-  const { audience, resource } = config;
+  const { audience } = config;
   return {
     ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
     ...(audience !== undefined && AIMED.has(kind) ? { audience } : {}),
-    ...(resource === undefined ? {} : { resource }),
+    ...resourceOf({ config }),
   };
 }
+
+/** What a token is for (RFC 8707). */
+const resourceOf = ({ config: { resource } }: Pick<OpenedCredential, 'config'>): Record<string, string> =>
+  resource === undefined ? {} : { resource };
 
 async function clientAuthOf({ kind, config, secret }: OpenedCredential): Promise<oauth.ClientAuth> {
   if (kind === 'oauth2_client_assertion') {
