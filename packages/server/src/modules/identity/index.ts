@@ -1,7 +1,11 @@
 /**
- * Identity knows who calls: API keys, password sign-in, access and refresh tokens, and the first start.
- * Tables: api_keys, logins, refresh_tokens, signing_keys, platform_grants. Invariants: no secret is stored in a form that can be used; a key's
- * scopes are always within its creator's; a revoked or expired credential stops working at once.
+ * Identity knows who calls, and keeps how they prove it: API keys, passwords, second factors, passkeys, single sign-on,
+ * devices, access and refresh tokens, and the first start.
+ * Tables: api_keys, logins, refresh_tokens, signing_keys, platform_grants, one_time_tokens, attempt_throttles,
+ * totp_authenticators, recovery_codes, second_factor_challenges, passkeys, passkey_challenges, identity_providers,
+ * identity_provider_domains, federated_identities, sso_attempts, device_authorizations.
+ * Invariants: no secret is stored in a form that can be used; a key's scopes are always within its creator's; a revoked or
+ * expired credential stops working at once; nobody is locked out by the failures of others.
  */
 
 export { accountOperations } from './accounts/operations.ts';
