@@ -3,7 +3,7 @@ import type { Principal } from '../../kernel/principal.ts';
 import type { AnyOperation } from '../../platform/operation.ts';
 import { coverage } from './catalogue.ts';
 import { accessErrors } from './errors.ts';
-import { type AllowedBecause, decide, type Matched, type RefusedBecause } from './policy.ts';
+import { type AllowedBecause, type Decision, decide, type Matched, type RefusedBecause } from './policy.ts';
 import { type Asked, isOwn, type Owner, type Question, type ResourceTypes, understand } from './resources.ts';
 
 /** Somebody else than the caller. */
@@ -36,34 +36,54 @@ export async function answerChecks(
   checks: readonly Check[],
   now: Date,
 ): Promise<CheckResult[]> {
-  const operations = services.operations();
-  const asked = checks.map((check) => attempt(() => understood(check, services.types, operations, by)));
+  const understood = understanding(services, by);
+  const decided = decisions(now);
+  const asked = checks.map(understood);
   const [owners, principals] = await Promise.all([findOwners(by, asked), findPrincipals(services, by, checks, asked)]);
   return asked.map((each, index) => {
     if (!('governed' in each)) return { error: each };
     const ref = checks[index]?.principal ?? null;
     const principal = ref === null ? by : (principals.get(keyOf(ref)) ?? null);
-    return { verdict: principal === null ? no('unknown_principal') : verdictOf(principal, each, owners, now) };
+    return { verdict: principal === null ? no('unknown_principal') : verdictOf(principal, each, owners, decided) };
   });
 }
 
-function understood(
-  check: Check,
-  ...[types, operations, by]: [ResourceTypes, ReadonlyMap<string, AnyOperation>, Principal]
-): Asked {
-  if (check.principal !== null && !isSelf(by, check.principal) && coverage(by.scopes, 'members:read') !== 'all') {
-    throw accessErrors.scope_missing('Asking about somebody else needs the scope members:read. Ask about yourself.');
-  }
-  return understand(check, types, operations);
+/** Understands questions; those that differ only in whom or which row they are about are understood once. */
+function understanding({ types, operations }: CheckServices, by: Principal): (check: Check) => Asked | AppError {
+  const known = operations();
+  const mayAskOfOthers = coverage(by.scopes, 'members:read') === 'all';
+  const seen = new Map<string, Asked | AppError>();
+  return ({ principal, action, resource }) => {
+    if (principal !== null && !mayAskOfOthers && !isSelf(by, principal))
+      return accessErrors.scope_missing('Asking about somebody else needs the scope members:read. Ask about yourself.');
+    const key = `${resource.type.length}:${resource.type}:${resource.id === null ? 'all' : 'one'}:${action}`;
+    const before = seen.get(key) ?? attempt(() => understand({ action, resource }, types, known));
+    seen.set(key, before);
+    return 'governed' in before ? { ...before, id: resource.id } : before;
+  };
+}
+
+type Decided = (principal: Principal, governed: Asked['governed']) => Decision;
+
+/** Decides once for each principal and action. */
+function decisions(now: Date): Decided {
+  const seen = new Map<Principal, Map<Asked['governed'], Decision>>();
+  return (principal, governed) => {
+    const ofPrincipal = seen.get(principal) ?? new Map<Asked['governed'], Decision>();
+    seen.set(principal, ofPrincipal);
+    const decision = ofPrincipal.get(governed) ?? decide(principal, governed, now);
+    ofPrincipal.set(governed, decision);
+    return decision;
+  };
 }
 
 const isSelf = (by: Principal, { kind, id }: PrincipalRef): boolean => by.kind === kind && by.id === id;
 
 type OwnersByType = ReadonlyMap<string, ReadonlyMap<string, Owner>>;
 
-function verdictOf(principal: Principal, { governed, typeName, id }: Asked, owners: OwnersByType, now: Date): Verdict {
-  const base = governed.scope.replace(/:own$/, '');
-  const decision = decide(principal, id === null ? governed : { ...governed, scope: base }, now);
+function verdictOf(principal: Principal, asked: Asked, owners: OwnersByType, decided: Decided): Verdict {
+  const { governed, typeName, id } = asked;
+  const decision = decided(principal, governed);
   const { allowed, reason, matched } = decision;
   // A scope is asked for whole: who holds the part of it that is their own is told so.
   const isScope = governed.name === governed.scope;

@@ -62,7 +62,7 @@ export function understand(
       `There is no action ${quote(action)} on ${resource.type}. Give a scope (${type.scopes}:read), the name of an operation, or a verb: ${Object.keys(VERBS).join(', ')}.`,
     );
   }
-  const about = governed.scope.split(':')[0];
+  const about = governed.scope.split(':', 1)[0];
   const isOnOrganization = resource.type === 'organization' && Object.values(ON_ORGANIZATION).includes(governed.scope);
   if (about !== type.scopes && !BESIDE_SCOPES.has(governed.scope) && !isOnOrganization) {
     throw unknown('action', `The action ${quote(action)} is about ${about}, not about ${resource.type}.`);
@@ -70,7 +70,15 @@ export function understand(
   if (resource.id !== null && type.find === null) {
     throw unknown('resource.id', `A single ${resource.type} cannot be asked about: leave the id out.`);
   }
-  return { governed, type, typeName: resource.type, id: resource.id };
+  // Of a single row, `:own` asks no more than the whole scope does: whose the row is, is looked at anyway.
+  const whole = governed.scope.replace(/:own$/, '');
+  const isNarrowed = resource.id !== null && whole !== governed.scope;
+  return {
+    governed: isNarrowed ? { ...governed, name: whole, scope: whole } : governed,
+    type,
+    typeName: resource.type,
+    id: resource.id,
+  };
 }
 
 function byScope(action: string): Governed | null {
