@@ -58,7 +58,7 @@ describe('the ladder of roles', () => {
 
 describe('the catalogue', () => {
   test.each(Object.entries(SCOPES))('has %s in its form, with a sentence', (scope, sentence) => {
-    expect(scope).toMatch(/^[a-z]+:(read|write)(:own)?$/);
+    expect(scope).toMatch(/^[a-z]+:(read|write|execute)(:own)?$/);
     expect(sentence).toMatch(/^[A-Z].*\.$/);
   });
 
