@@ -4,7 +4,7 @@ import type { Answer } from './harness/client.ts';
 import { expectErrorShape } from './harness/error-shapes.ts';
 import { addEstate } from './harness/estate.ts';
 import { declaredOf } from './harness/permissions.ts';
-import { callOf, endsItself, isOwnAccount, nameOf, send, signsIn } from './harness/route-call.ts';
+import { callOf, comesBack, endsItself, isOwnAccount, nameOf, send, signsIn } from './harness/route-call.ts';
 import { ScriptedRunner } from './harness/scripted-runner.ts';
 import { Server } from './harness/server.ts';
 import { Socket } from './harness/socket.ts';
@@ -37,7 +37,8 @@ const isAboutAll = ({ operation }: Route): boolean =>
   declaredOf(operation).scope === 'platform' ||
   ['tenancy.organization.restore', 'audit.entry.list', 'audit.entry.summarize'].includes(operation ?? '');
 const governed = allRoutes.filter(
-  (route) => route.operation !== null && !signsIn(route) && !isAboutAll(route) && !isOwnAccount(route),
+  (route) =>
+    route.operation !== null && !signsIn(route) && !isAboutAll(route) && !isOwnAccount(route) && !comesBack(route),
 );
 const aboutOne = governed.filter(({ params }) => params !== undefined);
 const overAll = governed.filter((route) => route.params === undefined && !endsItself(route));

@@ -71,7 +71,9 @@ describe('routes', () => {
       const signsIn = /^identity\.(?:login|device)\./.test(operation ?? '');
       // A question about permissions has a body, and changes nothing.
       const asks = operation?.startsWith('access.decision.');
-      if (!signsIn && !asks) expect([path, method === 'GET']).toEqual([path, effect === 'read']);
+      // Issuers send people back with GET (RFC 6749, section 4.1.2).
+      const comesBack = operation === 'vault.credential.complete_oauth';
+      if (!signsIn && !asks && !comesBack) expect([path, method === 'GET']).toEqual([path, effect === 'read']);
     }
   });
 

@@ -11,7 +11,11 @@ export type Estate = {
   assetId: string;
   /** The organization itself. */
   orgId: string;
-} & People;
+} & People &
+  Kept;
+
+/** What the vault keeps for an organization. */
+type Kept = { secretName: string; doomedSecretName: string; credentialId: string; doomedCredentialId: string };
 
 /** Who and what is in an organization. The doomed are there for routes that take something away. */
 type People = {
@@ -47,6 +51,10 @@ export const NOTHING: Estate = {
   doomedAccountId: randomUUID(),
   providerId: randomUUID(),
   doomedProviderId: randomUUID(),
+  secretName: randomUUID(),
+  doomedSecretName: randomUUID(),
+  credentialId: randomUUID(),
+  doomedCredentialId: randomUUID(),
 };
 
 /** Gives an organization one of everything; `canary` is in every text that a caller or a program can choose. */
@@ -75,7 +83,40 @@ export async function addEstate(
   const { organization_id } = await assay.me();
   const orgId = organization_id ?? '';
   const people = await addPeople(server, { apiKey, canary, orgId });
-  return { canary, evalId, deadLetterId, keyId: api_key.id, assetId, orgId, ...people };
+  const kept = await addKept(server, { apiKey, canary });
+  return { canary, evalId, deadLetterId, keyId: api_key.id, assetId, orgId, ...people, ...kept };
+}
+
+/** Secrets and credentials, made over the API. */
+async function addKept(server: Server, { apiKey, canary }: { apiKey: string; canary: string }): Promise<Kept> {
+  const post = async <Data>(path: string, body: object): Promise<Data> => {
+    const answer = await server.as(apiKey).post(path, body);
+    if (answer.status >= 300) throw new Error(`${path} was answered with ${answer.status}: ${answer.text}`);
+    return (answer.body as { data: Data }).data;
+  };
+  const secret = async (): Promise<string> => {
+    const body = { name: `${canary}-${randomUUID()}`, description: canary, value: canary };
+    return (await post<{ secret: { name: string } }>('/v1/secrets', body)).secret.name;
+  };
+  const credential = async (): Promise<string> => {
+    const endpoints = {
+      authorization_endpoint: `https://${canary}.example/authorize`,
+      token_endpoint: `https://${canary}.example/token`,
+    };
+    const body = {
+      name: `${canary}-${randomUUID()}`,
+      kind: 'oauth2_authorization_code',
+      provider_config: { client_id: canary, ...endpoints },
+      secret: { client_secret: canary },
+    };
+    return (await post<{ credential: { id: string } }>('/v1/credentials', body)).credential.id;
+  };
+  return {
+    secretName: await secret(),
+    doomedSecretName: await secret(),
+    credentialId: await credential(),
+    doomedCredentialId: await credential(),
+  };
 }
 
 /** Members, a team, an invitation, roles and accounts of an organization, made over the API. */

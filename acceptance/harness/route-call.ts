@@ -25,6 +25,15 @@ const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string,
   ['/api/eval', ({ evalId }) => evalId],
   ['/v1/api-keys/', ({ keyId }) => keyId],
   ['/v1/assets/', ({ assetId }) => assetId],
+  [
+    '/v1/secrets/',
+    ({ secretName, doomedSecretName }, _parameter, method) => (method === 'DELETE' ? doomedSecretName : secretName),
+  ],
+  [
+    '/v1/credentials/',
+    ({ credentialId, doomedCredentialId }, _parameter, method) =>
+      method === 'DELETE' ? doomedCredentialId : credentialId,
+  ],
 ];
 
 function organizationTarget(estate: Estate, parameter: string, method: string): string {
@@ -101,6 +110,15 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
   'identity.api_key.create': () => ({ name: `Key ${randomUUID()}`, scopes: [] }),
   'identity.api_key.update': () => ({ name: 'Renamed' }),
   'identity.api_key.rotate': () => ({ overlap_seconds: 0 }),
+  'vault.secret.create': () => ({ name: `secret-${randomUUID()}`, value: randomUUID() }),
+  'vault.secret.replace': () => ({ value: randomUUID() }),
+  'vault.credential.create': () => ({
+    name: `credential-${randomUUID()}`,
+    kind: 'api_key',
+    secret: { api_key: randomUUID() },
+  }),
+  'vault.credential.start_oauth': () => ({ return_to: '/' }),
+  'vault.encryption_key.rotate_master': () => ({ generate: true }),
   'access.decision.check': () => ({ action: 'evaluations:read', resource: { type: 'evaluation' } }),
   'access.decision.check_batch': () => ({
     checks: [{ action: 'evaluations:read', resource: { type: 'evaluation' } }],
@@ -110,6 +128,7 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
 /** What routes that ask for more than a path are asked with. */
 const QUERIES: Readonly<Record<string, string>> = {
   'audit.inclusion.prove': '?index=0',
+  'vault.credential.complete_oauth': '?state=nobody-was-sent-away-with-this',
   'audit.consistency.prove': '?from=0',
 };
 
@@ -144,6 +163,9 @@ export const signsIn = ({ operation }: Route): boolean =>
   /^identity\.(?:login|device|account)\.|^identity\.(?:password\.(?:forgot|reset)|email\.confirm)$|^tenancy\.(?:invitation\.(?:accept|decline)|billing\.receive)$/.test(
     operation ?? '',
   );
+
+/** Whether somebody comes back on a route from where this server sent them: nobody calls it otherwise. */
+export const comesBack = ({ operation }: Route): boolean => operation === 'vault.credential.complete_oauth';
 
 /** Whether a route is about the account of whoever is signed in: it is for people, whom no key stands for. */
 export const isOwnAccount = ({ operation }: Route): boolean =>

@@ -48,9 +48,9 @@ const startOAuth = (services: OAuthServices) =>
     audit: 'own',
     transaction: 'none',
     async run(context, { id, redirectUri, returnTo }: OAuthStart): Promise<{ url: string }> {
-      const userId = personOf(context);
       const orgId = String(context.by.orgId);
       const credential = await services.statements(orgId, (tx) => requireOwn({ ...context, tx }, id));
+      const userId = personOf(context);
       assertInteractive(credential);
       const state = randomBytes(32).toString('base64url');
       const verifier = randomBytes(32).toString('base64url');
