@@ -404,6 +404,7 @@ describe('a service account', () => {
     // No runner is here to run it, which is said to those who may submit.
     expect((await key.post('/api/eval', { code: 'print(1)' })).status).toBe(503);
     expectRefusal(await key.post('/v1/teams', { name: 'No' }), 403, 'permission_denied');
+    expectRefusal(await key.post('/v1/organizations', { name: 'Of a robot' }), 403, 'forbidden');
     const patch = (change: object) => root.send('PATCH', path, { body: change, headers });
     expect((await patch({ role: 'viewer' })).status).toBe(200);
     expect((await key.post('/api/eval', { code: 'print(1)' })).status).toBe(403);

@@ -166,6 +166,23 @@ describe('a deleted organization', () => {
 });
 
 describe('a person', () => {
+  test('who is erased leaves no key behind in an organization that may be restored', async () => {
+    const { orgId, owner, guest } = await inhabited();
+    const { rows: seats } = await db.owner.query('select org_id from memberships where user_id = $1 and org_id <> $2', [
+      guest.id,
+      orgId,
+    ]);
+    await aPerson(db, { orgId: seats[0].org_id, role: 'owner' });
+    await remove(owner);
+    await run(of.eraseUser, { ...owner, orgId: null, isPlatformAdmin: true }, { id: guest.id });
+    await run(of.restoreOrganization, { ...owner, orgId: null }, { id: orgId });
+    const { rows } = await db.owner.query(
+      `select revoked_at is not null as revoked from api_keys where org_id = $1 and created_by is null`,
+      [orgId],
+    );
+    expect(rows).toEqual([{ revoked: true }]);
+  });
+
   test('is erased everywhere, and stays an id in what they did', async () => {
     const { orgId, owner, guest } = await inhabited();
     const elsewhere = await db.owner.query('select org_id from memberships where user_id = $1 and org_id <> $2', [

@@ -6,6 +6,7 @@ import { memberErrors, organizationErrors } from '../errors.ts';
 import { afterOf, type ListRequest, toPage } from '../listing.ts';
 import { insertMembership } from '../members/store.ts';
 import type { Organization, Wanted } from '../model.ts';
+import { lockPerson } from '../people/store.ts';
 import type { TenancyServices } from '../ports.ts';
 import { freeSlug } from './slug.ts';
 import * as store from './store.ts';
@@ -37,7 +38,7 @@ const create = ({ recorder, scopes, settings, accounts }: TenancyServices) =>
     audit: 'own',
     transaction: 'system',
     async run({ tx, by, call }, { name, slug }: NewOrganization): Promise<Organization> {
-      if (by.userId === null) {
+      if (by.userId === null || !(await lockPerson(tx, by.userId))) {
         throw memberErrors.people_only('Nobody stands behind this key who could own an organization. Sign in instead.');
       }
       if (by.kind === 'api_key' && scopes.coverage(by.scopes, 'organizations:write') !== 'all') {

@@ -60,7 +60,9 @@ async function erase(tx: Tx, { call, id }: { call: Call; id: string }, services:
   for (const { orgId, role, isDeleted } of await store.findSeats(tx, id)) {
     await lockAnyOrganization(tx, orgId);
     const member = { userId: id, role, kind: 'person' } as Parameters<typeof removeMember>[1]['member'];
-    if (!isDeleted) await removeMember(tx, { orgId, member }, services);
+    // What is deleted may be restored, and nobody can say any more what bounded the keys there.
+    if (isDeleted) await services.keys.revokeOf(tx, orgId, id);
+    else await removeMember(tx, { orgId, member }, services);
     services.recorder.audit(tx, { call, orgId }, { ...act, detail: { role } });
     services.recorder.emit(tx, orgId, { type: 'member.removed', subject: id, data: { user_id: id } });
   }
