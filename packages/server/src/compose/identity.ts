@@ -101,7 +101,7 @@ export async function composeIdentity(parts: IdentityParts, stack: AsyncDisposab
 
 /** Signing in at issuers that organizations trust; disposing it ends the connections to them. */
 function singleSignOn(
-  { config, masterKey, told }: IdentityParts,
+  { config, masterKey, told, log }: IdentityParts,
   { accounts, signIn }: { accounts: AccountServices; signIn: SignIn },
 ) {
   const http = new HttpClient({ rules: new AddressRules(config.outboundNetworks) });
@@ -113,7 +113,7 @@ function singleSignOn(
       ...accounts,
       secrets,
       signIn,
-      issuers: new Issuers(http),
+      issuers: new Issuers(http, (failure) => log.warn(failure, 'an issuer did not confirm a sign-in')),
       emit(tx: Tx, orgId: string, event: NewEvent) {
         insertEvent(tx, orgId, event);
         tx.onCommit(told);

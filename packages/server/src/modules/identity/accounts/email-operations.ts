@@ -22,11 +22,11 @@ export function emailOperations(services: AccountServices) {
     audit: 'own',
     transaction: 'none',
     async run(context, input: { email: string; password: string }): Promise<void> {
-      if (!mailer.isConfigured) throw noMail();
       const email = input.email.toLowerCase();
       const account = await statements(async (tx) =>
         existing(await findAccountById(tx, (await personOf(context, tx)).userId)),
       );
+      if (!mailer.isConfigured) throw noMail();
       await assertOwnPassword(services, account, input.password);
       await throttle.address('mail', context.call.address);
       await transaction(async (tx) => {

@@ -12,15 +12,21 @@ const CONFIGURATION_MS = 10 * 60_000;
 const MOST_CONFIGURATIONS = 1_000;
 const TIMEOUT_SECONDS = 10;
 
+/** What went wrong between us and an issuer, in words that hold nothing of what was sent. */
+export type IssuerFailure = { provider: string; issuer: string; reason: string };
+
 type Known = { configuration: Promise<client.Configuration>; until: number };
 
 /** Speaks OpenID Connect with issuers: authorization code with PKCE, state and nonce. */
 export class Issuers {
   readonly #http: Pick<HttpClient, 'exchange'>;
+  readonly #onFailure: (failure: IssuerFailure) => void;
   readonly #known = new Map<string, Known>();
 
-  constructor(http: Pick<HttpClient, 'exchange'>) {
+  /** @param onFailure for the operator: whoever signs in is not told what is wrong with the set-up */
+  constructor(http: Pick<HttpClient, 'exchange'>, onFailure: (failure: IssuerFailure) => void) {
     this.#http = http;
+    this.#onFailure = onFailure;
   }
 
   /** Where to send somebody, and what to expect back. */
@@ -74,8 +80,15 @@ export class Issuers {
           : {};
       return claimsFrom({ ...more, ...claims });
     } catch (thrown) {
-      throw refusalOf(thrown);
+      throw this.#refusalOf(provider, thrown);
     }
+  }
+
+  /** A refusal of ours stays what it is, however deep the library has wrapped it; all else is a sign-in that failed. */
+  #refusalOf({ id, issuer }: IdentityProvider, thrown: unknown): AppError {
+    this.#onFailure({ provider: id, issuer, reason: reasonOf(thrown) });
+    for (let cause = thrown; cause instanceof Error; cause = cause.cause) if (cause instanceof AppError) return cause;
+    return ssoErrors.failed('The issuer did not confirm the sign-in. Begin again.', { cause: thrown });
   }
 
   #configurationOf(provider: IdentityProvider, secret: string | null): Promise<client.Configuration> {
@@ -85,7 +98,7 @@ export class Issuers {
     if (this.#known.size >= MOST_CONFIGURATIONS) this.#known.clear();
     const configuration = this.#discover(provider, secret).catch((thrown) => {
       this.#known.delete(name);
-      throw refusalOf(thrown);
+      throw this.#refusalOf(provider, thrown);
     });
     this.#known.set(name, { configuration, until: Date.now() + CONFIGURATION_MS });
     return configuration;
@@ -144,8 +157,9 @@ function claimsFrom(all: Record<string, unknown>): Claims {
   };
 }
 
-/** A refusal of ours stays what it is, however deep the library has wrapped it; all else is a sign-in that failed. */
-function refusalOf(thrown: unknown): AppError {
-  for (let cause = thrown; cause instanceof Error; cause = cause.cause) if (cause instanceof AppError) return cause;
-  return ssoErrors.failed('The issuer did not confirm the sign-in. Begin again.', { cause: thrown });
+/** The library's own word for a fault, and the issuer's if it gave one (RFC 6749, section 5.2). */
+function reasonOf(thrown: unknown): string {
+  const { code, error } = thrown as { code?: unknown; error?: unknown };
+  const words = [code, error].filter((word) => typeof word === 'string');
+  return words.length > 0 ? words.join(': ') : thrown instanceof Error ? thrown.name : 'unknown';
 }
