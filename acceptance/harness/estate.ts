@@ -15,7 +15,14 @@ export type Estate = {
   Kept;
 
 /** What the vault keeps for an organization. */
-type Kept = { secretName: string; doomedSecretName: string; credentialId: string; doomedCredentialId: string };
+type Kept = {
+  budgetId: string;
+  doomedBudgetId: string;
+  secretName: string;
+  doomedSecretName: string;
+  credentialId: string;
+  doomedCredentialId: string;
+};
 
 /** Who and what is in an organization. The doomed are there for routes that take something away. */
 type People = {
@@ -51,6 +58,8 @@ export const NOTHING: Estate = {
   doomedAccountId: randomUUID(),
   providerId: randomUUID(),
   doomedProviderId: randomUUID(),
+  budgetId: randomUUID(),
+  doomedBudgetId: randomUUID(),
   secretName: randomUUID(),
   doomedSecretName: randomUUID(),
   credentialId: randomUUID(),
@@ -83,12 +92,13 @@ export async function addEstate(
   const { organization_id } = await assay.me();
   const orgId = organization_id ?? '';
   const people = await addPeople(server, { apiKey, canary, orgId });
-  const kept = await addKept(server, { apiKey, canary });
+  const kept = await addKept(server, { apiKey, canary, orgId });
   return { canary, evalId, deadLetterId, keyId: api_key.id, assetId, orgId, ...people, ...kept };
 }
 
-/** Secrets and credentials, made over the API. */
-async function addKept(server: Server, { apiKey, canary }: { apiKey: string; canary: string }): Promise<Kept> {
+/** Secrets, credentials, budgets and a price, made over the API. */
+async function addKept(server: Server, of: { apiKey: string; canary: string; orgId: string }): Promise<Kept> {
+  const { apiKey, canary, orgId } = of;
   const post = async <Data>(path: string, body: object): Promise<Data> => {
     const answer = await server.as(apiKey).post(path, body);
     if (answer.status >= 300) throw new Error(`${path} was answered with ${answer.status}: ${answer.text}`);
@@ -111,7 +121,23 @@ async function addKept(server: Server, { apiKey, canary }: { apiKey: string; can
     };
     return (await post<{ credential: { id: string } }>('/v1/credentials', body)).credential.id;
   };
+  const budget = async (): Promise<string> => {
+    const body = {
+      name: canary,
+      scope: { kind: 'project', id: randomUUID() },
+      period: 'month',
+      limit_micros: 1_000_000,
+    };
+    return (await post<{ budget: { id: string } }>('/v1/budgets', body)).budget.id;
+  };
+  const price = { rates: { input: 1_000_000, output: 2_000_000 } };
+  const priced = await server
+    .as(apiKey)
+    .send('PUT', `/v1/organizations/${orgId}/prices/${canary}/${canary}`, { body: price });
+  if (priced.status !== 200) throw new Error(`Setting a price was answered with ${priced.status}: ${priced.text}`);
   return {
+    budgetId: await budget(),
+    doomedBudgetId: await budget(),
     secretName: await secret(),
     doomedSecretName: await secret(),
     credentialId: await credential(),

@@ -23,6 +23,10 @@ const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string,
   ['/v1/me/', ({ memberId }) => memberId],
   ['/api/dead-letters/', ({ deadLetterId }) => deadLetterId],
   ['/api/eval', ({ evalId }) => evalId],
+  [
+    '/v1/budgets/',
+    ({ budgetId, doomedBudgetId }, _parameter, method) => (method === 'DELETE' ? doomedBudgetId : budgetId),
+  ],
   ['/v1/api-keys/', ({ keyId }) => keyId],
   ['/v1/assets/', ({ assetId }) => assetId],
   [
@@ -41,6 +45,8 @@ function organizationTarget(estate: Estate, parameter: string, method: string): 
   if (parameter === 'provider_id') return isDoomed ? estate.doomedProviderId : estate.providerId;
   if (parameter === 'user_id') return isDoomed ? estate.doomedMemberId : estate.memberId;
   if (parameter === 'role_id') return isDoomed ? estate.doomedRoleId : estate.customRoleId;
+  // A model that the organization set a price for, called by its canary.
+  if (parameter === 'provider' || parameter === 'model') return estate.canary || 'nobody';
   return estate.orgId;
 }
 
@@ -99,17 +105,25 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
   'evaluations.batch.submit': () => ({ evaluations: [{ code: 'print(1)' }] }),
   ...OWN_ACCOUNT_BODIES,
   'identity.provider.create': ({ canary }) => ({
-    name: canary,
+    name: canary || 'Issuer',
     issuer: 'https://issuer.example',
-    client_id: canary,
+    client_id: 'assay',
     domains: [`${randomUUID()}.example`],
   }),
   'identity.provider.update': ({ canary }) => ({ name: `${canary} changed` }),
-  'identity.provider.verify_domain': ({ canary }) => ({ domain: `${canary}.example` }),
+  'identity.provider.verify_domain': ({ canary }) => ({ domain: `${canary || 'nobody'}.example` }),
   'identity.signing_key.rotate': () => ({ distrust: false }),
   'identity.api_key.create': () => ({ name: `Key ${randomUUID()}`, scopes: [] }),
   'identity.api_key.update': () => ({ name: 'Renamed' }),
   'identity.api_key.rotate': () => ({ overlap_seconds: 0 }),
+  'metering.budget.create': () => ({
+    name: 'A budget',
+    scope: { kind: 'project', id: randomUUID() },
+    period: 'day',
+    limit_micros: 1_000_000,
+  }),
+  'metering.budget.update': () => ({ limit_micros: 2_000_000 }),
+  'metering.price.set': () => ({ rates: { input: 1, output: 2 } }),
   'vault.secret.create': () => ({ name: `secret-${randomUUID()}`, value: randomUUID() }),
   'vault.secret.replace': () => ({ value: randomUUID() }),
   'vault.credential.create': () => ({
@@ -178,6 +192,7 @@ const ENDING: ReadonlySet<string> = new Set([
   'tenancy.organization.restore',
   'tenancy.membership.leave',
   'tenancy.user.erase_me',
+  'identity.session.revoke_all',
 ]);
 
 /** Signs in with a password, and gives the access token and the refresh token. */
