@@ -29,8 +29,8 @@ const codeOf = (work: Promise<unknown>): Promise<string> =>
 /** How many sessions wait for a lock that another one holds. */
 async function waiting(): Promise<number> {
   const { rows } = await db.owner.query<{ count: number }>(
-    `select count(distinct l.pid)::integer as count from pg_locks l join pg_stat_activity a on a.pid = l.pid
-     where not l.granted and a.datname = current_database()`,
+    `select count(distinct w.pid)::integer as count from pg_locks w join pg_locks h on h.pid = w.pid
+     where not w.granted and h.database = (select oid from pg_database where datname = current_database())`,
   );
   return rows[0]?.count ?? 0;
 }
@@ -39,11 +39,18 @@ async function waiting(): Promise<number> {
 async function atOnce<Result>(orgId: string, calls: (() => Promise<Result>)[]): Promise<Result[]> {
   await db.owner.query('begin');
   await db.owner.query('select 1 from organizations where id = $1 for update', [orgId]);
-  const under = calls.map((call) => call());
-  const held = Promise.all(under);
+  const early: Result[] = [];
+  const held = Promise.all(
+    calls.map(async (call) => {
+      const result = await call();
+      early.push(result);
+      return result;
+    }),
+  );
   held.catch(() => {});
   try {
-    await until('all calls wait', async () => (await waiting()) >= calls.length);
+    await until('all calls wait', async () => early.length > 0 || (await waiting()) >= calls.length);
+    expect(early, 'ended without waiting').toEqual([]);
   } finally {
     await db.owner.query('commit');
   }
