@@ -18,6 +18,8 @@ export type CatalogueEntry = {
 export const GROUPS: Readonly<Record<string, string>> = {
   eval: 'Run untrusted code in a sandbox',
   keys: 'API keys of your organization',
+  secrets: 'Secrets of your organization, and the keys that they are sealed with',
+  budgets: 'Caps on what is spent',
   audit: 'The log of who did what',
   profile: 'Servers by name',
 };
@@ -62,6 +64,23 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   { words: ['keys', 'create'], summary: 'Make a key', load: () => import('./commands/keys-create.ts') },
   { words: ['keys', 'list'], summary: 'List keys, newest first', load: () => import('./commands/keys-list.ts') },
   { words: ['keys', 'revoke'], summary: 'End a key at once', load: () => import('./commands/keys-revoke.ts') },
+  { words: ['secrets', 'set'], summary: 'Keep or replace a secret', load: () => import('./commands/secrets-set.ts') },
+  { words: ['secrets', 'list'], summary: 'List secrets by name', load: () => import('./commands/secrets-list.ts') },
+  {
+    words: ['secrets', 'delete'],
+    summary: 'Throw a secret away',
+    load: () => import('./commands/secrets-delete.ts'),
+  },
+  {
+    words: ['secrets', 'rotate-keys'],
+    summary: 'Give the organization new data keys',
+    load: () => import('./commands/secrets-rotate-keys.ts'),
+  },
+  {
+    words: ['secrets', 'rotate-master'],
+    summary: 'Move the installation to another master key',
+    load: () => import('./commands/secrets-rotate-master.ts'),
+  },
   {
     words: ['whoami'],
     summary: 'Show who you are here and what you may do',
@@ -91,6 +110,18 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     isLocal: true,
     load: () => import('./commands/profile-remove.ts'),
   },
+  { words: ['usage'], summary: 'Show what was used and what it cost', load: () => import('./commands/usage.ts') },
+  {
+    words: ['budgets', 'list'],
+    summary: 'List budgets and how they stand',
+    load: () => import('./commands/budgets-list.ts'),
+  },
+  {
+    words: ['budgets', 'create'],
+    summary: 'Cap what may be spent in a period',
+    load: () => import('./commands/budgets-create.ts'),
+  },
+  { words: ['budgets', 'delete'], summary: 'Delete a budget', load: () => import('./commands/budgets-delete.ts') },
   {
     words: ['audit', 'list'],
     summary: 'List entries of the audit log, newest first',

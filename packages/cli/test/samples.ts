@@ -60,6 +60,44 @@ const key = {
   revoked_at: null,
 };
 
+export const budget = {
+  id: '22222222-2222-4333-8444-555555555555',
+  name: 'Everything',
+  scope: { kind: 'team', id: 't1' },
+  period: 'month',
+  period_start: '2026-01-01T00:00:00.000Z',
+  resets_at: '2026-02-01T00:00:00.000Z',
+  limit_micros: 20_000_000,
+  spent_micros: 1_250_000,
+  reserved_micros: 5,
+  remaining_micros: 18_749_995,
+  thresholds: [50],
+  created_by: 'u1',
+  created_at: '2026-01-02T03:04:05.000Z',
+  updated_at: '2026-01-02T03:04:05.000Z',
+};
+
+const sums = {
+  records: 3,
+  cost_micros: 700,
+  estimated_cost_usd: 0.0007,
+  overrun_micros: 0,
+  input_tokens: 10,
+  cache_read_tokens: 2,
+  cache_write_tokens: 0,
+  output_tokens: 5,
+  reasoning_tokens: 1,
+  image_tokens: 0,
+  audio_tokens: 0,
+};
+export const usage = {
+  from: '2026-01-01T00:00:00.000Z',
+  to: '2026-01-31T00:00:00.000Z',
+  group_by: ['model'],
+  total: sums,
+  groups: [{ bucket: null, group: { model: 'gpt-4o' }, ...sums }],
+};
+
 export const submitted = {
   eval_id: ID,
   status: 'queued',
@@ -137,6 +175,10 @@ export const HEALTHY: Routes = {
   'GET /v1/api-keys': data({ api_keys: [key] }),
   [`GET /v1/api-keys/${KEY_ID}`]: data({ api_key: key }),
   [`DELETE /v1/api-keys/${KEY_ID}`]: data({ api_key: { ...key, status: 'revoked' } }),
+  'GET /v1/budgets': data({ budgets: [budget] }),
+  'POST /v1/budgets': { ...data({ budget }), status: 201 },
+  [`DELETE /v1/budgets/${budget.id}`]: data({ budget }),
+  'GET /v1/organizations/o/usage': data({ usage }),
 };
 
 /** One good command line for each command that talks to a server. */
@@ -152,6 +194,10 @@ export const LINES: readonly (readonly string[])[] = [
   ['keys', 'create', 'ci'],
   ['keys', 'list'],
   ['keys', 'revoke', KEY_ID, '--yes'],
+  ['usage', '--group-by', 'model'],
+  ['budgets', 'list'],
+  ['budgets', 'create', 'Everything', '--limit', '20', '--for', 'team:t1'],
+  ['budgets', 'delete', budget.id, '--yes'],
   ['whoami'],
   ['api', 'GET', '/v1/me'],
   ['help', 'exit-codes'],
