@@ -14,5 +14,6 @@ export const moduleDependencies = {
   metering: ['audit', 'events'],
   access: ['tenancy'],
   identity: ['tenancy', 'access'],
+  providers: ['vault', 'metering', 'audit'],
   evaluations: ['runners', 'assets', 'events'],
 };

@@ -94,6 +94,7 @@ export async function serveWithout(app: App, part: Part): Promise<string> {
     kit: { ...assembly.kit, operator: new Operator(assembly.governance) },
     operations: assembly.operations,
     readiness: async () => [],
+    health: app.core.providers.breakers,
     release: 'bench',
     jwks: () => app.core.signingKeys.jwks(),
     stopMs: 0,

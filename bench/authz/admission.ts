@@ -22,6 +22,7 @@ export async function measureAdmission(report: Report, { database, dataDir }: Pl
   const claimsOf = rateClaims({
     rateControl: LIMIT,
     rateBuilds: LIMIT,
+    rateGateway: LIMIT,
     rateEvaluations: LIMIT,
     rateEvaluationBatches: LIMIT,
     rateAnonymous: LIMIT,

@@ -2,6 +2,7 @@ import { buildsRoutes } from './builds/routes.ts';
 import { controlRoutes } from './control/routes.ts';
 import { evaluationRoutes } from './evaluations/routes.ts';
 import { fleetRoutes } from './fleet/routes.ts';
+import { anthropicRoutes, openAiRoutes } from './gateway/routes.ts';
 import { oauthRoutes } from './oauth/routes.ts';
 import { opsRoutes } from './ops/routes.ts';
 import type { Route } from './route.ts';
@@ -16,7 +17,7 @@ export { EncryptionKeys } from './control/encryption-key.ts';
 export { ControlError } from './control/envelope.ts';
 export { PasskeyAssertion } from './control/passkey.ts';
 export { ModelPrice, OwnPrice, PriceChange, type PriceRates } from './control/prices.ts';
-export { type ExecuteRequest, providerRoutes } from './control/provider.ts';
+export type { ExecuteRequest } from './control/provider.ts';
 export { controlRoutes, EventsQuery, Principal, StreamEvent } from './control/routes.ts';
 export { Secret, SecretVersion } from './control/secret.ts';
 export { UsageGroup, UsageRecord, UsageSummary } from './control/usage.ts';
@@ -50,4 +51,6 @@ export const allRoutes: readonly Route[] = [
   ...Object.values(fleetRoutes),
   ...Object.values(oauthRoutes),
   ...Object.values(evaluationRoutes),
+  ...Object.values(openAiRoutes),
+  ...Object.values(anthropicRoutes),
 ];

@@ -17,6 +17,7 @@ const RATES: RateSettings = {
   rateAnonymous: 10,
   rateControl: 600,
   rateBuilds: 600,
+  rateGateway: 600,
   rateFleetOrganization: 1_000,
   rateFleetAddress: 100,
 };

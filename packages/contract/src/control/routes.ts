@@ -16,6 +16,7 @@ import { organizationRoutes } from './organization.ts';
 import { ownSessionRoutes } from './own-sessions.ts';
 import { passkeyRoutes } from './passkey.ts';
 import { priceRoutes } from './prices.ts';
+import { providerRoutes } from './provider.ts';
 import { secondFactorRoutes } from './second-factor.ts';
 import { secretRoutes } from './secret.ts';
 import { serviceAccountRoutes } from './service-account.ts';
@@ -90,6 +91,7 @@ export const controlRoutes = {
   ...signingKeyRoutes,
   ...authzRoutes,
   ...auditLogRoutes,
+  ...providerRoutes,
   ...secretRoutes,
   ...credentialRoutes,
   ...encryptionKeyRoutes,

@@ -179,6 +179,7 @@ async function startApi(
     kit,
     operations,
     readiness: async () => [...(await checkReadiness(core)), ...(grpc === null ? [] : [grpc.check()])],
+    health: core.providers.breakers,
     jwks: () => core.signingKeys.jwks(),
     release: RELEASE,
     stopMs: config.stopSeconds * 1000,

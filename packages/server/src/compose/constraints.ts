@@ -1,6 +1,7 @@
 import { evaluationConstraints } from '../modules/evaluations/index.ts';
 import { identityConstraints } from '../modules/identity/index.ts';
 import { meteringConstraints } from '../modules/metering/index.ts';
+import { providerConstraints } from '../modules/providers/index.ts';
 import { tenancyConstraints } from '../modules/tenancy/index.ts';
 import { vaultConstraints } from '../modules/vault/index.ts';
 import type { ConstraintErrors } from '../platform/db/index.ts';
@@ -12,4 +13,5 @@ export const CONSTRAINTS: ConstraintErrors = {
   ...vaultConstraints,
   ...evaluationConstraints,
   ...meteringConstraints,
+  ...providerConstraints,
 };

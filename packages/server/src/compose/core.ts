@@ -20,6 +20,7 @@ import { CONSTRAINTS } from './constraints.ts';
 import { createGovernance } from './governance.ts';
 import { composeIdentity } from './identity.ts';
 import { composeMetering } from './metering.ts';
+import { composeProviders } from './providers.ts';
 import { RELEASE } from './release.ts';
 import { composeVault } from './vault.ts';
 
@@ -34,6 +35,7 @@ export const TOPICS = {
   signingKeys: 'signing_keys',
   vaultKeys: 'vault_keys',
   prices: 'prices',
+  providers: 'providers',
 } as const;
 
 /** Longest a statement of a request may run. */
@@ -90,6 +92,10 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const endings = new Endings();
   const base = { config, database, systemTransaction, systemStatements, wakeups, told, log };
   const metering = await composeMetering({ ...base, topic: TOPICS.prices }, stack);
+  const providers = composeProviders(
+    { config, database, dataKeys: vault.dataKeys, ...metering, wakeups, topic: TOPICS.providers, metrics },
+    stack,
+  );
   const onWake = (topic: string) => (listener: () => void) => wakeups.on(topic, listener);
   return {
     ...base,
@@ -106,6 +112,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     masterKey,
     vault,
     metering,
+    providers,
     mailer,
     blobs: new DiskBlobs(join(config.dataDir, 'assets')),
     endings,

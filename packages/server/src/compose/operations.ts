@@ -30,6 +30,7 @@ import { eventVisibility } from './event-visibility.ts';
 import { leafOf } from './governance.ts';
 import { meteringOperations } from './metering.ts';
 import { peopleOperations } from './people.ts';
+import { providerOperations } from './providers.ts';
 import { RELEASE } from './release.ts';
 import { resourceTypes } from './resource-types.ts';
 import { tenancyServices } from './tenancy.ts';
@@ -78,6 +79,15 @@ function operationsOver(core: Core, types: ResourceTypes) {
     events: eventOperations({ feed: core.feed, visibility: eventVisibility(types) }),
     assets: assetOperations({ blobs: core.blobs }),
     vault: vaultOperations(core),
+    providers: providerOperations(core.providers ?? {}, {
+      dataKeys: core.vault?.dataKeys,
+      wakeups: core.wakeups,
+      topic: TOPICS.providers,
+      leafOf: (call, act) => {
+        const leaf = leafOf(call);
+        return { ...leaf, ...act, personal: { ...leaf.personal, ...act.personal }, outcome: 'allowed' };
+      },
+    }),
     metering: meteringOperations(core.metering ?? {}, { ...core, topic: TOPICS.prices }),
     evaluations: evaluationOperations({
       fleet: core.fleet,

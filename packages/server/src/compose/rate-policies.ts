@@ -14,6 +14,7 @@ export type RateSettings = Pick<
   | 'rateAnonymous'
   | 'rateControl'
   | 'rateBuilds'
+  | 'rateGateway'
   | 'rateFleetOrganization'
   | 'rateFleetAddress'
 >;
@@ -60,6 +61,7 @@ function rulesOf(settings: RateSettings): Readonly<Record<string, Rules>> {
     evaluations: plain(minute('evaluations', settings.rateEvaluations), anonymous),
     'evaluations.batch': plain(minute('evaluations-batch', settings.rateEvaluationBatches), anonymous),
     control: plain(minute('control', settings.rateControl), minute('anonymous-control', 60)),
+    gateway: plain(minute('gateway', settings.rateGateway), minute('anonymous-gateway', 60)),
     builds: plain(minute('builds', settings.rateBuilds), minute('anonymous-builds', 60)),
     fleet: { known: [perOrganization, perAddress], anonymous: [perAddress] },
     // Guessing passwords is slow even when hashing them were not.

@@ -49,6 +49,7 @@ const SAID: Record<SettingName, [string, string, string]> = {
   rateCounters: ['process', 'database', 'process'],
   rateControl: ['1', '2', '3'],
   rateBuilds: ['1', '2', '3'],
+  rateGateway: ['1', '2', '3'],
   rateEvaluations: ['1', '2', '3'],
   rateEvaluationBatches: ['1', '2', '3'],
   rateAnonymous: ['1', '2', '3'],

@@ -286,6 +286,14 @@ export const SETTINGS = {
     help: 'Requests a minute of one person or key to the builds surface.',
     read: integer(1, 1_000_000),
   }),
+  rateGateway: setting({
+    flag: 'rate-gateway',
+    toml: 'rates.gateway',
+    env: 'ASSAY_RATE_GATEWAY',
+    fallback: '6000',
+    help: 'Model calls a minute of one person or key.',
+    read: integer(1, 10_000_000),
+  }),
   rateEvaluations: setting({
     flag: 'rate-evaluations',
     toml: 'rates.evaluations',

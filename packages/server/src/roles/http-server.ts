@@ -19,12 +19,14 @@ import type {
   ssoOperations,
   whoAmI,
 } from '../modules/identity/index.ts';
+import type { Breakers } from '../modules/providers/index.ts';
 import type { tenancyOperations } from '../modules/tenancy/index.ts';
 import { registerBuilds } from '../surfaces/builds/index.ts';
 import { CONSOLE_PREFIXES, registerConsole } from '../surfaces/console/index.ts';
 import {
   type AuditOperations,
   type MeteringOperations,
+  type ProviderOperations,
   registerControl,
   serveEventSocket,
   type VaultOperations,
@@ -33,6 +35,7 @@ import { registerDocs } from '../surfaces/docs/index.ts';
 import { downgradeTo30 } from '../surfaces/docs/openapi-30.ts';
 import { registerEvaluations, serveEvaluationSocket } from '../surfaces/evaluations/index.ts';
 import { FLEET_PREFIXES, registerFleet } from '../surfaces/fleet/index.ts';
+import { ANTHROPIC_PREFIXES, OPENAI_PREFIXES, registerAnthropic, registerOpenAi } from '../surfaces/gateway/index.ts';
 import { HttpApp } from '../surfaces/http/app.ts';
 import type { HttpKit } from '../surfaces/http/kit.ts';
 import { Sockets } from '../surfaces/http/sockets.ts';
@@ -60,11 +63,14 @@ export type HttpServerOptions = {
     events: ReturnType<typeof eventOperations>;
     audit: AuditOperations;
     metering: MeteringOperations;
+    providers: ProviderOperations;
     tenancy: ReturnType<typeof tenancyOperations>;
     assets: ReturnType<typeof assetOperations>;
     evaluations: ReturnType<typeof evaluationOperations>;
   };
   readiness(): Promise<Check[]>;
+  /** How providers of models are doing. */
+  health: Pick<Breakers, 'healthOfAll'>;
   /** Public keys of access tokens. */
   jwks(): { keys: readonly Record<string, unknown>[] };
   release: string;
@@ -113,9 +119,14 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
         ...tenancy,
         ...vault,
         ...metering,
+        ...operations.providers,
       },
+      health: options.health,
     });
   });
+  const gateway = { kit, operations: operations.providers };
+  await app.surface(OPENAI_PREFIXES, (scope) => registerOpenAi(scope, gateway));
+  await app.surface(ANTHROPIC_PREFIXES, (scope) => registerAnthropic(scope, gateway));
   await app.surface('/api/v1', (scope) =>
     registerBuilds(scope, { kit, operations: { ...operations.login, ...operations.passkeys, ...operations.identity } }),
   );

@@ -7,6 +7,7 @@ import type { MemberRole } from '../../kernel/principal.ts';
 export const SCOPES = {
   'organizations:read': 'See the organization and its settings.',
   'organizations:write': 'Change the settings of the organization.',
+  'sso:write': 'Say at which issuers people sign in, and so who everybody is. For owners.',
   'members:read': 'See members, their roles and pending invitations.',
   'members:write':
     'Invite people, change roles below your own, remove members, manage custom roles and service accounts.',
@@ -25,6 +26,9 @@ export const SCOPES = {
   'credentials:read:own': "See the organization's credentials and your own.",
   'credentials:write': 'Add, authorize and revoke credentials of the organization, and revoke those of people.',
   'credentials:write:own': 'Add, authorize and revoke credentials of your own.',
+  'providers:read': 'See providers of models, what they can do, and the models that can be asked for.',
+  'providers:write': 'Add, change, archive and remove providers, and give them keys.',
+  'providers:execute': 'Ask models, within the budgets that apply.',
   'usage:read': 'See what everybody in the organization used and what it cost.',
   'usage:read:own': 'See what you used and what it cost.',
   'budgets:read': 'See budgets, how they stand, and what models cost.',
@@ -54,7 +58,14 @@ const VIEWER: Scope[] = [...READS.filter((scope) => !GUARDED_READS.has(scope)), 
 /** Whoever is made maintainer of a team looks after it, whatever else they may do. */
 const MAINTAINER: Scope[] = [...VIEWER, 'teams:write:own'];
 const DEVELOPER_OWN: readonly Scope[] = ['audit:read:own', 'credentials:read:own', 'credentials:write:own'];
-const DEVELOPER: Scope[] = [...MAINTAINER, 'evaluations:write', 'apikeys:read', 'secrets:read', ...DEVELOPER_OWN];
+const DEVELOPER: Scope[] = [
+  ...MAINTAINER,
+  'evaluations:write',
+  'providers:execute',
+  'apikeys:read',
+  'secrets:read',
+  ...DEVELOPER_OWN,
+];
 const OPERATOR: Scope[] = [
   ...DEVELOPER.filter((scope) => !DEVELOPER_OWN.includes(scope) && scope !== 'usage:read:own'),
   'audit:read',
@@ -65,22 +76,29 @@ const OPERATOR: Scope[] = [
   'credentials:write',
 ];
 
+/** What is an owner's alone: whoever sets an issuer can become anybody. */
+const OWNERS: ReadonlySet<Scope> = new Set(['sso:write']);
+
 /** What each member role holds. A role of the ladder holds all that the ones below it hold. */
 export const ROLE_SCOPES: Readonly<Record<MemberRole, ReadonlySet<Scope>>> = {
   viewer: new Set(MAINTAINER),
   developer: new Set(DEVELOPER),
   operator: new Set(OPERATOR),
-  admin: new Set(ALL),
+  admin: new Set(ALL.filter((scope) => !OWNERS.has(scope))),
   owner: new Set(ALL),
 };
 
 /** Sets of scopes to choose from when a key is made. */
 export const KEY_TEMPLATES = {
   full_access: ALL,
-  submit_observe: [...VIEWER, 'evaluations:write'],
+  submit_observe: [...VIEWER, 'evaluations:write', 'providers:execute'],
   read_only: READS,
 } as const satisfies Record<string, readonly Scope[]>;
 export type KeyTemplate = keyof typeof KEY_TEMPLATES;
+
+/** What a template gives to a key of somebody who holds these scopes: what is an owner's is left out for all others. */
+export const scopesOfTemplate = (template: KeyTemplate, held: ReadonlySet<string>): Scope[] =>
+  KEY_TEMPLATES[template].filter((scope) => !OWNERS.has(scope) || held.has(scope));
 
 const OWN = ':own';
 

@@ -9,6 +9,7 @@ export type Metrics = {
   refusalsUnaudited: Counter<string>;
   evaluations: Counter<'outcome' | 'engine'>;
   queueWait: Histogram<string>;
+  modelCalls: Histogram<'kind' | 'outcome'>;
   /** Adds a gauge whose value is read when somebody asks for the metrics. */
   gauge(name: string, help: string, read: () => number): void;
 };
@@ -54,6 +55,13 @@ export function createMetrics(): Metrics {
     queueWait: new Histogram({
       name: 'assay_evaluation_queue_seconds',
       help: 'Time from submission to the start of a run.',
+      buckets: SECONDS,
+      registers,
+    }),
+    modelCalls: new Histogram({
+      name: 'assay_model_call_seconds',
+      help: 'Time of a call to a model, to the end of its answer, by outcome.',
+      labelNames: ['kind', 'outcome'],
       buckets: SECONDS,
       registers,
     }),

@@ -12,6 +12,7 @@ import type {
   signingKeyOperations,
   whoAmI,
 } from '../../modules/identity/index.ts';
+import type { Breakers } from '../../modules/providers/index.ts';
 import type { tenancyOperations } from '../../modules/tenancy/index.ts';
 import { rateHeaders } from '../http/headers.ts';
 import type { HttpKit } from '../http/kit.ts';
@@ -27,6 +28,7 @@ import { type IdentityProviderOperations, serveIdentityProviders } from './ident
 import { type MeteringOperations, serveMetering } from './metering.ts';
 import { serveOwnSessions } from './own-sessions.ts';
 import { servePasskeys } from './passkeys.ts';
+import { type ProviderOperations, serveProviders } from './providers.ts';
 import { renderError } from './render-error.ts';
 import { serveSecondFactor } from './second-factor.ts';
 import { serveSigningKeys } from './signing-keys.ts';
@@ -36,10 +38,13 @@ import { serveVault, type VaultOperations } from './vault.ts';
 export type { AuditOperations } from './audit-logs.ts';
 export { serveEventSocket } from './events.ts';
 export type { MeteringOperations } from './metering.ts';
+export type { ProviderOperations } from './providers.ts';
 export type { VaultOperations } from './vault.ts';
 
 export type ControlSurface = {
   kit: HttpKit;
+  /** How providers of models are doing. */
+  health: Pick<Breakers, 'healthOfAll'>;
   operations: ReturnType<typeof keyOperations> &
     AccountOperations &
     IdentityProviderOperations &
@@ -52,12 +57,13 @@ export type ControlSurface = {
     ReturnType<typeof assetOperations> &
     ReturnType<typeof tenancyOperations> &
     VaultOperations &
+    ProviderOperations &
     MeteringOperations &
     AuditOperations & { whoAmI: typeof whoAmI };
 };
 
 /** Fabric's and evershell's API: an envelope around everything. */
-export function registerControl(scope: FastifyInstance, { kit, operations: of }: ControlSurface): Surface {
+export function registerControl(scope: FastifyInstance, { kit, operations: of, health }: ControlSurface): Surface {
   const surface = new Surface(scope, { name: 'control', renderError, rate: 'control', kit });
   const run = kit.operator.run.bind(kit.operator);
 
@@ -77,6 +83,7 @@ export function registerControl(scope: FastifyInstance, { kit, operations: of }:
   serveAuthz(surface, kit, of);
   serveAuditLogs(surface, kit, of);
   serveVault(surface, kit, of);
+  serveProviders(surface, kit, { operations: of, health });
   serveMetering(surface, kit, of);
 
   surface.serve(routes.downloadAsset, async ({ params }, call, { reply }) => {

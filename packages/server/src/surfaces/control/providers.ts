@@ -1,4 +1,4 @@
-import { type ExecuteRequest, providerRoutes as routes } from '@assay/contract';
+import { type ExecuteRequest, controlRoutes as routes } from '@assay/contract';
 import { Sensitive } from '../../kernel/sensitive.ts';
 import {
   type Breakers,

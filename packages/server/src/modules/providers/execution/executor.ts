@@ -31,7 +31,7 @@ export type ExecutorServices = {
   ledger: Ledger;
   /** What a model of a provider costs the organization now; null when nobody has said. */
   priceOf(provider: Provider, model: string): Promise<Price | null>;
-  observe(call: { provider: string; model: string; outcome: string; seconds: number }): void;
+  observe(call: { kind: string; outcome: string; seconds: number }): void;
 };
 
 /** What a model may produce where neither the caller nor its row says a bound; sent on, so that it is one. */
@@ -273,8 +273,8 @@ export class ChatExecutor {
     return { ...this.#named(served), ...of, budgetLeft: hold.budgetLeft };
   }
 
-  #observe({ provider, model }: Served, outcome: Outcome, started: number): void {
-    this.#services.observe({ provider: provider.name, model, outcome, seconds: (performance.now() - started) / 1000 });
+  #observe({ provider }: Served, outcome: Outcome, started: number): void {
+    this.#services.observe({ kind: provider.kind, outcome, seconds: (performance.now() - started) / 1000 });
   }
 }
 

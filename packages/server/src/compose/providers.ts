@@ -1,0 +1,83 @@
+import type { Config } from '../config/config.ts';
+import type { Leaf } from '../modules/audit/index.ts';
+import type { Ledger, PriceBook } from '../modules/metering/index.ts';
+import {
+  Breakers,
+  ChatExecutor,
+  catalogueOperations,
+  chatOperations,
+  ProviderClient,
+  ProviderDirectory,
+} from '../modules/providers/index.ts';
+import type { DataKeys } from '../modules/vault/index.ts';
+import type { Database } from '../platform/db/index.ts';
+import { AddressRules, HttpClient } from '../platform/http-client/index.ts';
+import type { AuditedAct, Call } from '../platform/operation.ts';
+import type { Wakeups } from '../platform/queue/wakeups.ts';
+import type { Metrics } from '../platform/telemetry/metrics.ts';
+
+export type ProviderParts = {
+  config: Config;
+  database: Database;
+  dataKeys: DataKeys;
+  ledger: Ledger;
+  prices: PriceBook;
+  wakeups: Wakeups;
+  /** Raised when providers of some organization changed. */
+  topic: string;
+  metrics: Metrics;
+};
+
+/** Connections to one provider: as many calls as are under way at once, for each waits on its own. */
+const CONNECTIONS = 1_024;
+/** A model that thinks says nothing for minutes; longer than this it is not thinking. */
+const SILENCE_MS = 5 * 60_000;
+
+/** What model calls go through. */
+export function composeProviders(parts: ProviderParts, stack: AsyncDisposableStack) {
+  const { config, database, dataKeys, ledger, prices, wakeups, topic, metrics } = parts;
+  const rules = new AddressRules(config.outboundNetworks);
+  const http = stack.use(new HttpClient({ rules, connections: CONNECTIONS }));
+  const breakers = new Breakers();
+  const directory = new ProviderDirectory({
+    dataKeys,
+    statements: (orgId, work) => database.statements({ orgId }, work),
+    replayIsOn: false,
+    hearsChanges: () => wakeups.connected,
+  });
+  wakeups.on(topic, () => directory.forget());
+  const executor = new ChatExecutor({
+    directory,
+    client: new ProviderClient({ dispatcher: http.dispatcher, silenceMs: SILENCE_MS }),
+    breakers,
+    ledger,
+    priceOf: ({ orgId, name, kind }, model) => prices.priceOf({ orgId, provider: name, kind, model }, new Date()),
+    observe: ({ kind, outcome, seconds }) => metrics.modelCalls.observe({ kind, outcome }, seconds),
+  });
+  return { rules, breakers, directory, executor };
+}
+
+export type Providers = ReturnType<typeof composeProviders>;
+
+/** The operations of providers; listed without a core they are only looked at. */
+export function providerOperations(
+  { directory, executor, rules }: Partial<Providers>,
+  {
+    dataKeys,
+    wakeups,
+    topic,
+    leafOf,
+  }: Pick<ProviderParts, 'dataKeys' | 'wakeups' | 'topic'> & {
+    leafOf(call: Call, act: AuditedAct): Leaf;
+  },
+) {
+  return {
+    ...catalogueOperations({
+      dataKeys,
+      rules: rules ?? new AddressRules(),
+      replayIsOn: false,
+      providersChanged: (tx) => wakeups.raiseWith(tx, topic),
+    }),
+    ...chatOperations({ executor: executor as ChatExecutor, directory: directory as ProviderDirectory, leafOf }),
+  };
+}
