@@ -6,6 +6,7 @@ import { Evaluations } from './evaluations.ts';
 import { Events } from './events.ts';
 import { OAuth } from './oauth.ts';
 import { Platform } from './platform.ts';
+import { Secrets } from './secrets.ts';
 import { type AssayOptions, type CallOptions, Transport, type WireRequest } from './transport.ts';
 
 type Me = (typeof controlRoutes)['me'];
@@ -26,6 +27,8 @@ export class Assay {
   readonly evaluations: Evaluations;
   /** Keys of the organization. */
   readonly apiKeys: ApiKeys;
+  /** Secrets of the organization, and the keys that they are sealed with. */
+  readonly secrets: Secrets;
   /** What happens in the organization, as it happens. */
   readonly events: Events;
   /** Signing in for a person: devices, tokens. */
@@ -39,6 +42,7 @@ export class Assay {
     this.#caller = new Caller(new Transport(options));
     this.evaluations = new Evaluations(this.#caller);
     this.apiKeys = new ApiKeys(this.#caller);
+    this.secrets = new Secrets(this.#caller);
     this.events = new Events(this.#caller);
     this.oauth = new OAuth(this.#caller);
     this.platform = new Platform(this.#caller);

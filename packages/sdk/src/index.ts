@@ -39,4 +39,5 @@ export {
   type QueueStatus,
   type Readiness,
 } from './platform.ts';
+export { type DataKeyVersion, type NewSecret, type SecretPage, type SecretReplacement, Secrets } from './secrets.ts';
 export type { AssayOptions, CallOptions, WireRequest } from './transport.ts';
