@@ -174,7 +174,7 @@ describe('a second factor', () => {
     const enrolled = await server.anonymous.post('/v1/me/totp', undefined, bearer(accessToken));
     const { secret } = controlRoutes.enrolSecondFactor.answers[201].schema.parse(enrolled.body).data;
     const wrong = await server.anonymous.post('/v1/me/totp/confirm', { code: '000000' }, bearer(accessToken));
-    expect(wrong.status).toBe(403);
+    expect(wrong.status).toBe(400);
     expect(ControlError.parse(wrong.body)).toEqual(wrong.body);
     const confirmed = await server.anonymous.post('/v1/me/totp/confirm', { code: codeOf(secret) }, bearer(accessToken));
     const { recovery_codes: codes } = controlRoutes.confirmSecondFactor.answers[200].schema.parse(confirmed.body).data;

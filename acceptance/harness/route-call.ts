@@ -28,6 +28,11 @@ const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string,
     ({ budgetId, doomedBudgetId }, _parameter, method) => (method === 'DELETE' ? doomedBudgetId : budgetId),
   ],
   ['/v1/api-keys/', ({ keyId }) => keyId],
+  [
+    '/v1/providers/',
+    ({ modelProviderId, doomedModelProviderId }, _parameter, method) =>
+      method === 'DELETE' ? doomedModelProviderId : modelProviderId,
+  ],
   ['/v1/assets/', ({ assetId }) => assetId],
   [
     '/v1/secrets/',
@@ -45,8 +50,9 @@ function organizationTarget(estate: Estate, parameter: string, method: string): 
   if (parameter === 'provider_id') return isDoomed ? estate.doomedProviderId : estate.providerId;
   if (parameter === 'user_id') return isDoomed ? estate.doomedMemberId : estate.memberId;
   if (parameter === 'role_id') return isDoomed ? estate.doomedRoleId : estate.customRoleId;
-  // A model that the organization set a price for, called by its canary.
-  if (parameter === 'provider' || parameter === 'model') return estate.canary || 'nobody';
+  // A model that the organization set a price for.
+  if (parameter === 'provider') return 'house';
+  if (parameter === 'model') return 'our-model';
   return estate.orgId;
 }
 
@@ -76,6 +82,12 @@ const OWN_ACCOUNT_BODIES: Readonly<Record<string, () => object>> = {
 
 /** What routes are sent. An address and a name are new each time: a second call is not the first one again. */
 const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
+  'providers.provider.create': ({ canary }) => ({
+    name: `p-${randomUUID()}`,
+    kind: 'openai',
+    api_key: canary || 'key',
+  }),
+  'providers.provider.update': ({ canary }) => ({ display_name: canary || 'Changed' }),
   'tenancy.organization.create': () => ({ name: `Organization ${randomUUID()}` }),
   'tenancy.organization.update': ({ canary }) => ({ name: canary || 'Organization' }),
   'tenancy.billing.set': () => ({ posture: 'active' }),
@@ -139,6 +151,17 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
   }),
 };
 
+/** What routes are sent that are one operation in several wire formats, by their path. */
+const CHAT_BODIES: Readonly<Record<string, object>> = {
+  '/v1/chat/completions': { model: 'echo', messages: [{ role: 'user', content: 'Hello.' }] },
+  '/v1/responses': { model: 'echo', input: 'Hello.' },
+  '/v1/messages': { model: 'echo', max_tokens: 10, messages: [{ role: 'user', content: 'Hello.' }] },
+  '/v1/messages/count_tokens': { model: 'echo', messages: [{ role: 'user', content: 'Hello.' }] },
+  '/v1/providers/execute': { model: 'echo', input: 'Hello.' },
+  '/v1/providers/execute/stream': { model: 'echo', input: 'Hello.' },
+  '/v1/providers/estimate': { model: 'echo', input: 'Hello.' },
+};
+
 /** What routes that ask for more than a path are asked with. */
 const QUERIES: Readonly<Record<string, string>> = {
   'audit.inclusion.prove': '?index=0',
@@ -161,7 +184,7 @@ export function callOf(route: Route, estate: Estate): RouteCall {
   });
   const path = filled + (QUERIES[route.operation ?? ''] ?? '');
   if (route.body === undefined) return { method, path, body: undefined };
-  const body = BODIES[route.operation ?? '']?.(estate);
+  const body = CHAT_BODIES[route.path] ?? BODIES[route.operation ?? '']?.(estate);
   if (!body) throw new Error(`Say in route-call.ts what ${method} ${route.path} is sent.`);
   return { method, path, body };
 }

@@ -96,10 +96,6 @@ export const KEY_TEMPLATES = {
 } as const satisfies Record<string, readonly Scope[]>;
 export type KeyTemplate = keyof typeof KEY_TEMPLATES;
 
-/** What a template gives to a key of somebody who holds these scopes: what is an owner's is left out for all others. */
-export const scopesOfTemplate = (template: KeyTemplate, held: ReadonlySet<string>): Scope[] =>
-  KEY_TEMPLATES[template].filter((scope) => !OWNERS.has(scope) || held.has(scope));
-
 const OWN = ':own';
 
 /** How a set of scopes covers one: all of it, only what the caller owns, or not. */

@@ -13,9 +13,8 @@ export {
   scopesOfMember,
   scopesWithin,
 } from './catalogue.ts';
-export type { Check, CheckResult, PrincipalRef, Reason, Verdict } from './checks.ts';
-export { type AccessServices, accessOperations } from './operations.ts';
-export type { HeldScope, PermissionGrant, Permissions } from './permissions.ts';
-export { assertAllowed, type Decision, decide, type Matched, type Reach } from './policy.ts';
+export type { Check, CheckResult } from './checks.ts';
+export { accessOperations } from './operations.ts';
+export { assertAllowed, decide } from './policy.ts';
 export { findTenancyRows } from './reads.ts';
 export { type FindOwners, isOwn, type Owner, type ResourceTypes } from './resources.ts';

@@ -22,7 +22,7 @@ export const loginErrors = defineErrors('login', {
 
 export const passwordErrors = defineErrors('password', {
   unacceptable: 'invalid',
-  wrong: 'denied',
+  wrong: 'invalid',
   missing: 'conflict',
   token_invalid: 'invalid',
 });
@@ -39,7 +39,7 @@ export const accountErrors = defineErrors('account', {
 export const totpErrors = defineErrors('totp', {
   already_on: 'conflict',
   not_on: 'conflict',
-  code_wrong: 'denied',
+  code_wrong: 'invalid',
 });
 
 export const keyErrors = defineErrors('api_key', {
@@ -60,7 +60,6 @@ export const ssoErrors = defineErrors('sso', {
   email_unverified: 'denied',
   domain_foreign: 'denied',
   not_a_member: 'denied',
-  owner_needed: 'denied',
   domain_unknown: 'not_found',
   domain_taken: 'conflict',
   proof_missing: 'conflict',

@@ -1,8 +1,9 @@
 import type { Expected } from '../../../kernel/precondition.ts';
+import type { Principal } from '../../../kernel/principal.ts';
 import { operation } from '../../../platform/operation.ts';
-import { KEY_TEMPLATES, type KeyTemplate } from '../../access/index.ts';
+import type { KeyTemplate } from '../../access/index.ts';
 import { keyErrors } from '../errors.ts';
-import { assertFuture, chooseAddresses, chooseScopes } from './bounds.ts';
+import { assertFuture, chooseAddresses, chooseScopes, chooseTemplate } from './bounds.ts';
 import { describe, type IssuedKey } from './create-key.ts';
 import { assertWithinCaller, type KeyServices, requireChangeable } from './key-access.ts';
 import { type ApiKey, describeKey, hashKey, newRawKey } from './model.ts';
@@ -43,7 +44,7 @@ export const updateKey = (services: KeyServices) =>
       if (input.expiresAt !== undefined) assertFuture(input.expiresAt);
       const to = {
         name: input.name ?? before.name,
-        ...grantsOf(before, input, context.by.scopes),
+        ...grantsOf(before, input, context.by),
         expiresAt: input.expiresAt === undefined ? before.expiresAt : input.expiresAt,
         allowedAddresses:
           input.allowedAddresses === undefined
@@ -90,17 +91,13 @@ export const rotateKey = (services: KeyServices) =>
   });
 
 /** Scopes by list or by template. A frozen key has nobody who bounds it: it only loses, and follows no template again. */
-function grantsOf(
-  before: ApiKey,
-  { scopes, template }: KeyPatch,
-  own: ReadonlySet<string>,
-): Pick<ApiKey, 'scopes' | 'template'> {
+function grantsOf(before: ApiKey, { scopes, template }: KeyPatch, by: Principal): Pick<ApiKey, 'scopes' | 'template'> {
   if (scopes === undefined && template === undefined) return { scopes: before.scopes, template: before.template };
-  const wanted = scopes ?? KEY_TEMPLATES[template ?? 'read_only'];
-  const chosen = chooseScopes(wanted, own);
-  if (before.frozenAt === null) return { scopes: chosen, template: scopes === undefined ? (template ?? null) : null };
-  return {
-    scopes: chooseScopes(chosen, new Set(before.scopes), 'The person who made this key has left, and it lacks'),
-    template: null,
-  };
+  const chosen =
+    scopes === undefined
+      ? chooseTemplate(by, template ?? 'read_only')
+      : { scopes: chooseScopes(scopes, by.scopes), template: null };
+  if (before.frozenAt === null) return chosen;
+  const whose = 'The person who made this key has left, and it lacks';
+  return { scopes: chooseScopes(chosen.scopes, new Set(before.scopes), whose), template: null };
 }

@@ -1,8 +1,8 @@
 import { type ApiKeyId, isUuid, newId } from '../../../kernel/ids.ts';
 import { type Context, operation } from '../../../platform/operation.ts';
-import { KEY_TEMPLATES, type KeyTemplate } from '../../access/index.ts';
+import type { KeyTemplate } from '../../access/index.ts';
 import { credentialErrors, keyErrors } from '../errors.ts';
-import { assertFuture, assertNoWider, chooseAddresses, chooseScopes } from './bounds.ts';
+import { assertFuture, assertNoWider, chooseAddresses, chooseScopes, chooseTemplate } from './bounds.ts';
 import { orgOf, restrictionsOf } from './key-access.ts';
 import { type ApiKey, describeKey, hashKey, newRawKey } from './model.ts';
 import * as store from './store.ts';
@@ -44,11 +44,13 @@ export const createKey = operation({
       );
     }
     assertFuture(input.expiresAt);
-    const template = input.scopes === null ? (input.template ?? DEFAULT_TEMPLATE) : null;
-    const scopes = chooseScopes(input.scopes ?? KEY_TEMPLATES[template ?? DEFAULT_TEMPLATE], context.by.scopes);
+    const { scopes, template } =
+      input.scopes === null
+        ? chooseTemplate(context.by, input.template ?? DEFAULT_TEMPLATE)
+        : { scopes: chooseScopes(input.scopes, context.by.scopes), template: null };
     const serviceAccountId = input.serviceAccountId ?? null;
     if (serviceAccountId !== null)
-      await assertServiceAccount(context, serviceAccountId, template === null ? scopes : []);
+      await assertServiceAccount(context, serviceAccountId, input.scopes === null ? [] : scopes);
     const parent = await restrictionsOf(context);
     const expiresAt = input.expiresAt ?? parent.expiresAt;
     const allowedAddresses = input.allowedAddresses

@@ -44,4 +44,7 @@ export async function replacePassword(
   });
 }
 
-export const wrongPassword = (): Error => passwordErrors.wrong('Your current password is another one.');
+export const wrongPassword = (): Error =>
+  passwordErrors.wrong('Your current password is another one.', {
+    faults: [{ field: 'current_password', constraint: 'correct', message: 'It is another one.' }],
+  });

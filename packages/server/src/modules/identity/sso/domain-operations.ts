@@ -4,7 +4,7 @@ import { type AnyOperation, operation } from '../../../platform/operation.ts';
 import type { AccountServices } from '../accounts/services.ts';
 import { ssoErrors } from '../errors.ts';
 import { type IdentityProvider, type ProviderDomain, proofRecord } from './model.ts';
-import { assertOwner, existing } from './operations.ts';
+import { existing } from './operations.ts';
 import * as store from './store.ts';
 
 /** Gives the TXT records of a name, each as one text; none when there are none. */
@@ -20,13 +20,12 @@ export function domainOperations({ statements, transaction, audit, resolveText }
     name: 'identity.provider.verify_domain',
     summary:
       'Prove that a domain is the organization’s, by its TXT record. An administrator of the installation needs none.',
-    scope: 'organizations:write',
+    scope: 'sso:write',
     effect: 'create',
     rate: 'control',
     audit: 'own',
     transaction: 'none',
     async run(context, input: { id: string; domain: string }): Promise<IdentityProvider> {
-      assertOwner(context);
       const { by, call } = context;
       const orgId = String(by.orgId);
       const { domain, proof } = await statements((tx) => claimedDomain(tx, orgId, input));

@@ -39,7 +39,7 @@ export type Changed = { before: IdentityProvider; after: IdentityProvider };
 
 const orgOf = (context: Context): string => String(context.by.orgId);
 
-/** Operations on the issuers that an organization trusts. Whoever sets one decides who its people are: owners do. */
+/** Operations on the issuers that an organization trusts. Whoever sets one decides who its people are: a scope of owners. */
 export const providerOperations = (options: ProviderOperationsOptions) => ({
   ...readOperations(),
   ...writeOperations(options),
@@ -86,7 +86,7 @@ function writeOperations({ secrets, rules }: ProviderOperationsOptions) {
     name: 'identity.provider.create',
     summary:
       'Let people of the organization sign in at an issuer (OpenID Connect). Its domains are to be verified first.',
-    scope: 'organizations:write',
+    scope: 'sso:write',
     effect: 'create',
     rate: 'control',
     audit: {
@@ -95,7 +95,6 @@ function writeOperations({ secrets, rules }: ProviderOperationsOptions) {
       detail: (_input, made) => ({ after: shown(made) }),
     },
     async run(context, input) {
-      assertOwner(context);
       const provider = { ...input, id: newId(), orgId: orgOf(context), issuer: issuerFrom(input.issuer, rules) };
       store.insertProvider(context.tx, provider, secrets.seal(provider.id, input.clientSecret));
       store.setDomains(context.tx, provider, input.domains.map(claimed));
@@ -106,7 +105,7 @@ function writeOperations({ secrets, rules }: ProviderOperationsOptions) {
   const updateProvider = operation({
     name: 'identity.provider.update',
     summary: 'Change an identity provider. Domains that are left out are given up, new ones are to be verified.',
-    scope: 'organizations:write',
+    scope: 'sso:write',
     effect: 'create',
     rate: 'control',
     audit: {
@@ -119,7 +118,6 @@ function writeOperations({ secrets, rules }: ProviderOperationsOptions) {
       }),
     },
     async run(context, input): Promise<Changed> {
-      assertOwner(context);
       const before = await lock(context.tx, orgOf(context), input.id);
       assertExpected(input.expected, before.version);
       const { id: _id, expected: _expected, clientSecret, isDisabled, domains, ...fields } = input;
@@ -138,7 +136,7 @@ function writeOperations({ secrets, rules }: ProviderOperationsOptions) {
   const deleteProvider = operation({
     name: 'identity.provider.delete',
     summary: 'Stop people from signing in at an issuer. Those who are signed in stay so.',
-    scope: 'organizations:write',
+    scope: 'sso:write',
     effect: 'wind_down',
     rate: 'control',
     audit: {
@@ -147,7 +145,6 @@ function writeOperations({ secrets, rules }: ProviderOperationsOptions) {
       detail: (_input, gone) => ({ before: shown(gone) }),
     },
     async run(context, input) {
-      assertOwner(context);
       const gone = await lock(context.tx, orgOf(context), input.id);
       await store.removeProvider(context.tx, gone.orgId, gone.id);
       return gone;
@@ -159,12 +156,6 @@ function writeOperations({ secrets, rules }: ProviderOperationsOptions) {
     updateIdentityProvider: updateProvider,
     deleteIdentityProvider: deleteProvider,
   } satisfies Record<string, AnyOperation>;
-}
-
-/** An issuer says who somebody is, owners included: nobody below them may set one. */
-export function assertOwner({ by }: Pick<Context, 'by'>): void {
-  if (by.role === 'owner' || by.isPlatformAdmin) return;
-  throw ssoErrors.owner_needed('Who sets an issuer decides who everybody is, so only an owner may. Ask one.');
 }
 
 async function lock(tx: Tx, orgId: string, id: string): Promise<IdentityProvider> {

@@ -146,5 +146,8 @@ const recorder =
   (context: Pick<Context, 'tx' | 'call' | 'by'>, userId: string, action: string): void =>
     audit(context, { orgId: context.by.orgId, userId }, { action, target: { type: 'user', id: userId } });
 
-const wrongCode = (): Error => totpErrors.code_wrong('The code is wrong, or was used before. Wait for the next one.');
+const wrongCode = (): Error =>
+  totpErrors.code_wrong('The code is wrong, or was used before. Wait for the next one.', {
+    faults: [{ field: 'code', constraint: 'correct', message: 'It is wrong, or was used before.' }],
+  });
 const alreadyOn = (): Error => totpErrors.already_on('You have a second factor already. Switch it off first.');
