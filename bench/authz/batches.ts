@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { untilQuiet } from '../measure/quiet.ts';
 import type { Report } from '../measure/report.ts';
 import { latencyOf } from '../measure/statistics.ts';
 import { verdict } from '../measure/table.ts';
@@ -41,6 +42,7 @@ export async function measureBatches(report: Report, { database, dataDir }: Plac
         throw new Error(`A batch was answered with ${status}.`);
       return took;
     };
+    await untilQuiet();
     for (let request = 0; request < WARM_UP; request++) await ask();
     const times: number[] = [];
     for (let request = 0; request < REQUESTS; request++) times.push(await ask());

@@ -16,8 +16,8 @@ import { eventOperations } from '../modules/events/index.ts';
 import {
   deviceOperations,
   digestUserCode,
+  findKeyReach,
   findPrincipal,
-  isPlatformGranted,
   keyOperations,
   loginOperations,
   sessionOperations,
@@ -63,7 +63,7 @@ function operationsOver(core: Core, types: ResourceTypes) {
   return {
     keys: keyOperations({
       grantsChanged,
-      isPlatformKey: (id) => core.systemStatements((tx) => isPlatformGranted(tx, 'api_key', id)),
+      reachOf: (orgId, id) => core.systemStatements((tx) => findKeyReach(tx, orgId, id)),
     }),
     login: loginOperations({ logins: core.logins, signIn: core.signIn, grantsChanged, auditAs: auditLogin }),
     ...peopleOperations(core),

@@ -7,5 +7,5 @@ export { DiskBlobs } from './adapters/disk-blobs.ts';
 export { removeUnreferredContent } from './jobs.ts';
 export { assetOperations, readAsset } from './operations.ts';
 export type { Blobs } from './ports.ts';
+export { existingAssets } from './reads.ts';
 export { addAsset } from './references.ts';
-export { existingAssets } from './store.ts';

@@ -17,16 +17,6 @@ const byId = statement<Row>(
   'select id, org_id, digest, size_bytes, media_type, filename, created_at from assets where org_id = $1 and id = $2',
 );
 
-const existing = statement<{ id: string }>(
-  'assets.existing',
-  'select id from assets where org_id = $1 and id = any($2::uuid[])',
-);
-
-/** Which of these assets an organization has. */
-export async function existingAssets(tx: Tx, orgId: string, ids: readonly string[]): Promise<string[]> {
-  return (await tx.query(existing, [orgId, ids])).map(({ id }) => id);
-}
-
 export async function findAsset(tx: Tx, orgId: string, id: string): Promise<Asset | null> {
   const [row] = await tx.query(byId, [orgId, id]);
   if (!row) return null;

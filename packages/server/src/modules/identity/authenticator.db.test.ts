@@ -18,6 +18,7 @@ import { assertAllowed, KEY_TEMPLATES, ROLE_SCOPES } from '../access/index.ts';
 import { Authenticator } from './authenticator.ts';
 import { newRawKey } from './keys/model.ts';
 import { keyOperations } from './keys/operations.ts';
+import { findKeyReach } from './keys/store-grants.ts';
 import type { AccessTokens } from './tokens/access-tokens.ts';
 
 const db = testDatabase();
@@ -212,7 +213,7 @@ describe('a revocation', () => {
     wakeups.on('grants', () => authenticator.forget());
     const { revokeKey } = keyOperations({
       grantsChanged: (tx) => wakeups.raiseWith(tx, 'grants'),
-      isPlatformKey: async () => false,
+      reachOf: (orgId, id) => db.system.statements({ orgId: null }, (tx) => findKeyReach(tx, orgId, id)),
     });
     const revoke = (orgId: string, id: string) =>
       operator.run(revokeKey, aCall({ principal: aPrincipal({ orgId: orgId as never, role: 'owner' }) }), { id });

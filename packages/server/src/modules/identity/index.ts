@@ -16,7 +16,6 @@ export {
   Authenticator,
   type AuthenticatorOptions,
   type Credential,
-  type FailureBound,
   type Watched,
 } from './authenticator.ts';
 export { type Bootstrap, bootstrap } from './bootstrap.ts';
@@ -31,10 +30,10 @@ export { credentialErrors, loginErrors } from './errors.ts';
 export { findPrincipal } from './grants.ts';
 export { deleteSpentIdentity } from './jobs.ts';
 export { DEFAULT_OVERLAP_SECONDS } from './keys/change-key.ts';
+export { freezeKeysOf, revokeKeysOf } from './keys/departures.ts';
 export type { ApiKey } from './keys/model.ts';
 export { keyOperations } from './keys/operations.ts';
-export { findKeyMakers } from './keys/store.ts';
-export { freezeKeysOf, revokeKeysOf } from './keys/store-grants.ts';
+export { findKeyMakers, findKeyReach } from './keys/reads.ts';
 export { KeyUsage } from './keys/usage.ts';
 export { deleteExpiredLogins } from './login/jobs.ts';
 export { DEVICE_SECONDS, KnownDevices } from './login/known-devices.ts';
@@ -50,7 +49,6 @@ export { relyingParty } from './passkeys/relying-party.ts';
 export type { Passkey } from './passkeys/store.ts';
 export { passwordOperations } from './passwords/operations.ts';
 export { assertAcceptable } from './passwords/policy.ts';
-export { isPlatformGranted } from './platform/store.ts';
 export { domainOperations } from './sso/domain-operations.ts';
 export { Issuers } from './sso/issuers.ts';
 export { type IdentityProvider, proofRecord } from './sso/model.ts';

@@ -1,5 +1,5 @@
 import type { Principal } from '../../../kernel/principal.ts';
-import { coverage, SCOPES } from '../../access/index.ts';
+import { coverage, KEY_TEMPLATES, type KeyTemplate, SCOPES, scopesOfMember, scopesWithin } from '../../access/index.ts';
 import { keyErrors } from '../errors.ts';
 import { AllowList, canonicalNetwork, MOST_NETWORKS } from './allow-list.ts';
 import type { ApiKey } from './model.ts';
@@ -31,6 +31,22 @@ export function chooseScopes(wanted: readonly string[], own: ReadonlySet<string>
   throw keyErrors.scope_beyond_yours(`A key can't hold more than its creator. ${whose}: ${beyond.join(', ')}.`, {
     faults: beyond.map((scope) => ({ field: 'scopes', constraint: 'within_creator', message: `${whose} ${scope}.` })),
   });
+}
+
+/**
+ * What a template comes to for somebody who makes a key by it. The template itself is kept where what it gives is cut to
+ * the person behind the key anyway; a credential that holds less than its person pins the list.
+ * @throws AppError `denied` for somebody who holds nothing of it
+ */
+export function chooseTemplate(by: Principal, template: KeyTemplate): Pick<ApiKey, 'scopes' | 'template'> {
+  const all = KEY_TEMPLATES[template];
+  const held = [...scopesWithin(all, by.scopes)];
+  if (held.length === 0) chooseScopes(all, by.scopes);
+  const isWhole = all.every((scope) => coverage(by.scopes, scope) === 'all');
+  const ofRole = by.role === null || by.userId === null ? null : scopesOfMember(by.role, null);
+  const isRoleWhole =
+    ofRole !== null && [...scopesWithin(all, ofRole)].every((scope) => coverage(by.scopes, scope) === 'all');
+  return isWhole || isRoleWhole ? { scopes: [...all], template } : { scopes: held, template: null };
 }
 
 /**

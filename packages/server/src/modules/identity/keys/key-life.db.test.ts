@@ -10,11 +10,13 @@ import { newId } from '../../../kernel/ids.ts';
 import { MEMBER_ROLES, type MemberRole, type Principal } from '../../../kernel/principal.ts';
 import { coverage, KEY_TEMPLATES, ROLE_SCOPES } from '../../access/index.ts';
 import { Authenticator } from '../authenticator.ts';
-import { grantPlatform, isPlatformGranted } from '../platform/store.ts';
+import { grantPlatform } from '../platform/store.ts';
 import type { NewKeyRequest } from './create-key.ts';
+import { freezeKeysOf, revokeKeysOf } from './departures.ts';
 import { newRawKey } from './model.ts';
 import { keyOperations } from './operations.ts';
-import { freezeKeysOf, revokeKeysOf } from './store-grants.ts';
+
+import { findKeyReach } from './store-grants.ts';
 import { KeyUsage } from './usage.ts';
 
 const db = testDatabase();
@@ -22,7 +24,7 @@ const operator = governed(db);
 const system = { orgId: null };
 const of = keyOperations({
   grantsChanged: () => {},
-  isPlatformKey: (id) => db.system.statements(system, (tx) => isPlatformGranted(tx, 'api_key', id)),
+  reachOf: (orgId, id) => db.system.statements(system, (tx) => findKeyReach(tx, orgId, id)),
 });
 const refused = { kind: 'unauthenticated', code: 'credential.invalid' };
 
@@ -120,6 +122,23 @@ describe('whoever changes a key', () => {
     expect((await operator.run(of.disableKey, call(), { id: key.id })).disabledAt).not.toBeNull();
     await expect(operator.run(of.enableKey, call(), { id: key.id })).rejects.toMatchObject(beyond);
     expect((await operator.run(of.revokeKey, call(), { id: key.id })).revokedAt).not.toBeNull();
+  });
+
+  test('holds less than an owner, and still changes what an admin made: it stays within the two of them', async () => {
+    const owner = await somebody('owner');
+    const maker = await somebody('admin', String(owner.orgId));
+    const other = await somebody('admin', String(owner.orgId));
+    const { key } = await create(maker, { template: 'full_access' });
+    const rotated = await rotate(other, key.id, 60);
+    await db.owner.query(`update memberships set role = 'owner' where user_id = $1`, [maker.id]);
+    for (const scope of (await use(rotated.rawKey)).scopes) expect(coverage(ROLE_SCOPES.admin, scope)).toBe('all');
+    const ofOwner = (await create(owner, { template: 'full_access' })).key;
+    const beyond = KEY_TEMPLATES.full_access.some((scope) => coverage(ROLE_SCOPES.admin, scope) !== 'all');
+    const attempt = await rotate(other, ofOwner.id, 60).then(
+      () => 'rotated',
+      ({ code }) => code,
+    );
+    expect(attempt).toBe(beyond ? 'api_key.scope_beyond_yours' : 'rotated');
   });
 
   test('must govern the installation if the key does', async () => {

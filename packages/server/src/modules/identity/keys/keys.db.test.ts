@@ -10,12 +10,13 @@ import { KEY_TEMPLATES, ROLE_SCOPES } from '../../access/index.ts';
 import type { NewKeyRequest } from './create-key.ts';
 import { hashKey, isWellFormed } from './model.ts';
 import { keyOperations } from './operations.ts';
+import { findKeyReach } from './store-grants.ts';
 
 const db = testDatabase();
 const operator = governed(db);
 const { createKey, listKeys, getKey, revokeKey } = keyOperations({
   grantsChanged: () => {},
-  isPlatformKey: async () => false,
+  reachOf: (orgId, id) => db.system.statements({ orgId: null }, (tx) => findKeyReach(tx, orgId, id)),
 });
 
 const request = (more: Partial<NewKeyRequest> = {}): NewKeyRequest => ({
@@ -88,7 +89,10 @@ describe('a new key', () => {
       code: 'api_key.scope_beyond_yours',
       message: "A key can't hold more than its creator. You lack: audit:read.",
     });
-    await expect(create(narrow, { template: 'full_access' })).rejects.toMatchObject({
+    const { key } = await create(narrow, { template: 'full_access' });
+    expect([key.template, [...key.scopes].sort()]).toEqual([null, ['apikeys:write', 'events:read']]);
+    const empty = { ...narrow, scopes: new Set(['apikeys:write:own']) };
+    await expect(create(empty, { template: 'read_only' })).rejects.toMatchObject({
       code: 'api_key.scope_beyond_yours',
     });
     expect((await create(narrow, { scopes: ['events:read'] })).key.scopes).toEqual(['events:read']);

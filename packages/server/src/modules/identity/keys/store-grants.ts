@@ -2,7 +2,6 @@ import type { OrganizationId } from '../../../kernel/ids.ts';
 import type { MemberRole, Posture } from '../../../kernel/principal.ts';
 import { statement, type Tx } from '../../../platform/db/index.ts';
 import { type KeyTemplate, scopesOfKey, scopesOfMember, scopesWithin } from '../../access/index.ts';
-import { findMembership } from '../../tenancy/index.ts';
 
 /*
  * What bounds a key: the service account that it acts for, else the person who made it, by their membership of today.
@@ -17,11 +16,12 @@ const GRANT = `select k.id, k.org_id, k.permission_set, k.scopes, k.allowed_addr
      m.user_id is not null and (k.service_account_id is null or u.disabled_at is null) as is_bound_alive, c.scopes as custom_scopes, c.name as custom_role,
      o.posture, o.trial_ends_at,
      exists (select 1 from platform_grants g where g.principal_kind = 'api_key' and g.principal_id = k.id) as is_platform_admin`;
-const FROM = `from api_keys k
+const JOINED = `from api_keys k
    join organizations o on o.id = k.org_id
    left join memberships m on m.org_id = k.org_id and m.user_id = ${BOUND} and k.frozen_at is null
    left join users u on u.id = m.user_id
-   left join custom_roles c on c.org_id = m.org_id and c.id = m.custom_role_id
+   left join custom_roles c on c.org_id = m.org_id and c.id = m.custom_role_id`;
+const FROM = `${JOINED}
    where k.revoked_at is null and k.disabled_at is null and o.deleted_at is null
      and (k.expires_at is null or k.expires_at > now())`;
 
@@ -32,6 +32,8 @@ const byHash = statement<GrantRow>(
    ${FROM} and (k.hash = $1 or (k.previous_hash = $1 and k.previous_expires_at > now()))`,
 );
 const byId = statement<GrantRow>('keys.grant_by_id', `${GRANT}, k.expires_at ${FROM} and k.org_id = $1 and k.id = $2`);
+// Also of a key that is disabled or has expired: what it would hold if it were let work again.
+const reach = statement<GrantRow>('keys.reach', `${GRANT}, k.expires_at ${JOINED} where k.org_id = $1 and k.id = $2`);
 const unchecksummed = statement<{ hash: Buffer }>(
   'keys.unchecksummed',
   `select hash from api_keys where not is_checksummed
@@ -110,28 +112,42 @@ export async function findKeyGrantById(tx: Tx, orgId: string, id: string): Promi
   return toGrant((await tx.query(byId, [orgId, id]))[0]);
 }
 
+/** What a key reaches, or would reach if it worked: its scopes within today's bounds, and whether it governs the installation. */
+export async function findKeyReach(
+  tx: Tx,
+  orgId: string,
+  id: string,
+): Promise<{ scopes: ReadonlySet<string>; isPlatformAdmin: boolean } | null> {
+  const [row] = await tx.query(reach, [orgId, id]);
+  if (!row) return null;
+  return toGrant(row) ?? { scopes: new Set(), isPlatformAdmin: row.is_platform_admin };
+}
+
 /** Hashes of the few keys that came from configuration without our checksum. */
 export async function listUnchecksummedHashes(tx: Tx): Promise<Buffer[]> {
   return (await tx.query(unchecksummed, [])).map(({ hash }) => hash);
 }
 
-/**
- * Freezes the keys that a person made, for when that person leaves the organization: each keeps what they can do right
- * now, and no later change of anybody's role widens it. Call it before the membership goes, in the same transaction.
- */
-export async function freezeKeysOf(tx: Tx, orgId: string, userId: string): Promise<void> {
-  const membership = await findMembership(tx, userId, orgId);
-  if (!membership) return;
-  const bound = scopesOfMember(membership.role, membership.customScopes);
-  for (const key of await tx.query(boundBy, [orgId, userId])) {
-    const scopes = [...scopesWithin(scopesOfKey(key.permission_set, key.scopes), bound)];
-    tx.defer(freeze, [orgId, key.id, scopes, membership.role]);
-  }
+/** A key that somebody bounds, as it was given. */
+export type BoundKey = { id: string; template: KeyTemplate | null; scopes: readonly string[] };
+
+/** The keys that a person or service account bounds, locked until the transaction ends. */
+export async function lockKeysBoundBy(tx: Tx, orgId: string, userId: string): Promise<BoundKey[]> {
+  const rows = await tx.query(boundBy, [orgId, userId]);
+  return rows.map(({ id, permission_set, scopes }) => ({ id, template: permission_set, scopes }));
 }
 
-/** Revokes the keys of a service account that is deleted; gives their ids. */
-export async function revokeKeysOf(tx: Tx, orgId: string, serviceAccountId: string): Promise<string[]> {
-  return (await tx.query(revokeBoundBy, [orgId, serviceAccountId])).map(({ id }) => id);
+/** Makes the scopes of a key final. */
+export function freezeKey(
+  tx: Tx,
+  of: { orgId: string; id: string; scopes: readonly string[]; role: MemberRole },
+): void {
+  tx.defer(freeze, [of.orgId, of.id, of.scopes, of.role]);
+}
+
+/** Revokes the keys that a person or service account bounds; gives their ids. */
+export async function revokeKeysBoundBy(tx: Tx, orgId: string, userId: string): Promise<string[]> {
+  return (await tx.query(revokeBoundBy, [orgId, userId])).map(({ id }) => id);
 }
 
 /** What a service account of the organization may do; null when there is none, or it is disabled. */

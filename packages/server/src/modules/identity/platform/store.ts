@@ -17,11 +17,6 @@ const standing = statement<{ is_disabled: boolean; is_platform_admin: boolean }>
      exists (select 1 from platform_grants g where g.principal_kind = 'user' and g.principal_id = u.id) as is_platform_admin
    from users u where u.id = $1`,
 );
-const granted = statement<{ one: number }>(
-  'platform.granted',
-  'select 1 as one from platform_grants where principal_kind = $1 and principal_id = $2',
-);
-
 /** Whether a person or service account is disabled, and whether they govern the installation; null for nobody. */
 export async function findStanding(
   tx: Tx,
@@ -30,7 +25,3 @@ export async function findStanding(
   const [row] = await tx.query(standing, [userId]);
   return row ? { isDisabled: row.is_disabled, isPlatformAdmin: row.is_platform_admin } : null;
 }
-
-/** Whether a principal is an administrator of the installation. */
-export const isPlatformGranted = async (tx: Tx, kind: 'user' | 'api_key', id: string): Promise<boolean> =>
-  (await tx.query(granted, [kind, id])).length > 0;
