@@ -22,6 +22,8 @@ type Kept = {
   doomedSecretName: string;
   credentialId: string;
   doomedCredentialId: string;
+  modelProviderId: string;
+  doomedModelProviderId: string;
 };
 
 /** Who and what is in an organization. The doomed are there for routes that take something away. */
@@ -64,6 +66,8 @@ export const NOTHING: Estate = {
   doomedSecretName: randomUUID(),
   credentialId: randomUUID(),
   doomedCredentialId: randomUUID(),
+  modelProviderId: randomUUID(),
+  doomedModelProviderId: randomUUID(),
 };
 
 /** Gives an organization one of everything; `canary` is in every text that a caller or a program can choose. */
@@ -105,7 +109,8 @@ async function addKept(server: Server, of: { apiKey: string; canary: string; org
     return (answer.body as { data: Data }).data;
   };
   const secret = async (): Promise<string> => {
-    const body = { name: `${canary}-${randomUUID()}`, description: canary, value: canary };
+    // A refusal repeats the path that was asked for, so the name in it says nothing.
+    const body = { name: `secret-${randomUUID()}`, description: canary, value: canary };
     return (await post<{ secret: { name: string } }>('/v1/secrets', body)).secret.name;
   };
   const credential = async (): Promise<string> => {
@@ -130,10 +135,15 @@ async function addKept(server: Server, of: { apiKey: string; canary: string; org
     };
     return (await post<{ budget: { id: string } }>('/v1/budgets', body)).budget.id;
   };
+  const provider = async (): Promise<string> => {
+    const named = { name: `${canary.toLowerCase()}-${randomUUID()}`, display_name: canary };
+    const body = { ...named, kind: 'openai', api_key: canary, default_model: canary };
+    return (await post<{ provider: { id: string } }>('/v1/providers', body)).provider.id;
+  };
   const price = { rates: { input: 1_000_000, output: 2_000_000 } };
   const priced = await server
     .as(apiKey)
-    .send('PUT', `/v1/organizations/${orgId}/prices/${canary}/${canary}`, { body: price });
+    .send('PUT', `/v1/organizations/${orgId}/prices/house/our-model`, { body: price });
   if (priced.status !== 200) throw new Error(`Setting a price was answered with ${priced.status}: ${priced.text}`);
   return {
     budgetId: await budget(),
@@ -142,6 +152,8 @@ async function addKept(server: Server, of: { apiKey: string; canary: string; org
     doomedSecretName: await secret(),
     credentialId: await credential(),
     doomedCredentialId: await credential(),
+    modelProviderId: await provider(),
+    doomedModelProviderId: await provider(),
   };
 }
 

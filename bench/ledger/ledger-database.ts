@@ -1,6 +1,6 @@
 import { MIGRATIONS } from '../../packages/server/src/compose/database.ts';
 import { newId } from '../../packages/server/src/kernel/ids.ts';
-import { makeUsagePartitions } from '../../packages/server/src/modules/metering/index.ts';
+import { prepareUsage } from '../../packages/server/src/modules/metering/index.ts';
 import {
   type Client,
   Database,
@@ -28,7 +28,7 @@ export async function ledgerDatabase(dataDir: string): Promise<LedgerDatabase> {
       onConnectionError: () => {},
     });
   const [system, app] = [open('assay_system'), open('assay_app')];
-  await system.statements({ orgId: null }, makeUsagePartitions);
+  await system.statements({ orgId: null }, prepareUsage);
   const owner = newClient(address, 'bench-ledger-owner');
   await owner.connect();
   await owner.query('set role assay_system');

@@ -1,5 +1,5 @@
 import { newId } from '../../packages/server/src/kernel/ids.ts';
-import type { Dimension, UsageFilter } from '../../packages/server/src/modules/metering/index.ts';
+import type { Dimension, UsageFilter } from '../../packages/server/src/modules/metering/usage/model.ts';
 import { listUsageRecords, summarizeUsage } from '../../packages/server/src/modules/metering/usage/reads.ts';
 import { percentile } from '../measure/statistics.ts';
 import type { Cell, Table } from '../measure/table.ts';

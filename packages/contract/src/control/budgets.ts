@@ -52,7 +52,7 @@ export const NewBudget = z
   .meta({ id: 'NewBudget' });
 export type NewBudget = z.infer<typeof NewBudget>;
 
-export const BudgetChange = z
+const BudgetChange = z
   .strictObject({ name: Name.optional(), limit_micros: Limit.optional(), thresholds: Thresholds.optional() })
   .refine((body) => Object.keys(body).length > 0, { message: 'give at least one field to change', path: [] })
   .meta({ id: 'BudgetChange' });

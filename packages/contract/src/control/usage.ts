@@ -108,12 +108,12 @@ const GroupBy = z
   .pipe(z.array(z.enum(DIMENSIONS)).max(3))
   .meta({ description: `Up to three, comma-separated, of: ${DIMENSIONS.join(', ')}.` });
 
-export const UsageQuery = z.object({
+const UsageQuery = z.object({
   ...Chosen,
   group_by: GroupBy,
   bucket: z.enum(['hour', 'day', 'week', 'month']).optional(),
 });
-export const UsageRecordsQuery = PageQuery.extend(Chosen);
+const UsageRecordsQuery = PageQuery.extend(Chosen);
 
 const Identified = z.object({ id: z.string().max(64) });
 const Summary = enveloped(z.object({ usage: UsageSummary }));

@@ -8,9 +8,9 @@ import {
   budgetOperations,
   Journal,
   Ledger,
-  makeUsagePartitions,
   PriceBook,
   PriceCatalogue,
+  prepareUsage,
   priceOperations,
   recoverFromJournals,
   usageOperations,
@@ -36,7 +36,7 @@ export type Metering = { ledger: Ledger; prices: PriceBook };
 export async function composeMetering(parts: MeteringParts, stack: AsyncDisposableStack): Promise<Metering> {
   const { database, systemTransaction, systemStatements, wakeups, topic, told } = parts;
   const log = parts.log.child({ subsystem: 'metering' });
-  await systemStatements(makeUsagePartitions);
+  await systemStatements(prepareUsage);
   const folder = join(parts.config.dataDir, 'metering');
   const journal = await Journal.start(folder);
   const ledger = stack.use(new Ledger({ transaction: systemTransaction, told, journal, log }));

@@ -4,11 +4,11 @@ import { deleteEvaluationsOlderThan, Janitor } from '../modules/evaluations/inde
 import { deleteEventsOlderThan } from '../modules/events/index.ts';
 import { deleteExpiredLogins, deleteOldDeviceRequests, deleteSpentIdentity } from '../modules/identity/index.ts';
 import {
-  deletePastCounters,
-  dropOldUsage,
   LedgerJanitor,
-  makeUsagePartitions,
+  prepareUsage,
   type RecoveryOptions,
+  retainCounters,
+  retainUsage,
 } from '../modules/metering/index.ts';
 import { forgetOldRunners } from '../modules/runners/index.ts';
 import { deleteOldBillingMessages, deleteOldInvitations } from '../modules/tenancy/index.ts';
@@ -109,13 +109,13 @@ function choresOf({
     { name: 'rotate_signing_key', schedule: '57 2 * * *', run: rotateSigningKey },
     { name: 'retain_credentials', schedule: '33 3 * * *', run: () => forgetCredentials(inBatches) },
     { name: 'move_to_newest_keys', schedule: '* * * * *', run: moveToNewestKeys },
-    { name: 'make_usage_partitions', schedule: '11 0 * * *', run: () => statements(makeUsagePartitions) },
+    { name: 'make_usage_partitions', schedule: '11 0 * * *', run: () => statements(prepareUsage) },
     {
       name: 'retain_usage',
       schedule: '21 4 * * *',
-      run: async () => void (await statements((tx) => dropOldUsage(tx, usageRetentionDays))),
+      run: async () => void (await statements((tx) => retainUsage(tx, usageRetentionDays))),
     },
-    { name: 'retain_budget_counters', schedule: '31 4 * * *', run: () => inBatches(deletePastCounters) },
+    { name: 'retain_budget_counters', schedule: '31 4 * * *', run: () => inBatches(retainCounters) },
     { name: 'forget_runners', schedule: '47 3 * * *', run: () => statements(forgetOldRunners) },
   ];
 }

@@ -7,25 +7,22 @@
  * A further kind of billable work (CPU seconds of evaluations) enters by `Ledger.reserve` with a `fact` and a price of its
  * own (`chosenPrice`); nothing else here knows what it is that costs.
  */
-export type { Budget, BudgetScope, Period as BudgetPeriod, ScopeKind, Standing } from './budgets/model.ts';
-export { remainingOf, resetOf } from './budgets/model.ts';
+export { retainCounters } from './budgets/jobs.ts';
+export { remainingOf, resetOf, type StandingBudget } from './budgets/model.ts';
 export { type BudgetServices, budgetOperations } from './budgets/operations.ts';
-export { deletePastCounters, type StandingBudget } from './budgets/store.ts';
 export { meteringConstraints } from './constraints.ts';
-export type { Bill, Hold } from './ledger/hold.ts';
+export type { Hold } from './ledger/hold.ts';
 export { LedgerJanitor } from './ledger/jobs.ts';
 export { Journal } from './ledger/journal.ts';
-export { Ledger, type ReserveRequest } from './ledger/ledger.ts';
-export type { Attached, Claims, Delivered, Outcome } from './ledger/model.ts';
+export { Ledger } from './ledger/ledger.ts';
+export type { Attached, Claims, Outcome } from './ledger/model.ts';
 export { type RecoveryOptions, recoverFromJournals } from './ledger/recovery.ts';
 export { PriceCatalogue } from './prices/catalogue.ts';
 export {
-  type Bounds,
   chosenPrice,
   costOf,
-  FREE,
-  HIGHEST_RATE,
   mostOf,
+  type Override,
   type Price,
   QUANTITIES,
   type Quantities,
@@ -33,9 +30,7 @@ export {
   type Rates,
 } from './prices/model.ts';
 export { type ModelPrice, priceOperations } from './prices/operations.ts';
-export { PriceBook, type PricedModel } from './prices/price-book.ts';
-export type { Override, OverridePrice } from './prices/store.ts';
-export type { Bucket, Dimension, Tokens, UsageFilter, UsageGroup, UsageRecordView } from './usage/model.ts';
-export { BUCKETS, DIMENSIONS, FILTERS } from './usage/model.ts';
+export { PriceBook } from './prices/price-book.ts';
+export { prepareUsage, retainUsage } from './usage/jobs.ts';
+export { FILTERS, type Tokens, type UsageFilter, type UsageGroup, type UsageRecordView } from './usage/model.ts';
 export { type UsageSummary, usageOperations } from './usage/operations.ts';
-export { dropOldUsage, makeUsagePartitions } from './usage/store-partitions.ts';

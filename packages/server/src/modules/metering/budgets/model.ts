@@ -13,9 +13,6 @@ export type BudgetScope = { kind: ScopeKind; id: string };
 export const PERIODS = ['day', 'week', 'month', 'total'] as const;
 export type Period = (typeof PERIODS)[number];
 
-/** The one period of a total begins here, long before anything was spent. */
-export const BEGINNING = new Date(0);
-
 export type Budget = {
   orgId: string;
   id: string;
@@ -31,6 +28,8 @@ export type Budget = {
 };
 
 export type Standing = { periodStart: Date; spent: Micros; reserved: Micros };
+/** A budget, and how it stands in the running period. */
+export type StandingBudget = { budget: Budget; standing: Standing };
 
 /** What may still be set aside; never negative, also where the limit was lowered below what is spent. */
 export const remainingOf = (limit: Micros, { spent, reserved }: Pick<Standing, 'spent' | 'reserved'>): Micros =>

@@ -5,7 +5,7 @@ import { assertExpected, type Expected } from '../../../kernel/precondition.ts';
 import type { Tx } from '../../../platform/db/index.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
 import { budgetErrors } from '../errors.ts';
-import type { Budget, BudgetScope, Period, ScopeKind } from './model.ts';
+import type { Budget, BudgetScope, Period, ScopeKind, StandingBudget } from './model.ts';
 import * as store from './store.ts';
 
 export type BudgetServices = {
@@ -28,7 +28,7 @@ export type BudgetPatch = {
   limit?: Micros | undefined;
   thresholds?: readonly number[] | undefined;
 };
-export type ChangedBudget = store.StandingBudget & { before: Budget };
+export type ChangedBudget = StandingBudget & { before: Budget };
 
 const READ = { scope: 'budgets:read', effect: 'read', rate: 'control', audit: null } as const;
 
@@ -36,7 +36,7 @@ const listBudgets = operation({
   ...READ,
   name: 'metering.budget.list',
   summary: 'List budgets with what is spent, reserved and left in the running period.',
-  async run(context, input: { limit: number; cursor: string | null }): Promise<Page<store.StandingBudget>> {
+  async run(context, input: { limit: number; cursor: string | null }): Promise<Page<StandingBudget>> {
     const [after = null] = input.cursor === null ? [] : decodeCursor(input.cursor, [isUuid]);
     const found = await store.listBudgets(context.tx, { orgId: orgOf(context), after, limit: input.limit + 1 });
     const items = found.slice(0, input.limit);
@@ -49,7 +49,7 @@ const getBudget = operation({
   ...READ,
   name: 'metering.budget.get',
   summary: 'Get one budget with what is spent, reserved and left in the running period.',
-  run: (context, input: { id: string }): Promise<store.StandingBudget> => requireStanding(context, input.id),
+  run: (context, input: { id: string }): Promise<StandingBudget> => requireStanding(context, input.id),
 });
 
 const createBudget = ({ scopeExists }: BudgetServices) =>
@@ -61,10 +61,10 @@ const createBudget = ({ scopeExists }: BudgetServices) =>
     rate: 'control',
     audit: {
       action: 'budget.created',
-      target: (_input: NewBudgetRequest, { budget }: store.StandingBudget) => targetOf(budget),
+      target: (_input: NewBudgetRequest, { budget }: StandingBudget) => targetOf(budget),
       detail: (_input, { budget }) => ({ after: describe(budget) }),
     },
-    async run(context, input): Promise<store.StandingBudget> {
+    async run(context, input): Promise<StandingBudget> {
       const { tx, by } = context;
       const orgId = orgOf(context);
       const { name, period, limit } = input;
@@ -104,10 +104,10 @@ const deleteBudget = operation({
   rate: 'control',
   audit: {
     action: 'budget.deleted',
-    target: (_input: { id: string; expected: Expected }, { budget }: store.StandingBudget) => targetOf(budget),
+    target: (_input: { id: string; expected: Expected }, { budget }: StandingBudget) => targetOf(budget),
     detail: (_input, { budget }) => ({ before: describe(budget) }),
   },
-  async run(context, input): Promise<store.StandingBudget> {
+  async run(context, input): Promise<StandingBudget> {
     const budget = await requireLocked(context, input);
     const standing = await requireStanding(context, input.id);
     await store.deleteBudget(context.tx, budget);
@@ -128,7 +128,7 @@ const orgOf = ({ by }: Pick<Context, 'by'>): string => String(by.orgId);
 
 const notFound = (): Error => budgetErrors.not_found('There is no budget with this id.');
 
-async function requireStanding(context: Context, id: string): Promise<store.StandingBudget> {
+async function requireStanding(context: Context, id: string): Promise<StandingBudget> {
   const found = isUuid(id) ? await store.findBudget(context.tx, orgOf(context), id) : null;
   if (!found) throw notFound();
   return found;

@@ -1,6 +1,6 @@
 import { type SqlValue, statement, type Tx } from '../../../platform/db/index.ts';
 import type { Statement } from '../../../platform/db/statement.ts';
-import type { Budget, Period, ScopeKind, Standing } from './model.ts';
+import type { Budget, Period, ScopeKind, StandingBudget } from './model.ts';
 
 type Row = {
   org_id: string;
@@ -77,7 +77,6 @@ const deletePast = statement<{ budget_id: string }>(
 );
 
 export type NewBudget = Omit<Budget, 'version' | 'createdAt' | 'updatedAt'>;
-export type StandingBudget = { budget: Budget; standing: Standing };
 
 /** Adds a budget and opens it with what its scope has been billed in the running period. */
 export async function insertBudget(tx: Tx, budget: NewBudget): Promise<void> {

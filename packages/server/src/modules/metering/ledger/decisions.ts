@@ -1,5 +1,4 @@
 import { formatDollars, type Micros } from '../../../kernel/money.ts';
-import type { NewEvent } from '../../../platform/operation.ts';
 import type { Leaf } from '../../audit/index.ts';
 import { remainingOf, resetOf, thresholdReached } from '../budgets/model.ts';
 import { budgetErrors, priceErrors, usageErrors } from '../errors.ts';
@@ -14,6 +13,7 @@ import {
   keyOf,
   type LedgerAnswer,
   type LedgerCall,
+  type LedgerEvent,
   type Refused,
   type ReleaseCall,
   type RenewCall,
@@ -45,7 +45,7 @@ export type Changes = {
   counters: CounterChange[];
   records: UsageRecord[];
   leaves: Leaf[];
-  events: { orgId: string; event: NewEvent }[];
+  events: { orgId: string; event: LedgerEvent }[];
 };
 
 type Tally = { counter: Counter; spent: Micros; reserved: Micros; isTouched: boolean };
@@ -232,7 +232,7 @@ export class Decisions {
     this.#tell(counter.orgId, { type: 'budget.exceeded', subject: counter.budgetId, data: shown(counter) });
   }
 
-  #tell(orgId: string, event: NewEvent): void {
+  #tell(orgId: string, event: LedgerEvent): void {
     this.#changes.events.push({ orgId, event });
   }
 

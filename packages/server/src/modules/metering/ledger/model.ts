@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { Micros } from '../../../kernel/money.ts';
-import type { NewEvent } from '../../../platform/operation.ts';
 import type { Leaf } from '../../audit/index.ts';
 import type { Budget, BudgetScope } from '../budgets/model.ts';
 import type { Quantities } from '../prices/model.ts';
@@ -36,8 +35,11 @@ export type Claims = {
 export const OUTCOMES = ['completed', 'cancelled', 'failed', 'lost'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
+/** An event of the organization, as the feed takes it. */
+export type LedgerEvent = { type: string; subject: string; data: Record<string, unknown> };
+
 /** What is written in the same transaction when the call succeeds. */
-export type Attached = { leaves?: readonly Leaf[]; events?: readonly NewEvent[] };
+export type Attached = { leaves?: readonly Leaf[]; events?: readonly LedgerEvent[] };
 
 type Named = { orgId: string; id: string };
 export type ReserveCall = Named & {

@@ -41,9 +41,20 @@ export type Price = {
   contextWindow: number | null;
 };
 
-/** The most of one quantity in one call, and the highest rate ($1,000,000 for a million): sums stay far from overflow. */
-export const MOST_OF_A_QUANTITY = 4_000_000_000;
-export const HIGHEST_RATE = 1_000_000_000_000;
+/** The most of one quantity in one call: what a slot of the journal can say. */
+const MOST_OF_A_QUANTITY = 4_000_000_000;
+
+/** One step in the price of a model in an organization. `price` null: from then on the catalogue's holds again. */
+export type Override = {
+  provider: string;
+  model: string;
+  version: number;
+  effectiveFrom: Date;
+  price: OverridePrice | null;
+  createdBy: string;
+  createdAt: Date;
+};
+export type OverridePrice = Pick<Price, 'rates' | 'tiers' | 'batchPercent'>;
 
 const FALLBACK: Readonly<Partial<Record<Quantity, Quantity>>> = {
   cacheRead: 'input',

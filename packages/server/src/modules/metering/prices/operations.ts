@@ -3,7 +3,7 @@ import { assertExpected, type Expected } from '../../../kernel/precondition.ts';
 import type { Tx } from '../../../platform/db/index.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
 import { priceErrors } from '../errors.ts';
-import type { Price } from './model.ts';
+import type { Override, OverridePrice, Price } from './model.ts';
 import { type PriceBook, stepAmong } from './price-book.ts';
 import * as store from './store.ts';
 
@@ -20,9 +20,9 @@ export type ModelPrice = ModelRef & {
   source: 'organization' | 'catalogue';
   price: Price | null;
   effectiveFrom: Date | null;
-  upcoming: readonly store.Override[];
+  upcoming: readonly Override[];
 };
-export type PriceChange = ModelRef & { expected: Expected; effectiveFrom: Date | null; price: store.OverridePrice };
+export type PriceChange = ModelRef & { expected: Expected; effectiveFrom: Date | null; price: OverridePrice };
 type Changed = { before: ModelPrice; after: ModelPrice };
 
 /** They are read together and remembered: enough for every model that there is, several times over. */
@@ -43,7 +43,7 @@ export function priceOperations(services: PriceServices) {
   async function change(
     context: Context,
     of: ModelRef & { expected: Expected },
-    to: { effectiveFrom: Date | null; price: store.OverridePrice | null },
+    to: { effectiveFrom: Date | null; price: OverridePrice | null },
   ): Promise<Changed> {
     const orgId = orgOf(context);
     const { provider, model } = of;
@@ -81,7 +81,7 @@ export function priceOperations(services: PriceServices) {
     ...READ,
     name: 'metering.price.list',
     summary: 'List the prices that your organization set itself.',
-    async run(context, { limit, cursor }: { limit: number; cursor: string | null }): Promise<Page<store.Override>> {
+    async run(context, { limit, cursor }: { limit: number; cursor: string | null }): Promise<Page<Override>> {
       const [provider, model] = cursor === null ? [] : decodeCursor(cursor, [isName, isName]);
       const after = provider !== undefined && model !== undefined ? { provider, model } : null;
       const found = await store.listOverrides(context.tx, { orgId: orgOf(context), after, limit: limit + 1 });
@@ -123,7 +123,7 @@ const orgOf = ({ by }: Pick<Context, 'by'>): string => String(by.orgId);
 
 const isName = (key: string): boolean => key.length > 0 && key.length <= 200 && !key.includes('\u0000');
 
-function describeSteps({ book }: PriceServices, of: ModelRef, steps: readonly store.Override[]): ModelPrice {
+function describeSteps({ book }: PriceServices, of: ModelRef, steps: readonly Override[]): ModelPrice {
   const now = new Date();
   const step = stepAmong(steps, now);
   const own = step?.price ?? null;

@@ -1,7 +1,7 @@
 import type { Tx } from '../../../platform/db/index.ts';
 import { CATALOGUE_OF_KIND, type PriceCatalogue } from './catalogue.ts';
-import { FREE, type Price } from './model.ts';
-import { findOverrides, type Override } from './store.ts';
+import { FREE, type Override, type Price } from './model.ts';
+import { findOverrides } from './store.ts';
 
 export type PriceBookOptions = {
   catalogue: PriceCatalogue;

@@ -1,17 +1,5 @@
 import { statement, type Tx } from '../../../platform/db/index.ts';
-import type { Price } from './model.ts';
-
-/** One step in the price of a model in an organization. `price` null: from then on the catalogue's holds again. */
-export type Override = {
-  provider: string;
-  model: string;
-  version: number;
-  effectiveFrom: Date;
-  price: OverridePrice | null;
-  createdBy: string;
-  createdAt: Date;
-};
-export type OverridePrice = Pick<Price, 'rates' | 'tiers' | 'batchPercent'>;
+import type { Override, OverridePrice } from './model.ts';
 
 type Row = {
   provider: string;
