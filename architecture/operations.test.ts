@@ -69,8 +69,8 @@ describe('routes', () => {
     for (const { method, path, operation } of allRoutes) {
       const effect = operations.find(({ name }) => name === operation)?.effect ?? 'read';
       const signsIn = /^identity\.(?:login|device)\./.test(operation ?? '');
-      // A question about permissions has a body, and changes nothing.
-      const asks = operation?.startsWith('access.decision.');
+      // Questions about permissions, tokens and costs have a body, and change nothing.
+      const asks = /^access\.decision\.|^providers\.(?:chat\.estimate|tokens\.count)$/.test(operation ?? '');
       // Issuers send people back with GET (RFC 6749, section 4.1.2).
       const comesBack = operation === 'vault.credential.complete_oauth';
       if (!signsIn && !asks && !comesBack) expect([path, method === 'GET']).toEqual([path, effect === 'read']);

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { insertLeaf } from '../modules/audit/index.ts';
 import { insertEvent } from '../modules/events/index.ts';
+import { providerKeyResealer } from '../modules/providers/index.ts';
 import {
   Credentials,
   credentialResealers,
@@ -91,7 +92,7 @@ export async function composeVault(parts: VaultParts) {
     },
   });
   const credentials = new Credentials({ minter, statements: inOrganization.statements });
-  const resealers = [secretResealer(dataKeys), ...credentialResealers(dataKeys)];
+  const resealers = [secretResealer(dataKeys), ...credentialResealers(dataKeys), providerKeyResealer(dataKeys)];
   const chores: KeyChores = { roots, dataKeys, resealers, transaction, log };
   return { masterKeys, roots, dataKeys, secrets, issuers, minter, credentials, http, chores };
 }

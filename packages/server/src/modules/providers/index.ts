@@ -5,6 +5,7 @@
  * call ends; nobody else is asked once something was said; a key leaves only in requests to its own provider.
  */
 
+export { providerKeyResealer } from './catalogue/jobs.ts';
 export { type Capability, capabilitiesOf, isBuiltIn, type ListedModel, type Provider } from './catalogue/model.ts';
 export {
   type CatalogueServices,
