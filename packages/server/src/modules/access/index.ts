@@ -13,7 +13,7 @@ export {
   scopesOfMember,
   scopesWithin,
 } from './catalogue.ts';
-export type { Check, CheckResult } from './checks.ts';
+export type { Check, CheckResult, Verdict } from './checks.ts';
 export { accessOperations } from './operations.ts';
 export { assertAllowed, decide } from './policy.ts';
 export { findTenancyRows } from './reads.ts';
