@@ -4,7 +4,7 @@ import { enveloped } from './envelope.ts';
 
 const NAME = /^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$/;
 
-export const CredentialKind = z.enum([
+const CredentialKind = z.enum([
   'oauth2_authorization_code',
   'oauth2_client_credentials',
   'oauth2_jwt_bearer',
@@ -14,7 +14,6 @@ export const CredentialKind = z.enum([
   'basic_auth',
   'query_api_key',
 ]);
-export type CredentialKind = z.infer<typeof CredentialKind>;
 
 const Text = z.string().min(1).max(1_000);
 const Secretive = z.string().min(1).max(20_000);
@@ -95,7 +94,7 @@ export const NewCredential = z
   .meta({ id: 'NewCredential' });
 export type NewCredential = z.infer<typeof NewCredential>;
 
-export const OAuthStart = z
+const OAuthStart = z
   .strictObject({
     return_to: z
       .string()

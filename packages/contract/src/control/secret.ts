@@ -40,7 +40,7 @@ const Value = z
 const Encoding = z.enum(['text', 'base64']).default('text');
 const Description = z.string().max(500);
 
-export const NewSecret = z
+const NewSecret = z
   .strictObject({
     name: z.string().regex(NAME, 'lower-case letters, digits, `.`, `_` and `-`, at most 100'),
     value: Value,
@@ -48,12 +48,10 @@ export const NewSecret = z
     description: Description.default(''),
   })
   .meta({ id: 'NewSecret' });
-export type NewSecret = z.infer<typeof NewSecret>;
 
-export const SecretReplacement = z
+const SecretReplacement = z
   .strictObject({ value: Value, encoding: Encoding, description: Description.optional() })
   .meta({ id: 'SecretReplacement' });
-export type SecretReplacement = z.infer<typeof SecretReplacement>;
 
 const Named = z.object({ name: z.string().max(100) });
 const Paged = z.object({

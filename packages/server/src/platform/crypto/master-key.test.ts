@@ -4,17 +4,23 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { scratchDirectory } from '../../../test/scratch-directory.ts';
-import { loadMasterKey } from './master-key.ts';
+import { loadMasterKeys, type MasterKey } from './master-key.ts';
 
 const run = promisify(execFile);
+
+/** The first key of a file, made if there is none. */
+async function loadMasterKey(file: string): Promise<{ key: MasterKey; created: boolean }> {
+  const { keys, created } = await loadMasterKeys(file, { create: true });
+  return { key: keys[0] as MasterKey, created };
+}
 
 const loadInProcess = async (file: string): Promise<string> => {
   const { stdout } = await run(process.execPath, [
     '--input-type=module',
     '--eval',
-    `import { loadMasterKey } from ${JSON.stringify(new URL('./master-key.ts', import.meta.url))};
-     const { key } = await loadMasterKey(${JSON.stringify(file)});
-     process.stdout.write(key.reveal().toString('hex'));`,
+    `import { loadMasterKeys } from ${JSON.stringify(new URL('./master-key.ts', import.meta.url))};
+     const { keys } = await loadMasterKeys(${JSON.stringify(file)}, { create: true });
+     process.stdout.write(keys[0].reveal().toString('hex'));`,
   ]);
   return stdout;
 };

@@ -9,14 +9,6 @@ export type MasterKey = Sensitive<Buffer>;
 /** A key as a file or a setting writes it. */
 const FORM = /^[0-9a-f]{64}$/;
 
-/** Reads the first key of a file, or makes it on first start. */
-export async function loadMasterKey(file: string): Promise<{ key: MasterKey; created: boolean }> {
-  const { keys, created } = await loadMasterKeys(file, { create: true });
-  const [key] = keys;
-  if (!key) throw new Error(`${file} does not hold a master key.`);
-  return { key, created };
-}
-
 /**
  * Reads the master keys in a file, one a line, the newest first. Where there is no file, the first key is made, or there
  * are none. A file that is there is only read: its folder may be a mounted secret that nobody can write to.

@@ -8,7 +8,7 @@ import { bareHost, closedDestination } from './destination.ts';
 export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
 
 /** As the system resolves names: hosts file, search domains and all. */
-export const systemResolve: Resolve = (hostname) => dns.lookup(hostname, { all: true });
+const systemResolve: Resolve = (hostname) => dns.lookup(hostname, { all: true });
 
 export type ConnectorOptions = { rules: AddressRules; resolve?: Resolve; timeoutMs: number };
 

@@ -7,17 +7,15 @@ import type { Place, SealedValue } from '../keys/model.ts';
  */
 
 /** Evershell's kinds. */
-export const CREDENTIAL_KINDS = [
-  'oauth2_authorization_code',
-  'oauth2_client_credentials',
-  'oauth2_jwt_bearer',
-  'oauth2_jwt_bearer_with_subject',
-  'oauth2_client_assertion',
-  'api_key',
-  'basic_auth',
-  'query_api_key',
-] as const;
-export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
+export type CredentialKind =
+  | 'oauth2_authorization_code'
+  | 'oauth2_client_credentials'
+  | 'oauth2_jwt_bearer'
+  | 'oauth2_jwt_bearer_with_subject'
+  | 'oauth2_client_assertion'
+  | 'api_key'
+  | 'basic_auth'
+  | 'query_api_key';
 
 /**
  * active        it can be used

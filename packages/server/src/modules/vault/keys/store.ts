@@ -76,7 +76,6 @@ const deleteReplaced = statement(
   'vault.delete_replaced_data_keys',
   'delete from data_keys where org_id = $1 and purpose = $2 and version < $3',
 );
-const deleteOfOrganization = statement('vault.delete_data_keys_of', 'delete from data_keys where org_id = $1');
 
 /** Holds first starts and rotations apart until the transaction ends. */
 export async function lockRootKeys(tx: Tx): Promise<void> {
@@ -154,11 +153,6 @@ export async function listReplaced(
 
 export async function deleteDataKeysBefore(tx: Tx, { orgId, purpose, version }: DataKeyName): Promise<void> {
   await tx.query(deleteReplaced, [orgId, purpose, version]);
-}
-
-/** Without its data keys nothing of an organization can be read again, backups of the database included. */
-export async function deleteDataKeysOf(tx: Tx, orgId: string): Promise<void> {
-  await tx.query(deleteOfOrganization, [orgId]);
 }
 
 const toDataKey = (row: DataRow | undefined): WrappedDataKey | null => (row ? fromDataRow(row) : null);
