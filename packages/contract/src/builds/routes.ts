@@ -8,7 +8,7 @@ export const LoginRequest = z
 export const RefreshRequest = z
   .strictObject({ refresh_token: z.string().min(1).max(200) })
   .meta({ id: 'RefreshRequest' });
-export const MfaRequest = z
+const MfaRequest = z
   .strictObject({
     mfa_token: z.string().min(1).max(200),
     code: z.string().trim().min(6).max(20).meta({ description: 'Of the authenticator app, or a recovery code.' }),

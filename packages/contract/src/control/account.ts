@@ -12,7 +12,7 @@ const Password = z.string().min(1).max(2048);
 const Token = z.string().min(1).max(200);
 
 /** A person's own account. */
-export const Profile = z
+const Profile = z
   .object({
     id: z.uuid(),
     email: z.string(),
@@ -22,7 +22,6 @@ export const Profile = z
     created_at: z.iso.datetime(),
   })
   .meta({ id: 'Profile' });
-export type Profile = z.infer<typeof Profile>;
 
 /** What is done behind the answer, or not at all: the answer does not say which. */
 const Accepted = enveloped(z.object({ accepted: z.literal(true) }));

@@ -11,7 +11,7 @@ const Domain = z
   .regex(/^(?!-)[a-zA-Z0-9-]{1,63}(\.[a-zA-Z0-9-]{1,63})+$/, 'must be a domain, example.com');
 
 /** An OpenID Connect issuer at which people of an organization sign in. */
-export const IdentityProvider = z
+const IdentityProvider = z
   .object({
     id: z.uuid(),
     organization_id: z.uuid(),
@@ -36,7 +36,6 @@ export const IdentityProvider = z
     updated_at: z.iso.datetime(),
   })
   .meta({ id: 'IdentityProvider' });
-export type IdentityProvider = z.infer<typeof IdentityProvider>;
 
 const Fields = {
   name: z.string().trim().min(1).max(100),
@@ -60,7 +59,7 @@ const Fields = {
     .meta({ description: 'Whose e-mail addresses it speaks for, each once it is verified.' }),
 };
 
-export const NewIdentityProvider = z
+const NewIdentityProvider = z
   .strictObject({
     name: Fields.name,
     issuer: Fields.issuer,
@@ -75,7 +74,7 @@ export const NewIdentityProvider = z
   })
   .meta({ id: 'NewIdentityProvider' });
 
-export const IdentityProviderChange = z
+const IdentityProviderChange = z
   .strictObject({ ...Fields, is_disabled: z.boolean() })
   .partial()
   .refine((body) => Object.keys(body).length > 0, { message: 'give at least one field to change', path: [] })

@@ -3,7 +3,7 @@ import { route } from '../route.ts';
 import { enveloped } from './envelope.ts';
 
 /** One sign-in of a person, until it ends. */
-export const LoginSession = z
+const LoginSession = z
   .object({
     id: z.uuid(),
     method: z.enum(['password', 'sso', 'passkey', 'device', 'invitation']),
@@ -17,7 +17,6 @@ export const LoginSession = z
     expires_at: z.iso.datetime(),
   })
   .meta({ id: 'LoginSession' });
-export type LoginSession = z.infer<typeof LoginSession>;
 
 const Ended = enveloped(z.object({ ended: z.int() }));
 

@@ -8,7 +8,7 @@ const Base64Url = z
   .regex(/^[\w-]*$/, 'must be base64url');
 
 /** What `navigator.credentials.create()` gives, as JSON (WebAuthn level 3, `toJSON`). */
-export const PasskeyRegistration = z
+const PasskeyRegistration = z
   .object({
     id: Base64Url.min(1).max(1400),
     rawId: Base64Url.min(1).max(1400),
@@ -40,7 +40,7 @@ export const PasskeyAssertion = z
   })
   .meta({ id: 'PasskeyAssertion' });
 
-export const Passkey = z
+const Passkey = z
   .object({
     id: z.uuid(),
     name: z.string(),
@@ -49,7 +49,6 @@ export const Passkey = z
     last_used_at: z.iso.datetime().nullable(),
   })
   .meta({ id: 'Passkey' });
-export type Passkey = z.infer<typeof Passkey>;
 
 /** Options as browsers take them; opaque to us on the wire. */
 export const WebAuthnOptions = z.record(z.string(), z.unknown());

@@ -3,7 +3,7 @@ import { route } from '../route.ts';
 import { enveloped } from './envelope.ts';
 
 /** A key that signs access tokens, or verifies those that it has signed. */
-export const SigningKey = z
+const SigningKey = z
   .object({
     id: z.string().meta({ description: 'What tokens name as `kid`.' }),
     created_at: z.iso.datetime(),
@@ -11,7 +11,6 @@ export const SigningKey = z
     verifies_until: z.iso.datetime().nullable(),
   })
   .meta({ id: 'SigningKey' });
-export type SigningKey = z.infer<typeof SigningKey>;
 
 const Keys = enveloped(z.object({ signing_keys: z.array(SigningKey) }));
 

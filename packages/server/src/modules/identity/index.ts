@@ -44,9 +44,9 @@ export { type OwnLogin, ownLoginOperations } from './login/session-operations.ts
 export { SecondFactorRequired, type SignedIn, SignIn } from './login/sign-in.ts';
 export { LoginUsage } from './login/usage.ts';
 export type { AuthenticationResponse, RegistrationResponse } from './passkeys/ceremonies.ts';
+export type { Passkey } from './passkeys/model.ts';
 export { passkeyOperations } from './passkeys/operations.ts';
 export { relyingParty } from './passkeys/relying-party.ts';
-export type { Passkey } from './passkeys/store.ts';
 export { passwordOperations } from './passwords/operations.ts';
 export { assertAcceptable } from './passwords/policy.ts';
 export { domainOperations } from './sso/domain-operations.ts';

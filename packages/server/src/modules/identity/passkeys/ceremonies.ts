@@ -11,8 +11,8 @@ import {
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
 import { passkeyErrors } from '../errors.ts';
+import type { StoredPasskey } from './model.ts';
 import type { RelyingParty } from './relying-party.ts';
-import type { StoredPasskey } from './store.ts';
 
 /** How long somebody has to touch their authenticator. */
 export const CHALLENGE_SECONDS = 300;

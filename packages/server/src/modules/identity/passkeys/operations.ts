@@ -7,6 +7,7 @@ import { findAccountById } from '../accounts/store.ts';
 import { passkeyErrors } from '../errors.ts';
 import type { SignedIn, SignIn } from '../login/sign-in.ts';
 import * as ceremonies from './ceremonies.ts';
+import type { Passkey } from './model.ts';
 import type { RelyingParty } from './relying-party.ts';
 import * as store from './store.ts';
 
@@ -47,7 +48,7 @@ function ownPasskeyOperations({ statements, transaction, party, audit }: Passkey
     rate: 'login',
     audit: 'own',
     transaction: 'none',
-    async run(context, input: { name: string; response: ceremonies.RegistrationResponse }): Promise<store.Passkey> {
+    async run(context, input: { name: string; response: ceremonies.RegistrationResponse }): Promise<Passkey> {
       const { userId } = await statements((tx) => personOf(context, tx));
       const { challenge, origin } = ceremonies.clientDataOf(input.response);
       const taken = await statements((tx) => store.takePasskeyChallenge(tx, ceremonies.challengeHash(challenge)));
@@ -75,7 +76,7 @@ function ownPasskeyOperations({ statements, transaction, party, audit }: Passkey
     rate: 'control',
     audit: null,
     transaction: 'none',
-    run: (context): Promise<store.Passkey[]> =>
+    run: (context): Promise<Passkey[]> =>
       statements(async (tx) => store.listPasskeys(tx, (await personOf(context, tx)).userId)),
   });
 
@@ -87,7 +88,7 @@ function ownPasskeyOperations({ statements, transaction, party, audit }: Passkey
     rate: 'control',
     audit: 'own',
     transaction: 'none',
-    run: (context, input: { id: string }): Promise<store.Passkey> =>
+    run: (context, input: { id: string }): Promise<Passkey> =>
       transaction(async (tx) => {
         const { userId } = await personOf(context, tx);
         const gone = isUuid(input.id) ? await store.removePasskey(tx, userId, input.id) : null;

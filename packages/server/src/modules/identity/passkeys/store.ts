@@ -1,23 +1,5 @@
 import { statement, type Tx } from '../../../platform/db/index.ts';
-
-/** A passkey as its owner sees it. */
-export type Passkey = {
-  id: string;
-  name: string;
-  isBackedUp: boolean;
-  createdAt: Date;
-  lastUsedAt: Date | null;
-};
-
-/** A passkey as it is verified with. */
-export type StoredPasskey = {
-  id: string;
-  userId: string;
-  credentialId: Buffer;
-  publicKey: Buffer;
-  counter: number;
-  transports: readonly string[];
-};
+import type { Passkey, StoredPasskey } from './model.ts';
 
 type Row = { id: string; name: string; is_backed_up: boolean; created_at: Date; last_used_at: Date | null };
 type StoredRow = {
