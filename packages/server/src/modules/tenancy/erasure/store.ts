@@ -85,7 +85,8 @@ const BATCH = 5_000;
 
 /** Erases a batch of an organization's rows; says how many. `name` is as the database quoted it. */
 export async function eraseBatch(tx: Tx, { name, isOptional }: OwnedTable, orgId: string): Promise<number> {
-  const some = `ctid = any (array(select ctid from ${name} where org_id = $1 limit ${BATCH}))`;
+  // A place is only unique within a partition: without the organization, rows of others in other partitions would go.
+  const some = `org_id = $1 and ctid = any (array(select ctid from ${name} where org_id = $1 limit ${BATCH}))`;
   const erase = isOptional
     ? statement(`erasure.unlink.${name}`, `update ${name} set org_id = null where ${some} returning 1`)
     : statement(`erasure.delete.${name}`, `delete from ${name} where ${some} returning 1`);
