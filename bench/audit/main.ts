@@ -49,7 +49,9 @@ await measureVerifying();
 report.save();
 
 /** CPU time of server and database together, milliseconds: it says what something costs on a busy machine as well. */
-const cpuMs = (): number => treeMs(processTree(assay.pid)) + database.cpuMs();
+function cpuMs(): number {
+  return treeMs(processTree(assay.pid)) + database.cpuMs();
+}
 
 /** Acts commit leaves one by one, at a rate above the bar and as fast as they can, while the log keeps up. */
 async function measureSustained(): Promise<void> {
