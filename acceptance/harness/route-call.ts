@@ -141,6 +141,8 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
   'vault.credential.create': () => ({
     name: `credential-${randomUUID()}`,
     kind: 'api_key',
+    // Their own is what even those may add who may add no other.
+    personal: true,
     secret: { api_key: randomUUID() },
   }),
   'vault.credential.start_oauth': () => ({ return_to: '/' }),

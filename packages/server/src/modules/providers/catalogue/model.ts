@@ -59,7 +59,7 @@ const KIND_CAPABILITIES: Readonly<Record<Provider['kind'], readonly Capability[]
   vertex: ['tools', 'json_schema', 'images', 'documents', 'reasoning'],
   'openai-compatible': ['tools', 'json_schema', 'images', 'embeddings'],
   ollama: ['tools', 'json_schema', 'images', 'reasoning', 'embeddings'],
-  echo: ['embeddings'],
+  echo: [],
   replay: ['tools', 'json_schema', 'images', 'documents', 'reasoning', 'embeddings'],
 };
 
