@@ -69,7 +69,7 @@ export const NewApiKey = z
   .meta({ id: 'NewApiKey' });
 export type NewApiKey = z.infer<typeof NewApiKey>;
 
-export const ApiKeyChange = z
+const ApiKeyChange = z
   .strictObject({
     name: Name.optional(),
     scopes: Scopes.optional(),
@@ -81,7 +81,7 @@ export const ApiKeyChange = z
   .refine((body) => Object.keys(body).length > 0, { message: 'give at least one field to change', path: [] })
   .meta({ id: 'ApiKeyChange' });
 
-export const ApiKeyRotation = z
+const ApiKeyRotation = z
   .strictObject({
     overlap_seconds: z
       .int()

@@ -15,7 +15,7 @@ export const EncryptionKeys = z
   .meta({ id: 'EncryptionKeys' });
 export type EncryptionKeys = z.infer<typeof EncryptionKeys>;
 
-export const MasterKeyRotation = z
+const MasterKeyRotation = z
   .strictObject({
     generate: z
       .boolean()

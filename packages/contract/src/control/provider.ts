@@ -38,7 +38,7 @@ const Config = z
   })
   .meta({ id: 'ProviderConfig' });
 
-export const Provider = z
+const Provider = z
   .object({
     id: z.uuid(),
     name: z.string(),
@@ -65,7 +65,6 @@ export const Provider = z
     archived_at: z.iso.datetime().nullable(),
   })
   .meta({ id: 'Provider' });
-export type Provider = z.infer<typeof Provider>;
 
 const ApiKey = z
   .string()
@@ -84,14 +83,14 @@ const Settings = z.strictObject({
   config: Config,
 });
 
-export const NewProvider = Settings.partial()
+const NewProvider = Settings.partial()
   .extend({
     name: z.string().regex(NAME, 'lower-case letters, digits, `.`, `_` and `-`, at most 64'),
     kind: Kind,
     api_key: ApiKey.optional(),
   })
   .meta({ id: 'NewProvider' });
-export const ProviderChange = Settings.partial().extend({ api_key: ApiKey.optional() }).meta({ id: 'ProviderChange' });
+const ProviderChange = Settings.partial().extend({ api_key: ApiKey.optional() }).meta({ id: 'ProviderChange' });
 
 const Identified = z.object({ id: z.string().max(64) });
 const OneProvider = enveloped(z.object({ provider: Provider }));
@@ -136,7 +135,7 @@ const Usage = z.object({
   price_version: z.string(),
 });
 
-export const Execution = z
+const Execution = z
   .object({
     id: z.string(),
     provider: z.string(),
@@ -150,7 +149,7 @@ export const Execution = z
   })
   .meta({ id: 'Execution' });
 
-export const CostEstimate = z
+const CostEstimate = z
   .object({
     provider: z.string(),
     model: z.string(),

@@ -4,15 +4,15 @@ import { route } from '../route.ts';
 /** What has to be there; the rest of the vendor's request is passed on as it comes. */
 const Asked = z.looseObject({ model: z.string().min(1).max(200), stream: z.boolean().optional() });
 
-export const ChatCompletionRequest = Asked.extend({ messages: z.array(z.unknown()).min(1).max(100_000) }).meta({
+const ChatCompletionRequest = Asked.extend({ messages: z.array(z.unknown()).min(1).max(100_000) }).meta({
   id: 'ChatCompletionRequest',
   description: "OpenAI's `POST /v1/chat/completions`. `model` is any model of any provider, or `echo`.",
 });
-export const ResponsesRequest = Asked.extend({ input: z.unknown() }).meta({
+const ResponsesRequest = Asked.extend({ input: z.unknown() }).meta({
   id: 'ResponsesRequest',
   description: "OpenAI's `POST /v1/responses`.",
 });
-export const MessagesRequest = Asked.extend({
+const MessagesRequest = Asked.extend({
   messages: z.array(z.unknown()).min(1).max(100_000),
   max_tokens: z.int().min(1),
 }).meta({ id: 'MessagesRequest', description: "Anthropic's `POST /v1/messages`." });

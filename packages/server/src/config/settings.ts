@@ -17,9 +17,6 @@ import {
   text,
 } from './setting-readers.ts';
 
-export type { Setting } from './setting.ts';
-export { ROLES, type Role } from './setting-readers.ts';
-
 /** Every setting there is. The reference in the docs is made from this. */
 export const SETTINGS = {
   role: setting({

@@ -4,7 +4,7 @@
  */
 export type Micros = number;
 
-export const MICROS_PER_DOLLAR = 1_000_000;
+const MICROS_PER_DOLLAR = 1_000_000;
 
 /** A billion dollars: far from what a number cannot say, also as a sum of sums. */
 export const MOST_MICROS: Micros = 1_000_000_000_000_000;

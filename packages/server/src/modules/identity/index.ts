@@ -19,13 +19,13 @@ export {
   type Watched,
 } from './authenticator.ts';
 export { type Bootstrap, bootstrap } from './bootstrap.ts';
-export { type OpenedSession, sessionOperations } from './browser/operations.ts';
+export { sessionOperations } from './browser/operations.ts';
 export { identityConstraints } from './constraints.ts';
 export type { DeviceQuestion } from './device/approval.ts';
 export { pollRefusal } from './device/errors.ts';
 export { deleteOldDeviceRequests } from './device/jobs.ts';
 export { CREWKIT_CLIENT, type DeviceRequest, digestUserCode } from './device/model.ts';
-export { deviceOperations, type PollOutcome } from './device/operations.ts';
+export { deviceOperations } from './device/operations.ts';
 export { credentialErrors, loginErrors } from './errors.ts';
 export { findPrincipal } from './grants.ts';
 export { deleteSpentIdentity } from './jobs.ts';
@@ -37,7 +37,7 @@ export { findKeyMakers, findKeyReach } from './keys/reads.ts';
 export { KeyUsage } from './keys/usage.ts';
 export { deleteExpiredLogins } from './login/jobs.ts';
 export { DEVICE_SECONDS, KnownDevices } from './login/known-devices.ts';
-export { type BrowserSession, Logins, type TokenPair } from './login/logins.ts';
+export { Logins, type TokenPair } from './login/logins.ts';
 export { loginOperations } from './login/operations.ts';
 export { hashPassword } from './login/passwords.ts';
 export { type OwnLogin, ownLoginOperations } from './login/session-operations.ts';

@@ -6,14 +6,12 @@
  */
 
 export { providerKeyResealer } from './catalogue/jobs.ts';
-export { type Capability, capabilitiesOf, isBuiltIn, type ListedModel, type Provider } from './catalogue/model.ts';
+export { capabilitiesOf, isBuiltIn, type ListedModel, type Provider } from './catalogue/model.ts';
 export {
-  type CatalogueServices,
   catalogueOperations,
-  type NewProvider,
   type ProviderSettings,
 } from './catalogue/operations.ts';
-export { type ChatInput, type ChatServices, chatOperations, type KnownModel } from './chats.ts';
+export { type ChatInput, chatOperations } from './chats.ts';
 export { providerConstraints } from './constraints.ts';
 export { AnthropicStreamWriter, encodeAnthropicAnswer } from './dialects/anthropic/answer.ts';
 export { anthropicMessages, type ClientDialect, openAiChat, openAiResponses } from './dialects/client-dialects.ts';
@@ -22,7 +20,7 @@ export { encodeOpenAiChatAnswer, OpenAiChatStreamWriter } from './dialects/opena
 export { encodeOpenAiResponsesAnswer, OpenAiResponsesWriter } from './dialects/openai-responses/answer.ts';
 export { ProviderDirectory } from './execution/directory.ts';
 export { ChatExecutor } from './execution/executor.ts';
-export type { ChatAnswer, ChatBill, Estimate, StreamedAnswer, WholeAnswer } from './execution/model.ts';
+export type { ChatBill, Estimate, StreamedAnswer, WholeAnswer } from './execution/model.ts';
 export type { ChatEvent, ChatResponse } from './model.ts';
 export { Breakers } from './routing/breaker.ts';
 export type { KindConfig } from './upstream/endpoints.ts';

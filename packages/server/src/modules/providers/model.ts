@@ -102,10 +102,6 @@ export type ChatEvent =
   | { type: 'finish'; reason: StopReason }
   | { type: 'usage'; usage: TokenUsage };
 
-/** Vectors for texts. */
-export type EmbeddingRequest = { model: string; input: string[]; dimensions: number | null; user: string | null };
-export type EmbeddingResponse = { model: string; vectors: number[][]; inputTokens: number };
-
 /** How a provider failed, as far as the caller and the router have to know. */
 export type UpstreamFailure = {
   /** `timeout`, `unreachable` and `overloaded` may go better elsewhere or later; `rejected` would not. */

@@ -1,5 +1,4 @@
-import type { DialectName } from '../dialects/index.ts';
-import { ENDPOINTS, type KindConfig, type ProviderKind } from '../upstream/endpoints.ts';
+import type { KindConfig, ProviderKind } from '../upstream/endpoints.ts';
 
 /*
  * provider    where model calls go: a row of the organization, or one of the two that are built in
@@ -65,10 +64,6 @@ const KIND_CAPABILITIES: Readonly<Record<Provider['kind'], readonly Capability[]
 
 export const capabilitiesOf = (kind: Provider['kind'], model: ListedModel | null): readonly Capability[] =>
   model?.capabilities ?? KIND_CAPABILITIES[kind];
-
-/** The dialect that a model of a provider is spoken to in; built-in ones are not spoken to at all. */
-export const dialectOf = ({ kind }: Provider, model: string): DialectName | null =>
-  isBuiltIn(kind) ? null : ENDPOINTS[kind].dialect(model);
 
 /** Echo streams what it is given; replay plays what was recorded. Both are there without a key. */
 export function builtIns(orgId: string, replayIsOn: boolean): Provider[] {

@@ -63,6 +63,3 @@ function addObject(bound: InputBound, value: { [key: string]: unknown }, depth: 
     }
   }
 }
-
-/** Tokens that a piece of text in an answer stands for, where the provider did not say: never none for some text. */
-export const likelyTokens = (text: string): number => Math.ceil(Buffer.byteLength(text) / BYTES_A_TOKEN);

@@ -25,7 +25,7 @@ export type ProviderClientOptions = {
 /** What a provider says when it refuses is read up to here. */
 const MOST_ERROR_BYTES = 64 * 1024;
 /** A whole answer, pictures and all. Longer ones are no answers. */
-export const MOST_ANSWER_BYTES = 64 << 20;
+const MOST_ANSWER_BYTES = 64 << 20;
 
 /** Sends requests to providers over pooled connections. */
 export class ProviderClient {

@@ -27,7 +27,7 @@ const REASON_WORDS: Readonly<Record<StopReason, string>> = {
 };
 
 /** Reads Anthropic's `usage`, whose classes do not overlap. Counts that are left out stay as they were before. */
-export function usageOfAnthropic(usage: JsonObject, before: TokenUsage = NO_USAGE): TokenUsage {
+function usageOfAnthropic(usage: JsonObject, before: TokenUsage = NO_USAGE): TokenUsage {
   const told = (name: string, known: number): number =>
     usage[name] === undefined || usage[name] === null ? known : countOf(usage[name]);
   return {

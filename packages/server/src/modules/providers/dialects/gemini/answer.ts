@@ -14,7 +14,7 @@ const STOP_REASONS: Readonly<Record<string, StopReason>> = {
 };
 
 /** Reads Gemini's `usageMetadata`: cached tokens are a part of the prompt's, thoughts are not a part of the candidates'. */
-export function usageOfGemini(usage: JsonObject): TokenUsage {
+function usageOfGemini(usage: JsonObject): TokenUsage {
   const cacheRead = Math.min(countOf(usage['cachedContentTokenCount']), countOf(usage['promptTokenCount']));
   const reasoning = countOf(usage['thoughtsTokenCount']);
   return {

@@ -23,7 +23,7 @@ const FINISH_REASONS: Readonly<Record<StopReason, string>> = {
 };
 
 /** Reads OpenAI's `usage`, where cached tokens are a part of the prompt's. */
-export function usageOfOpenAi(usage: JsonObject): TokenUsage {
+function usageOfOpenAi(usage: JsonObject): TokenUsage {
   const prompt = objectOf(usage['prompt_tokens_details']);
   const completion = objectOf(usage['completion_tokens_details']);
   const cacheRead = Math.min(countOf(prompt['cached_tokens']), countOf(usage['prompt_tokens']));
@@ -36,7 +36,7 @@ export function usageOfOpenAi(usage: JsonObject): TokenUsage {
   };
 }
 
-export function openAiUsage({ input, cacheRead, cacheWrite, output, reasoning }: TokenUsage): JsonObject {
+function openAiUsage({ input, cacheRead, cacheWrite, output, reasoning }: TokenUsage): JsonObject {
   const prompt = input + cacheRead + cacheWrite;
   return {
     prompt_tokens: prompt,

@@ -3,7 +3,7 @@ import { answerOf } from '../gathered-answer.ts';
 import { countOf, isObject, type JsonObject, listOf, objectOf } from '../json-reader.ts';
 
 /** Reads the Responses API's `usage`, where cached tokens are a part of the input's. */
-export function usageOfResponses(usage: JsonObject): TokenUsage {
+function usageOfResponses(usage: JsonObject): TokenUsage {
   const cacheRead = Math.min(
     countOf(objectOf(usage['input_tokens_details'])['cached_tokens']),
     countOf(usage['input_tokens']),
