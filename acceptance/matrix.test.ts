@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { allRoutes, type Route } from '@assay/contract';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Client } from './harness/client.ts';
-import { inDatabase } from './harness/database.ts';
 import { addEstate, NOTHING } from './harness/estate.ts';
 import { declaredOf } from './harness/permissions.ts';
 import { callOf, endsItself, nameOf, send, signIn, signsIn } from './harness/route-call.ts';
@@ -35,8 +34,8 @@ type Caller = (route: Route) => Promise<Client>;
 const ROLES = ['owner', 'admin', 'operator', 'developer', 'viewer'] as const;
 const TEMPLATES = ['full_access', 'submit_observe', 'read_only'] as const;
 const POSTURES = [
-  ['trial', 'trial', '1 day'],
-  ['trial over', 'trial', '-1 day'],
+  ['trial', 'trial', new Date(Date.now() + 86_400_000).toISOString()],
+  ['trial over', 'trial', '2026-01-01T00:00:00Z'],
   ['past due', 'past_due', null],
   ['leaving', 'decommissioning', null],
 ] as const;
@@ -81,16 +80,11 @@ async function aTenant(): Promise<Tenant> {
   return tenant;
 }
 
-async function inPosture(posture: string, trialEnds: string | null): Promise<Tenant> {
+async function inPosture(posture: string, trialEndsAt: string | null): Promise<Tenant> {
   const tenant = await aTenant();
-  await inDatabase(server, async (sql) => {
-    await sql.query('set role assay_system');
-    await sql.query('update organizations set posture = $1, trial_ends_at = now() + $2::interval where id = $3', [
-      posture,
-      trialEnds,
-      tenant.orgId,
-    ]);
-  });
+  const billing = { posture, ...(trialEndsAt === null ? {} : { trial_ends_at: trialEndsAt }) };
+  const set = await server.as().send('PATCH', `/v1/organizations/${tenant.orgId}/billing`, { body: billing });
+  if (set.status !== 200) throw new Error(`Setting a posture was answered with ${set.status}: ${set.text}`);
   return tenant;
 }
 
