@@ -243,6 +243,28 @@ describe('a provider that fails', () => {
     expect(await recordsOf(orgId)).toHaveLength(1);
   });
 
+  test('though it is the only one is asked again, as soon as it says', async () => {
+    const orgId = await db.organization();
+    upstream.respond = (_received, response) => {
+      upstream.respond = (_again, later) => json(later, 200, openAiAnswer('Now.', { prompt: 1, completion: 1 }));
+      json(response, 429, { error: { message: 'slow down' } }, { 'retry-after-ms': '20' });
+    };
+    const run = await executor({ providers: [aProvider(orgId, {})] });
+    expect(await run.execute(aCall(orgId, hello()))).toMatchObject({ answer: { content: [{ text: 'Now.' }] } });
+    expect(upstream.received).toHaveLength(2);
+  });
+
+  test('and wants more patience than a caller has is not asked again', async () => {
+    const orgId = await db.organization();
+    upstream.respond = (_received, response) => json(response, 429, {}, { 'retry-after': '60' });
+    const run = await executor({ providers: [aProvider(orgId, {})] });
+    await expect(run.execute(aCall(orgId, hello()))).rejects.toMatchObject({
+      kind: 'rate_limited',
+      retryAfterMs: 60_000,
+    });
+    expect(upstream.received).toHaveLength(1);
+  });
+
   test('because the request is wrong is followed by nobody', async () => {
     const orgId = await db.organization();
     const rejects: typeof upstream.respond = (_received, response) =>
@@ -301,6 +323,21 @@ describe('a streamed answer', () => {
     await until('it is closed upstream', () => upstream.aborted === 1);
   });
 
+  test('that never ends is cut off', async () => {
+    const orgId = await db.organization();
+    upstream.respond = (_received, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const [word] = openAiStream(['x'.repeat(1_000)], { prompt: 1, completion: 1 });
+      const timer = setInterval(() => void response.write(sse([word])), 1);
+      response.on('close', () => clearInterval(timer));
+    };
+    const run = await executor({ providers: [aProvider(orgId, {})] });
+    const got = (await run.execute(aCall(orgId, hello({ stream: true, max_tokens: 5 })))) as StreamedAnswer;
+    await expect(piecesOf(got)).rejects.toMatchObject({ code: 'provider.interrupted' });
+    expect((await got.bill).usage.output).toBe(5);
+    await until('it is closed upstream', () => upstream.aborted === 1);
+  });
+
   test('that breaks off tells so, and is billed by what was delivered', async () => {
     const orgId = await db.organization();
     upstream.respond = (_received, response) => {
@@ -339,6 +376,25 @@ describe('a streamed answer', () => {
     });
     const pieces = await piecesOf(await run.execute(aCall(orgId, hello({ stream: true }))));
     expect(pieces.flatMap(({ events }) => events).filter(({ type }) => type === 'text')).toHaveLength(3);
+  });
+});
+
+describe('a caller who leaves before a whole answer is there', () => {
+  test('has the call cancelled upstream, and pays for what went in', async () => {
+    const orgId = await db.organization();
+    const budget = await aBudget(db, { orgId, limit: 10_000 });
+    upstream.respond = () => {};
+    const leaving = new AbortController();
+    const run = await executor({ providers: [aProvider(orgId, {})] });
+    const waiting = run.execute(aCall(orgId, hello(), { signal: leaving.signal }));
+    await until('it is asked', () => upstream.received.length === 1);
+    leaving.abort();
+    await expect(waiting).rejects.toMatchObject({ kind: 'cancelled' });
+    await until('it is closed upstream', () => upstream.aborted === 1);
+    const [record] = await recordsOf(orgId);
+    expect(record).toMatchObject({ outcome: 'cancelled', output: 0 });
+    expect(await counterOf(db, budget)).toMatchObject({ spent: record.cost, reserved: 0 });
+    expect(record.cost).toBeGreaterThan(0);
   });
 });
 

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '../../../kernel/errors.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { costOf, type Hold, type Ledger, mostOf, type Outcome, type Price } from '../../metering/index.ts';
@@ -39,6 +40,13 @@ const DEFAULT_MAX_TOKENS = 8_192;
 /** More providers than this are not asked for one call. */
 const MOST_ATTEMPTS = 3;
 
+/** Longest that an answer may take in all, however slowly it drips. */
+const WHOLE_DEADLINE_MS = 15 * 60_000;
+const STREAM_DEADLINE_MS = 60 * 60_000;
+/** Longer than this the caller waits better by itself. */
+const LONGEST_BACK_OFF_MS = 2_000;
+const FIRST_BACK_OFF_MS = 200;
+
 type Planned = {
   candidates: Served[];
   likelyInput: number;
@@ -68,8 +76,13 @@ export class ChatExecutor {
     try {
       return await this.#firstToAnswer(call, plan, hold);
     } catch (thrown) {
-      await hold.release();
-      throw thrown;
+      if (!call.signal.aborted) {
+        await hold.release();
+        throw thrown;
+      }
+      // Nobody waits any more, and the provider takes something for what it had begun: what went in, as far as we know.
+      await hold.settle({ ...hold.delivered, outcome: 'cancelled' });
+      throw left(thrown);
     }
   }
 
@@ -128,25 +141,33 @@ export class ChatExecutor {
   }
 
   async #firstToAnswer(call: ChatCall, plan: Planned, hold: Hold): Promise<ChatAnswer> {
+    const isAlone = plan.candidates.length === 1;
     let failed: AppError | null = null;
-    for (const served of plan.candidates) {
-      if (!this.#services.breakers.admits(breakerOf(served))) {
-        failed ??= resting(served);
-        continue;
-      }
-      try {
-        return await this.#ask(call, { served, plan, hold });
-      } catch (thrown) {
-        if (!(thrown instanceof UpstreamError)) {
-          this.#services.breakers.gaveUp(breakerOf(served));
-          throw thrown;
-        }
-        this.#note(served, thrown);
-        failed = toRefusal(thrown.failure, served.provider.name);
-        if (!isRetryable(thrown.failure)) throw failed;
-      }
+    for (const [tries, served] of attemptsOf(plan.candidates).entries()) {
+      if (tries > 0 && isAlone) await backOff(tries, failed?.retryAfterMs ?? 0, call.signal);
+      const outcome = await this.#try(call, { served, plan, hold });
+      if (!('refusal' in outcome)) return outcome;
+      failed = outcome.refusal;
+      if (outcome.isFinal || (isAlone && (failed.retryAfterMs ?? 0) > LONGEST_BACK_OFF_MS)) break;
     }
-    throw failed ?? resting(plan.candidates[0] as Served);
+    throw failed ?? new Error('A route without candidates.');
+  }
+
+  /** Asks one of them. Gives why it did not answer, and whether nobody else would. */
+  async #try(call: ChatCall, of: Asking): Promise<ChatAnswer | { refusal: AppError; isFinal: boolean }> {
+    const { served } = of;
+    const { breakers } = this.#services;
+    if (!breakers.admits(breakerOf(served))) return { refusal: resting(served), isFinal: false };
+    try {
+      return await this.#ask(call, of);
+    } catch (thrown) {
+      if (!(thrown instanceof UpstreamError)) {
+        breakers.gaveUp(breakerOf(served));
+        throw thrown;
+      }
+      this.#note(served, thrown);
+      return { refusal: toRefusal(thrown.failure, served.provider.name), isFinal: !isRetryable(thrown.failure) };
+    }
   }
 
   /** Only what says something about the provider counts: a request that it rejects does not. */
@@ -169,15 +190,19 @@ export class ChatExecutor {
       maxTokens: bound,
       passedOn: call.passedOn,
     });
-    const count = new AnswerCount(plan.likelyInput);
+    const count = new AnswerCount({ likelyInput: plan.likelyInput, bound });
+    const signal = AbortSignal.any([
+      call.signal,
+      AbortSignal.timeout(call.stream ? STREAM_DEADLINE_MS : WHOLE_DEADLINE_MS),
+    ]);
     hold.progress(Math.min(this.#cost(served, count) ?? 0, hold.amount), billable(count.usage));
     const started = performance.now();
     if (!call.stream) {
-      const { raw, answer, latencyMs } = await fetchWhole(this.#services.client, prepared, call.signal);
+      const { raw, answer, latencyMs } = await fetchWhole(this.#services.client, prepared, signal);
       this.#services.breakers.succeeded(breakerOf(served), latencyMs);
       return this.#whole(of, { raw, answer, started });
     }
-    const { pieces, latencyMs } = await fetchStream(this.#services.client, prepared, call.signal);
+    const { pieces, latencyMs } = await fetchStream(this.#services.client, prepared, signal);
     this.#services.breakers.succeeded(breakerOf(served), latencyMs);
     return this.#streamed(of, { pieces, count, started });
   }
@@ -192,7 +217,11 @@ export class ChatExecutor {
     const started = performance.now();
     this.#services.breakers.succeeded(breakerOf(served), 0);
     if (!call.stream) return this.#whole(of, { raw: null, answer: await gathered(events), started });
-    return this.#streamed(of, { pieces: asPieces(events), count: new AnswerCount(0), started });
+    return this.#streamed(of, {
+      pieces: asPieces(events),
+      count: new AnswerCount({ likelyInput: 0, bound: plan.maxTokens }),
+      started,
+    });
   }
 
   async #whole(
@@ -245,6 +274,7 @@ export class ChatExecutor {
     try {
       for await (const piece of pieces) {
         for (const event of piece.events) count.add(event);
+        if (count.isBeyond) throw endless();
         hold.progress(Math.min(this.#cost(served, count) ?? 0, hold.amount), billable(count.usage));
         yield piece;
       }
@@ -281,6 +311,27 @@ export class ChatExecutor {
 type Asking = { served: Served; plan: Planned; hold: Hold };
 
 const breakerOf = ({ provider, model }: Candidate): string => `${provider.orgId} ${provider.id} ${model}`;
+
+/** Each is asked once; one that is alone, again. */
+const attemptsOf = (candidates: readonly Served[]): readonly Served[] =>
+  candidates.length === 1 ? Array<Served>(MOST_ATTEMPTS).fill(candidates[0] as Served) : candidates;
+
+/** Waits before the same provider is asked again: as long as it said, else longer each time, never all callers alike. */
+async function backOff(tries: number, saidMs: number, signal: AbortSignal): Promise<void> {
+  const steps = FIRST_BACK_OFF_MS * 2 ** (tries - 1);
+  await pause(Math.min(LONGEST_BACK_OFF_MS, Math.max(saidMs, steps * (0.5 + Math.random()))), undefined, { signal });
+}
+
+const left = (cause: unknown): AppError =>
+  new AppError('cancelled', 'chat.cancelled', 'The caller left before the answer was there.', { cause });
+
+const endless = (): UpstreamError =>
+  new UpstreamError({
+    reason: 'interrupted',
+    status: 200,
+    message: 'It said more than it was asked for, and was cut off.',
+    retryAfterMs: null,
+  });
 
 /** `echo-20ms@5` is the built-in echo, with the rest of its name for how. */
 const withEcho = (wish: ChatCall['wish']): ChatCall['wish'] =>

@@ -4,20 +4,28 @@ import { type ChatEvent, NO_USAGE, type TokenUsage } from '../model.ts';
 /** About four bytes of English are a token, and most pieces of a stream are one. */
 const BYTES_A_TOKEN = 4;
 
+/** A token is hardly ever longer; an answer of more bytes for each that it may have is one that never ends. */
+const MOST_BYTES_A_TOKEN = 64;
+/** Pieces without a word: signs of life, block ends and the like. */
+const IDLE_PIECES = 100_000;
+
 /**
  * Counts an answer as it comes. What the provider tells counts; until it does, and for an answer that breaks off before,
- * tokens are estimated from what was said: a piece is one at least.
+ * tokens are estimated from what was said: a piece is one at least, and all are no more than the provider may produce.
  */
 export class AnswerCount {
   readonly #likelyInput: number;
+  readonly #bound: number;
   #told: TokenUsage | null = null;
   #isTold = false;
   #pieces = 0;
   #bytes = 0;
   #reasoningBytes = 0;
 
-  constructor(likelyInput: number) {
-    this.#likelyInput = likelyInput;
+  /** @param of `bound` is the most tokens that the provider was asked for */
+  constructor(of: { likelyInput: number; bound: number }) {
+    this.#likelyInput = of.likelyInput;
+    this.#bound = of.bound;
   }
 
   add(event: ChatEvent): void {
@@ -49,12 +57,20 @@ export class AnswerCount {
     return this.#isTold && this.#told !== null && this.#told.output > 0;
   }
 
+  /** Whether more was said than was asked for, by any way of counting: a provider that goes on is cut off. */
+  get isBeyond(): boolean {
+    return (
+      this.#bytes + this.#reasoningBytes > this.#bound * MOST_BYTES_A_TOKEN || this.#pieces > this.#bound + IDLE_PIECES
+    );
+  }
+
   /** Tokens so far. */
   get usage(): TokenUsage {
     const told = this.#told ?? { ...NO_USAGE, input: this.#likelyInput };
     if (this.isExact) return told;
     const reasoning = Math.ceil(this.#reasoningBytes / BYTES_A_TOKEN);
-    const said = Math.max(this.#pieces, Math.ceil((this.#bytes + this.#reasoningBytes) / BYTES_A_TOKEN));
+    const counted = Math.max(this.#pieces, Math.ceil((this.#bytes + this.#reasoningBytes) / BYTES_A_TOKEN));
+    const said = Math.min(counted, this.#bound);
     return { ...told, output: Math.max(told.output, said), reasoning: Math.max(told.reasoning, reasoning) };
   }
 }

@@ -109,6 +109,8 @@ const failure = (reason: UpstreamFailure['reason'], message: string): UpstreamFa
 /** What the connection's end means. An abort of our own goes through as it is. */
 function connectionFailure(thrown: unknown, otherwise: 'unreachable' | 'interrupted' = 'unreachable'): unknown {
   if (thrown instanceof UpstreamError) return thrown;
+  if (thrown instanceof Error && thrown.name === 'TimeoutError')
+    return new UpstreamError(failure('timeout', 'It did not answer in time.'), thrown);
   if (thrown instanceof Error && thrown.name === 'AbortError') return thrown;
   const code = isObject(thrown) || thrown instanceof Error ? String((thrown as { code?: unknown }).code ?? '') : '';
   if (/TIMEOUT/.test(code)) return new UpstreamError(failure('timeout', 'It did not answer in time.'), thrown);
