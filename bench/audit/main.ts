@@ -42,8 +42,8 @@ await using assay = await startAssay({
 await using writers = await LeafWriters.connect(database, 8);
 const orgId = await organizationOf(assay);
 
-await measureSustained();
 await measureBacklog();
+await measureSustained();
 await measureReads();
 await measureVerifying();
 report.save();
@@ -73,7 +73,7 @@ async function measureSustained(): Promise<void> {
   const bare = await writers.write('bench_leaves', { orgId, seconds, perSecond: null });
   report.keep('sustained', { rows, bare });
   report.table({
-    title: `S12: leaves a second, 8 writers, one leaf a commit, ${seconds} s`,
+    title: `S12: leaves a second on top of what is there, 8 writers, one leaf a commit, ${seconds} s`,
     columns: ['', 'committed/s', 'in the tree/s', 'oldest waited, ms p99', ''],
     rows: [
       ...rows.map(({ asked, written, placed, p99 }) => [

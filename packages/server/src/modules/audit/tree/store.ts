@@ -19,22 +19,25 @@ const tiles = statement<{ level: number; tile_index: number; hashes: Buffer }>(
      on t.level = wanted.level and t.tile_index = wanted.tile_index
    where t.org_id = $1`,
 );
-// Behind the entries in the same transaction: of a full tile every hash is there.
+// Behind the entries in the same transaction: of a full tile every hash is there. The limit is what keeps the planner to
+// the index, whatever it thinks of ranges whose bounds it does not know: the table has millions of rows.
 const fillTiles = statement(
   'audit.fill_tiles',
   `insert into audit_tiles (org_id, level, tile_index, hashes)
-   select f.org_id, 0, f.tile_index, string_agg(e.leaf_hash, ''::bytea order by e.leaf_index)
-   from unnest($1::uuid[], $2::bigint[]) as f (org_id, tile_index)
-   join audit_entries e on e.org_id = f.org_id and e.leaf_index >= f.tile_index * ${TILE_WIDTH}
-     and e.leaf_index < (f.tile_index + 1) * ${TILE_WIDTH}
-   group by f.org_id, f.tile_index`,
+   select f.org_id, 0, f.tile_index, t.hashes from unnest($1::uuid[], $2::bigint[]) as f (org_id, tile_index)
+   cross join lateral (
+     select string_agg(e.leaf_hash, ''::bytea order by e.leaf_index) as hashes from (
+       select leaf_index, leaf_hash from audit_entries
+       where org_id = f.org_id and leaf_index >= f.tile_index * ${TILE_WIDTH}
+       order by leaf_index limit ${TILE_WIDTH}) e) t`,
 );
 const leafHashes = statement<{ leaf_index: number; leaf_hash: Buffer }>(
   'audit.leaf_hashes',
   `select e.leaf_index, e.leaf_hash from unnest($2::bigint[], $3::bigint[]) as wanted (first, past)
    cross join lateral (
      select leaf_index, leaf_hash from audit_entries
-     where org_id = $1 and leaf_index >= wanted.first and leaf_index < wanted.past) e`,
+     where org_id = $1 and leaf_index >= wanted.first and leaf_index < wanted.past
+     order by leaf_index limit ${TILE_WIDTH}) e`,
 );
 const putTrees = statement(
   'audit.put_trees',
