@@ -51,20 +51,27 @@ async function recordedPostmaster(cluster: string): Promise<number> {
   return Number.isInteger(pid) && pid > 0 ? pid : 0;
 }
 
-/** A server's processes are named postgres and stand in its data directory: ids alone are reused. */
+/**
+ * A server's processes are named postgres and stand in its data directory: ids alone are reused. An initdb that outlived
+ * its parent is one of them: it goes on to start servers of its own, one after the other.
+ */
 async function findProcesses(cluster: string): Promise<number[]> {
   if (process.platform !== 'linux') return await findRecorded(cluster);
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const ours = await Promise.all(pids.map(async (pid) => (await standsIn(pid, cluster)) && (await isPostgres(pid))));
+  const ours = await Promise.all(pids.map((pid) => isOf(pid, cluster)));
   return pids.filter((_, index) => ours[index]);
 }
 
-async function standsIn(pid: number, cluster: string): Promise<boolean> {
-  return (await readlink(`/proc/${pid}/cwd`).catch(() => '')) === cluster;
-}
-
-async function isPostgres(pid: number): Promise<boolean> {
-  return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim() === 'postgres';
+async function isOf(pid: number, cluster: string): Promise<boolean> {
+  const read = (name: string): Promise<string> => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '');
+  switch ((await read('comm')).trim()) {
+    case 'postgres':
+      return (await readlink(`/proc/${pid}/cwd`).catch(() => '')) === cluster;
+    case 'initdb':
+      return (await read('cmdline')).split('\0').some((word) => word === cluster || word.endsWith(`=${cluster}`));
+    default:
+      return false;
+  }
 }
 
 /** Without /proc only the postmaster can be told: its command line names the cluster. */
