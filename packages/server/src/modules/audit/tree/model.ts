@@ -7,14 +7,22 @@ import { hash } from 'node:crypto';
  * frontier      the perfect subtrees that a tree of some size falls into, from the left: one for each 1 in the size
  */
 
-const HASH_BYTES = 32;
+export const HASH_BYTES = 32;
 
 const LEAF = Buffer.of(0);
 const NODE = Buffer.of(1);
 const sha256 = (parts: Buffer[]): Buffer => hash('sha256', Buffer.concat(parts), 'buffer');
 
 export const hashLeaf = (bytes: Buffer): Buffer => sha256([LEAF, bytes]);
-export const hashNode = (left: Buffer, right: Buffer): Buffer => sha256([NODE, left, right]);
+
+/** What a node is hashed from, written anew each time: a proof hashes hundreds, and none of it waits for anything. */
+const nodeInput = Buffer.concat([NODE, Buffer.alloc(2 * HASH_BYTES)]);
+
+export function hashNode(left: Buffer, right: Buffer): Buffer {
+  left.copy(nodeInput, 1);
+  right.copy(nodeInput, 1 + HASH_BYTES);
+  return hash('sha256', nodeInput, 'buffer');
+}
 
 /** The root over perfect subtrees from left to right; that of nothing is the hash of nothing. */
 export function foldRoots(roots: readonly Buffer[]): Buffer {

@@ -1,5 +1,5 @@
 import { statement, type Tx } from '../../../platform/db/index.ts';
-import { frontierNodes, TILE_WIDTH, type TileNode, unpack } from './model.ts';
+import { frontierNodes, HASH_BYTES, TILE_WIDTH, type TileNode, unpack } from './model.ts';
 import { type Node, nodeName, perfectRoot, type Run, runOf, tileOf } from './proofs.ts';
 
 /** A tree as of its newest checkpoint. */
@@ -123,31 +123,39 @@ export async function readNodes(
 
 async function storedNodes(tx: Tx, orgId: string, nodes: readonly Node[]): Promise<Map<string, Buffer>> {
   const runs = nodes.map(runOf);
-  const stored = new Map(await readTiles(tx, orgId, runs));
-  const untiled = runs.filter(({ level, start }) => level === 0 && !stored.has(`0/${start}`));
-  for (const [name, hash] of await readLeafHashes(tx, orgId, untiled)) stored.set(name, hash);
+  const tilesRead = await readTiles(tx, orgId, runs);
+  const untiled = runs.filter((run) => run.level === 0 && !tilesRead.has(tileName(run)));
+  const leaves = await readLeafHashes(tx, orgId, untiled);
   return new Map(
     nodes.map((node, at) => {
-      const { level, start, count } = runs[at] as Run;
-      const hashes = Array.from({ length: count }, (_, offset) => stored.get(`${level}/${start + offset}`));
-      if (hashes.includes(undefined)) throw new Error(`The tree of ${orgId} lacks a node at level ${level}.`);
-      return [nodeName(node), perfectRoot(hashes as Buffer[])];
+      const run = runs[at] as Run;
+      const tile = tilesRead.get(tileName(run));
+      const hashes = tile ? hashesIn(tile, run) : leavesOf(leaves, run);
+      if (hashes.length !== run.count) throw new Error(`The tree of ${orgId} lacks a node at level ${run.level}.`);
+      return [nodeName(node), perfectRoot(hashes)];
     }),
   );
 }
 
-async function readLeafHashes(tx: Tx, orgId: string, runs: readonly Run[]): Promise<[string, Buffer][]> {
-  if (runs.length === 0) return [];
-  const [first, past] = [runs.map(({ start }) => start), runs.map(({ start, count }) => start + count)];
-  const rows = await tx.query(leafHashes, [orgId, first, past]);
-  return rows.map(({ leaf_index, leaf_hash }) => [`0/${leaf_index}`, leaf_hash]);
+const tileName = (run: Run): string => `${run.level}/${tileOf(run)}`;
+
+function hashesIn(tile: Buffer, { start, count }: Run): Buffer[] {
+  const first = start % TILE_WIDTH;
+  return unpack(tile.subarray(first * HASH_BYTES, (first + count) * HASH_BYTES));
 }
 
-async function readTiles(tx: Tx, orgId: string, runs: readonly Run[]): Promise<[string, Buffer][]> {
-  const wanted = new Map(runs.map((run) => [`${run.level}/${tileOf(run)}`, { level: run.level, tile: tileOf(run) }]));
-  const found = [...wanted.values()];
-  const rows = await tx.query(tiles, [orgId, found.map(({ level }) => level), found.map(({ tile }) => tile)]);
-  return rows.flatMap(({ level, tile_index, hashes }) =>
-    unpack(hashes).map((hash, at): [string, Buffer] => [`${level}/${tile_index * TILE_WIDTH + at}`, hash]),
-  );
+const leavesOf = (leaves: ReadonlyMap<number, Buffer>, { start, count }: Run): Buffer[] =>
+  Array.from({ length: count }, (_, offset) => leaves.get(start + offset)).filter((leaf) => leaf !== undefined);
+
+async function readLeafHashes(tx: Tx, orgId: string, runs: readonly Run[]): Promise<Map<number, Buffer>> {
+  if (runs.length === 0) return new Map();
+  const [first, past] = [runs.map(({ start }) => start), runs.map(({ start, count }) => start + count)];
+  const rows = await tx.query(leafHashes, [orgId, first, past]);
+  return new Map(rows.map(({ leaf_index, leaf_hash }) => [leaf_index, leaf_hash]));
+}
+
+async function readTiles(tx: Tx, orgId: string, runs: readonly Run[]): Promise<Map<string, Buffer>> {
+  const wanted = [...new Map(runs.map((run) => [tileName(run), run])).values()];
+  const rows = await tx.query(tiles, [orgId, wanted.map(({ level }) => level), wanted.map(tileOf)]);
+  return new Map(rows.map(({ level, tile_index, hashes }) => [`${level}/${tile_index}`, hashes]));
 }
