@@ -240,7 +240,8 @@ function decode<Of extends Route>(
 ): Decoded<Of> {
   const query = { ...(request.query as Record<string, unknown>) };
   delete query['api_key'];
-  const body = request.body ?? (bodies === 'form' ? {} : undefined);
+  // `null` is a JSON document, and not the want of one.
+  const body = request.body === undefined && bodies === 'form' ? {} : request.body;
   if (body === undefined && route.body && !route.body.safeParse(undefined).success) parseJsonBody(Buffer.alloc(0));
   return {
     params: read(route.params, request.params, ''),
