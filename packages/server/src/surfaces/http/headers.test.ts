@@ -44,11 +44,12 @@ describe('the headers of a refusal', () => {
     expect(of('unavailable')).toEqual({ 'retry-after': '5' });
   });
 
-  test('name the way to authenticate where that is what is missing, and nothing otherwise', () => {
+  test('name the way to authenticate where that is what is missing, no try again where money is, and nothing otherwise', () => {
     for (const kind of ERROR_KINDS) {
       const expected = {
         unauthenticated: { 'www-authenticate': 'Bearer realm="assay"' },
         unavailable: { 'retry-after': '5' },
+        over_budget: { 'x-should-retry': 'false' },
       };
       expect(of(kind)).toEqual(expected[kind as keyof typeof expected] ?? {});
     }
