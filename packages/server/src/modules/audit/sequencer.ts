@@ -7,6 +7,7 @@ import type { NewEvent } from '../../platform/operation.ts';
 import { leafBytes, leafDocument, personalDigestOf } from './canonical.ts';
 import type { CheckpointKeys } from './checkpoints/keys.ts';
 import { signCheckpoint } from './checkpoints/model.ts';
+import { Floor } from './floor.ts';
 import { actorOf, categoryOf, type Entry, INSTALLATION } from './model.ts';
 import { elected, placeLeaves, takeUntold, type WaitingLeaf, waitingLeaves } from './store-sequencer.ts';
 import { Frontier, hashLeaf, type TileNode } from './tree/model.ts';
@@ -52,6 +53,7 @@ export class Sequencer implements AsyncDisposable {
   #stopped = false;
   /** Organizations whose log refused a leaf, until when they are left alone. */
   readonly #aside = new Map<string, number>();
+  readonly #floor = new Floor();
 
   constructor(options: SequencerOptions) {
     this.#options = options;
@@ -102,10 +104,12 @@ export class Sequencer implements AsyncDisposable {
   /** Places what waits, of one organization or of all that are not set aside, and says which those were. */
   #place(only: string | null, orgIds: Set<string>): Promise<number> {
     const { transaction, keys } = this.#options;
-    for (const [orgId, until] of this.#aside) if (until < Date.now()) this.#aside.delete(orgId);
+    this.#takeBack();
     return transaction(async (tx) => {
-      if (!(await elected(tx, HANG_MS))) return 0;
-      const leaves = await waitingLeaves(tx, { limit: BATCH, only, without: [...this.#aside.keys()] });
+      const snapshot = await elected(tx, HANG_MS);
+      if (snapshot === null) return 0;
+      const behind = only === null ? this.#floor.begin(snapshot, Date.now()) : 0;
+      const leaves = await waitingLeaves(tx, { limit: BATCH, only, without: [...this.#aside.keys()], behind });
       for (const { orgId } of leaves) orgIds.add(orgId);
       if (leaves.length > 0) {
         const trees = await lockedTrees(tx, [...orgIds]);
@@ -123,8 +127,19 @@ export class Sequencer implements AsyncDisposable {
         fillLeafTiles(tx, batch.nodes);
       }
       await this.#tell(tx);
+      const found = { lastId: leaves.at(-1)?.leafId ?? null, isAll: leaves.length < BATCH };
+      if (only === null) tx.onCommit(() => this.#floor.end(found, Date.now()));
       return leaves.length;
     });
+  }
+
+  /** Logs that were set aside long enough have leaves waiting below the floor. */
+  #takeBack(): void {
+    for (const [orgId, until] of this.#aside) {
+      if (until > Date.now()) continue;
+      this.#aside.delete(orgId);
+      this.#floor.reset();
+    }
   }
 
   async #tell(tx: Tx): Promise<void> {

@@ -1,4 +1,5 @@
 import { statement, type Tx } from '../../platform/db/index.ts';
+import type { Snapshot } from './floor.ts';
 import type { Entry, Leaf } from './model.ts';
 
 /** A leaf that has no place yet. `at` has the microseconds of the column. */
@@ -23,10 +24,14 @@ type Row = {
 
 // A lock of the transaction: it goes with the process, however that ends. One that hangs with it, stopped or cut off from
 // the network, is ended by the server, which then rolls back.
-const elect = statement<{ elected: boolean }>(
+// Of a table that fills and empties all the time the planner's statistics are always of another moment: it is kept to the
+// indexes.
+const elect = statement<{ elected: boolean; xmin: string; xmax: string }>(
   'audit.elect',
-  `select pg_try_advisory_xact_lock(7201936412) as elected,
-     set_config('idle_in_transaction_session_timeout', $1, true), set_config('statement_timeout', $1, true)`,
+  `select pg_try_advisory_xact_lock(7201936412) as elected, pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
+     pg_snapshot_xmax(pg_current_snapshot())::text as xmax, set_config('idle_in_transaction_session_timeout', $1, true),
+     set_config('statement_timeout', $1, true), set_config('enable_seqscan', 'off', true),
+     set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`,
 );
 const lock = statement('audit.lock', 'select pg_advisory_xact_lock(7201936412)');
 const waiting = statement<Row>(
@@ -34,7 +39,7 @@ const waiting = statement<Row>(
   `select id, org_id, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, action, outcome, actor_kind,
      actor_id, credential, via, target_type, target_id, request_id, trace_id, detail, personal
    from audit_leaves
-   where ($2::uuid is null or org_id = $2) and org_id <> all($3)
+   where audit_leaves.id > $4 and ($2::uuid is null or org_id = $2) and org_id <> all($3)
    order by audit_leaves.id limit $1`,
 );
 const place = statement<{ placed: number }>(
@@ -66,9 +71,10 @@ const untold = statement<{ org_id: string; size: number; root: Buffer; checkpoin
    returning t.org_id, t.size, t.root, t.checkpoint`,
 );
 
-/** Becomes the one that sequences, for this transaction; false when another one is. */
-export async function elected(tx: Tx, timeoutMs: number): Promise<boolean> {
-  return (await tx.query(elect, [`${timeoutMs}ms`]))[0]?.elected === true;
+/** Becomes the one that sequences, for this transaction; null when another one is. */
+export async function elected(tx: Tx, timeoutMs: number): Promise<Snapshot | null> {
+  const [row] = await tx.query(elect, [`${timeoutMs}ms`]);
+  return row?.elected ? { xmin: BigInt(row.xmin), xmax: BigInt(row.xmax) } : null;
 }
 
 /** Waits until nobody sequences, and keeps it so for this transaction. */
@@ -76,11 +82,11 @@ export async function lockSequencing(tx: Tx): Promise<void> {
   await tx.query(lock, []);
 }
 
-export type Wanted = { limit: number; only: string | null; without: readonly string[] };
+export type Wanted = { limit: number; only: string | null; without: readonly string[]; behind: number };
 
 /** Leaves that have no place yet, oldest first: of one organization alone, or of all but some. */
-export async function waitingLeaves(tx: Tx, { limit, only, without }: Wanted): Promise<WaitingLeaf[]> {
-  return (await tx.query(waiting, [limit, only, without])).map((row) => ({
+export async function waitingLeaves(tx: Tx, { limit, only, without, behind }: Wanted): Promise<WaitingLeaf[]> {
+  return (await tx.query(waiting, [limit, only, without, behind])).map((row) => ({
     leafId: row.id,
     orgId: row.org_id,
     at: row.at,
