@@ -23,11 +23,11 @@ import { CANARY_SECRET, hostile, mounts, openHostileGround, processesNamed } fro
 const CORPUS = readdirSync(new URL('./hostile/', import.meta.url)).filter((name) => /\.(py|sh|c)$/.test(name));
 const LANGUAGES: Readonly<Record<string, string>> = { py: 'python', sh: 'bash', c: 'c' };
 
-const WALL_MS = 4_000;
+const WALL_MS = 2_000;
 /** Copying a program in, compiling it and clearing up after it are not its own time. */
 const AROUND_MS = 15_000;
 
-const LIMITS: NonNullable<Asked['limits']> = { wall_ms: WALL_MS, cpu_ms: 4_000, processes: 60, memory_mb: 256 };
+const LIMITS: NonNullable<Asked['limits']> = { wall_ms: WALL_MS, cpu_ms: 2_000, processes: 60, memory_mb: 256 };
 
 /** Programs that never end by themselves, or take until they are stopped: a limit must have ended them. */
 const ENDLESS = new Set(['forkexp.sh', 'loop.py', 'sleepign.py', 'flood.py', 'memchild.py']);
