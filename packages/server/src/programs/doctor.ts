@@ -24,7 +24,9 @@ export async function doctor({ args, env, cwd }: Invocation): Promise<number> {
   try {
     const config = loadConfig({ args: args.filter((arg) => arg !== '--json'), env, cwd });
     findings.push(pass('configuration', 'every value can be read'));
-    findings.push(...(await Promise.all([dataDirectory(config), diskSpace(config), port(config), grpc(config)])));
+    // The directory first: the others look at the disk that it is on.
+    findings.push(await dataDirectory(config));
+    findings.push(...(await Promise.all([diskSpace(config), port(config), grpc(config)])));
     findings.push(...(await database(config)));
   } catch (error) {
     findings.push(
