@@ -35,10 +35,13 @@ async function executor({
   providers,
   ledger,
   price = PRICE,
+  prices = {},
 }: {
   providers: Provider[];
   ledger?: Ledger;
   price?: typeof PRICE | null;
+  /** By the names of providers, where they differ. */
+  prices?: Record<string, typeof PRICE>;
 }) {
   const client = new HttpClient({ rules: new AddressRules(['loopback']) });
   const directory = {
@@ -50,7 +53,7 @@ async function executor({
     client: new ProviderClient({ dispatcher: client.dispatcher, silenceMs: 2_000 }),
     breakers: new Breakers(),
     ledger: ledger ?? (await ledgers.open()),
-    priceOf: async () => price,
+    priceOf: async ({ name }) => prices[name] ?? price,
     observe: () => {},
   });
 }
@@ -104,6 +107,15 @@ const recordsOf = async (orgId: string) => {
   );
   return rows;
 };
+
+/** Two providers of one model. */
+function both(orgId: string): Provider[] {
+  const models = [{ id: 'gpt-test', alias: null, tier: null, weight: 1, maxOutputTokens: null, capabilities: null }];
+  return [
+    aProvider(orgId, { name: 'first', models }),
+    aProvider(orgId, { name: 'second', models, baseUrl: `${second.url}/v1` }),
+  ];
+}
 
 describe('a whole answer', () => {
   test('between two who speak alike goes through byte for byte, fields that nobody knows among them', async () => {
@@ -162,6 +174,19 @@ describe('a whole answer', () => {
   });
 });
 
+describe('a model that several have', () => {
+  test('is asked of the cheapest, whichever comes first', async () => {
+    const orgId = await db.organization();
+    const dear = chosenPrice({ input: 4_000_000, output: 20_000_000 });
+    const run = await executor({ providers: both(orgId), prices: { first: dear } });
+    upstream.respond = (_received, response) =>
+      json(response, 200, openAiAnswer('Here.', { prompt: 1, completion: 1 }));
+    second.respond = upstream.respond;
+    for (let round = 0; round < 6; round++) await run.execute(aCall(orgId, hello()));
+    expect([upstream.received.length, second.received.length]).toEqual([0, 6]);
+  });
+});
+
 describe('a budget', () => {
   test('that the most a call can cost does not fit refuses it before anybody is asked', async () => {
     const orgId = await db.organization();
@@ -195,14 +220,6 @@ describe('a budget', () => {
 });
 
 describe('a provider that fails', () => {
-  const both = (orgId: string): Provider[] => {
-    const models = [{ id: 'gpt-test', alias: null, tier: null, weight: 1, maxOutputTokens: null, capabilities: null }];
-    return [
-      aProvider(orgId, { name: 'first', models }),
-      aProvider(orgId, { name: 'second', models, baseUrl: `${second.url}/v1` }),
-    ];
-  };
-
   test.each([
     [
       'is overloaded',

@@ -115,10 +115,14 @@ export class ChatExecutor {
   async #plan(call: Pick<ChatCall, 'wish' | 'asked' | 'maxTokens'> & { claims: { orgId: string } }): Promise<Planned> {
     const { directory, breakers, priceOf } = this.#services;
     const providers = await directory.providersOf(call.claims.orgId);
-    const found = route(withEcho(call.wish), {
+    const { likely, most } = inputBoundOf(call.asked.dialect === null ? call.asked.request : call.asked.body);
+    const found = await route(withEcho(call.wish), {
       providers,
       healthOf: (candidate) => breakers.healthOf(breakerOf(candidate)),
-      costOf: () => null,
+      costOf: async (candidate) => {
+        const price = await priceOf(candidate.provider, candidate.model);
+        return price && costOf(price, { input: likely, output: outputBound(call.maxTokens, candidate), requests: 1 });
+      },
       random: Math.random,
     });
     const candidates = await Promise.all(
@@ -129,7 +133,6 @@ export class ChatExecutor {
         return { ...named, price: echoModel(named.model)?.price ?? (await priceOf(named.provider, named.model)) };
       }),
     );
-    const { likely, most } = inputBoundOf(call.asked.dialect === null ? call.asked.request : call.asked.body);
     const maxTokens = Math.max(...candidates.map((each) => outputBound(call.maxTokens, each)));
     return {
       candidates,

@@ -23,9 +23,14 @@ const provider = (name: string, kind: Provider['kind'], more: Partial<Provider> 
 });
 const CLOSED: Health = { state: 'closed', calls: 0, failures: 0, latencyMs: null, retryAt: null };
 
-function ask(wish: Partial<Wish>, providers: readonly Provider[], view: Partial<RoutingView> = {}): string[] {
+async function ask(
+  wish: Partial<Wish>,
+  providers: readonly Provider[],
+  view: Partial<RoutingView> = {},
+): Promise<string[]> {
   const whole = { provider: null, model: null, tier: null, needs: [], ...wish };
-  const found = route(whole, { providers, healthOf: () => CLOSED, costOf: () => null, random: () => 0.5, ...view });
+  const quiet = { healthOf: () => CLOSED, costOf: async () => null, random: () => 0.5 };
+  const found = await route(whole, { providers, ...quiet, ...view });
   return found.map((candidate) => `${candidate.provider.name}:${candidate.model}`);
 }
 
@@ -49,8 +54,8 @@ describe('a route', () => {
     [{ model: 'echo' }, ['echo:echo']],
     [{ tier: 'basic' as const }, ['local:llama3']],
     [{}, ['local:llama3']],
-  ])('for %o leads to %o', (wish, expected) => {
-    expect(ask(wish, everyone)).toEqual(expected);
+  ])('for %o leads to %o', async (wish, expected) => {
+    expect(await ask(wish, everyone)).toEqual(expected);
   });
 
   test.each([
@@ -59,26 +64,27 @@ describe('a route', () => {
     [{ model: 'mystery' }, /No provider has the model "mystery".*claude-eu, gpt, local/],
     [{ tier: 'premium' as const }, /tier premium/],
     [{ model: 'echo', needs: ['tools' as const] }, /needs: tools/],
-  ])('for %o is refused with what is there', (wish, message) => {
-    expect(() => ask(wish, everyone)).toThrow(message);
+  ])('for %o is refused with what is there', async (wish, message) => {
+    await expect(ask(wish, everyone)).rejects.toThrow(message);
   });
 
-  test('leaves archived providers out', () => {
+  test('leaves archived providers out', async () => {
     const gone = { ...openai, archivedAt: new Date() };
-    expect(() => ask({ model: 'gpt-5' }, [gone])).toThrow(/No provider/);
-    expect(() => ask({ provider: 'gpt' }, [gone])).toThrow(/archived/);
+    await expect(ask({ model: 'gpt-5' }, [gone])).rejects.toThrow(/No provider/);
+    await expect(ask({ provider: 'gpt' }, [gone])).rejects.toThrow(/archived/);
   });
 
-  test('goes to the healthy first, to the cheapest among them, and to a broken one last', () => {
+  test('goes to the healthy first, to the cheapest among them, and to a broken one last', async () => {
     const models = [entry('m')];
     const [a, b, c] = ['a', 'b', 'c'].map((name) => provider(name, 'openai-compatible', { models }));
     const states: Record<string, Health['state']> = { a: 'open', b: 'closed', c: 'closed' };
     const healthOf = ({ provider: { name } }: Candidate): Health => ({ ...CLOSED, state: states[name] ?? 'closed' });
-    const costOf = ({ provider: { name } }: Candidate): number => (name === 'b' ? 9 : 1);
-    expect(ask({ model: 'm' }, [a, b, c] as Provider[], { healthOf, costOf })).toEqual(['c:m', 'b:m', 'a:m']);
+    const costOf = async ({ provider: { name } }: Candidate): Promise<number> => (name === 'b' ? 9 : 1);
+    const found = await ask({ model: 'm' }, [a, b, c] as Provider[], { healthOf, costOf });
+    expect(found).toEqual(['c:m', 'b:m', 'a:m']);
   });
 
-  test('shares calls by weight', () => {
+  test('shares calls by weight', async () => {
     const heavy = provider('heavy', 'openai-compatible', { models: [entry('m', { weight: 3 })] });
     const light = provider('light', 'openai-compatible', { models: [entry('m', { weight: 1 })] });
     let [state, first] = [1, 0];
@@ -87,7 +93,7 @@ describe('a route', () => {
       return state / 2147483647;
     };
     for (let round = 0; round < 4_000; round++)
-      if (ask({ model: 'm' }, [heavy, light], { random })[0] === 'heavy:m') first += 1;
+      if ((await ask({ model: 'm' }, [heavy, light], { random }))[0] === 'heavy:m') first += 1;
     expect(first / 4_000).toBeGreaterThan(0.72);
     expect(first / 4_000).toBeLessThan(0.78);
   });

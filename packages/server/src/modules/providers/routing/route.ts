@@ -29,8 +29,8 @@ export type Candidate = {
 export type RoutingView = {
   providers: readonly Provider[];
   healthOf(candidate: Candidate): Health;
-  /** A measure of how dear a model is; null where it has no price. */
-  costOf(candidate: Candidate): number | null;
+  /** What the call would likely cost there, micro-dollars; null where it has no price. */
+  costOf(candidate: Candidate): Promise<number | null>;
   /** A number from 0 up to 1; for shares among models of the same name. */
   random(): number;
 };
@@ -47,7 +47,7 @@ const FAMILIES: readonly (readonly [RegExp, ReadonlySet<Provider['kind']>])[] = 
  * has the capabilities, then who is healthy, then shares, then price.
  * @throws AppError `invalid` when nothing fits, saying what is there
  */
-export function route(wish: Wish, view: RoutingView): Candidate[] {
+export async function route(wish: Wish, view: RoutingView): Promise<Candidate[]> {
   const active = view.providers.filter(({ archivedAt }) => archivedAt === null);
   const { named, model } = nameProvider(wish, active);
   const found = named ? [candidateOf(named, model)] : search({ ...wish, model }, active);
@@ -131,14 +131,17 @@ const can = ({ kind }: Provider, entry: ListedModel | null, needs: readonly Capa
 /** A half-open breaker is worth a try when nobody healthy is there; an open one comes last, for its error says why. */
 const RANK = { closed: 0, half_open: 1, open: 2 } as const;
 
-function order(found: readonly Found[], view: RoutingView): Candidate[] {
-  const weighed = found.map(({ candidate, entry }) => ({
-    candidate,
-    rank: RANK[view.healthOf(candidate).state],
-    // The greatest of u^(1/w) is drawn with the chance of its share (Efraimidis and Spirakis, 2006).
-    draw: view.random() ** (1 / (entry?.weight ?? 1)),
-    cost: view.costOf(candidate) ?? Number.POSITIVE_INFINITY,
-  }));
+async function order(found: readonly Found[], view: RoutingView): Promise<Candidate[]> {
+  if (found.length === 1) return found.map(({ candidate }) => candidate);
+  const weighed = await Promise.all(
+    found.map(async ({ candidate, entry }) => ({
+      candidate,
+      rank: RANK[view.healthOf(candidate).state],
+      // The greatest of u^(1/w) is drawn with the chance of its share (Efraimidis and Spirakis, 2006).
+      draw: view.random() ** (1 / (entry?.weight ?? 1)),
+      cost: (await view.costOf(candidate)) ?? Number.MAX_SAFE_INTEGER,
+    })),
+  );
   const hasShares = found.some(({ entry }) => (entry?.weight ?? 1) !== 1);
   weighed.sort((a, b) => a.rank - b.rank || (hasShares ? b.draw - a.draw : a.cost - b.cost) || b.draw - a.draw);
   return weighed.map(({ candidate }) => candidate);
