@@ -6,6 +6,7 @@ import {
   ChatExecutor,
   catalogueOperations,
   chatOperations,
+  Planner,
   ProviderClient,
   ProviderDirectory,
 } from '../modules/providers/index.ts';
@@ -46,22 +47,27 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     hearsChanges: () => wakeups.connected,
   });
   wakeups.on(topic, () => directory.forget());
+  const planner = new Planner({
+    directory,
+    breakers,
+    priceOf: ({ orgId, name, kind }, model) => prices.priceOf({ orgId, provider: name, kind, model }, new Date()),
+  });
   const executor = new ChatExecutor({
+    planner,
     directory,
     client: new ProviderClient({ dispatcher: http.dispatcher, silenceMs: SILENCE_MS }),
     breakers,
     ledger,
-    priceOf: ({ orgId, name, kind }, model) => prices.priceOf({ orgId, provider: name, kind, model }, new Date()),
     observe: ({ kind, outcome, seconds }) => metrics.modelCalls.observe({ kind, outcome }, seconds),
   });
-  return { rules, breakers, directory, executor };
+  return { rules, breakers, directory, planner, executor };
 }
 
 export type Providers = ReturnType<typeof composeProviders>;
 
 /** The operations of providers; listed without a core they are only looked at. */
 export function providerOperations(
-  { directory, executor, rules }: Partial<Providers>,
+  { directory, planner, executor, rules }: Partial<Providers>,
   {
     dataKeys,
     wakeups,
@@ -78,6 +84,11 @@ export function providerOperations(
       replayIsOn: false,
       providersChanged: (tx) => wakeups.raiseWith(tx, topic),
     }),
-    ...chatOperations({ executor: executor as ChatExecutor, directory: directory as ProviderDirectory, leafOf }),
+    ...chatOperations({
+      executor: executor as ChatExecutor,
+      planner: planner as Planner,
+      directory: directory as ProviderDirectory,
+      leafOf,
+    }),
   };
 }

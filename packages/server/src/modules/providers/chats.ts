@@ -6,11 +6,13 @@ import { isBuiltIn } from './catalogue/model.ts';
 import type { ProviderDirectory } from './execution/directory.ts';
 import type { ChatExecutor } from './execution/executor.ts';
 import type { Asked, ChatAnswer, Estimate } from './execution/model.ts';
+import type { Planner } from './execution/planner.ts';
 import type { Wish } from './routing/route.ts';
 import { inputBoundOf } from './tokens/input-bound.ts';
 
 export type ChatServices = {
   executor: ChatExecutor;
+  planner: Planner;
   directory: ProviderDirectory;
   /** The leaf of an act of this call's. */
   leafOf(call: Call, act: AuditedAct): Leaf;
@@ -68,7 +70,7 @@ const executeChat = ({ executor, leafOf }: ChatServices) =>
     },
   });
 
-const estimateChat = ({ executor }: ChatServices) =>
+const estimateChat = ({ planner }: ChatServices) =>
   operation({
     name: 'providers.chat.estimate',
     summary: 'Estimate what a call would use and cost, without making it.',
@@ -78,7 +80,7 @@ const estimateChat = ({ executor }: ChatServices) =>
     audit: null,
     transaction: 'none',
     run: (context, input: ChatInput): Promise<Estimate> =>
-      executor.estimate({ ...input, claims: { orgId: orgOf(context) } }),
+      planner.estimate({ ...input, claims: { orgId: orgOf(context) } }),
   });
 
 const listModels = ({ directory }: ChatServices) =>

@@ -21,6 +21,7 @@ export { encodeOpenAiResponsesAnswer, OpenAiResponsesWriter } from './dialects/o
 export { ProviderDirectory } from './execution/directory.ts';
 export { ChatExecutor } from './execution/executor.ts';
 export type { ChatBill, Estimate, StreamedAnswer, WholeAnswer } from './execution/model.ts';
+export { Planner } from './execution/planner.ts';
 export type { ChatEvent, ChatResponse } from './model.ts';
 export { Breakers } from './routing/breaker.ts';
 export type { KindConfig } from './upstream/endpoints.ts';

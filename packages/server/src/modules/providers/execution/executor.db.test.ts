@@ -22,6 +22,7 @@ import { ProviderClient } from '../upstream/provider-client.ts';
 import type { ProviderDirectory } from './directory.ts';
 import { ChatExecutor } from './executor.ts';
 import type { ChatCall, Piece, StreamedAnswer } from './model.ts';
+import { Planner } from './planner.ts';
 
 const db = testDatabase();
 const ledgers = testLedgers(db);
@@ -48,12 +49,13 @@ async function executor({
     providersOf: async () => providers,
     keyOf: async ({ name }: Provider) => new Sensitive(`key of ${name}`),
   } as unknown as ProviderDirectory;
+  const breakers = new Breakers();
   return new ChatExecutor({
+    planner: new Planner({ directory, breakers, priceOf: async ({ name }) => prices[name] ?? price }),
     directory,
     client: new ProviderClient({ dispatcher: client.dispatcher, silenceMs: 2_000 }),
-    breakers: new Breakers(),
+    breakers,
     ledger: ledger ?? (await ledgers.open()),
-    priceOf: async ({ name }) => prices[name] ?? price,
     observe: () => {},
   });
 }

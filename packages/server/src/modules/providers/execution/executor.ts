@@ -1,44 +1,27 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '../../../kernel/errors.ts';
 import { newId } from '../../../kernel/ids.ts';
-import { costOf, type Hold, type Ledger, mostOf, type Outcome, type Price } from '../../metering/index.ts';
-import { isBuiltIn, type Provider } from '../catalogue/model.ts';
+import { costOf, type Hold, type Ledger, type Outcome } from '../../metering/index.ts';
+import { isBuiltIn } from '../catalogue/model.ts';
 import { type ChatEvent, type ChatRequest, isRetryable } from '../model.ts';
 import type { Breakers } from '../routing/breaker.ts';
-import { type Candidate, route } from '../routing/route.ts';
 import { AnswerCount, billable } from '../tokens/answer-count.ts';
-import { inputBoundOf } from '../tokens/input-bound.ts';
 import type { ProviderClient } from '../upstream/provider-client.ts';
 import { toRefusal, UpstreamError } from '../upstream/upstream-error.ts';
 import { fetchStream, fetchWhole, gathered, prepare } from './attempt.ts';
 import type { ProviderDirectory } from './directory.ts';
 import { echo, echoModel } from './echo.ts';
-import type {
-  Asked,
-  ChatAnswer,
-  ChatBill,
-  ChatCall,
-  Estimate,
-  Piece,
-  Served,
-  StreamedAnswer,
-  WholeAnswer,
-} from './model.ts';
+import type { Asked, ChatAnswer, ChatBill, ChatCall, Piece, Served, StreamedAnswer, WholeAnswer } from './model.ts';
+import { breakerOf, MOST_ATTEMPTS, outputBound, type Planned, type Planner } from './planner.ts';
 
 export type ExecutorServices = {
+  planner: Planner;
   directory: ProviderDirectory;
   client: ProviderClient;
   breakers: Breakers;
   ledger: Ledger;
-  /** What a model of a provider costs the organization now; null when nobody has said. */
-  priceOf(provider: Provider, model: string): Promise<Price | null>;
   observe(call: { kind: string; outcome: string; seconds: number }): void;
 };
-
-/** What a model may produce where neither the caller nor its row says a bound; sent on, so that it is one. */
-const DEFAULT_MAX_TOKENS = 8_192;
-/** More providers than this are not asked for one call. */
-const MOST_ATTEMPTS = 3;
 
 /** Longest that an answer may take in all, however slowly it drips. */
 const WHOLE_DEADLINE_MS = 15 * 60_000;
@@ -46,14 +29,6 @@ const STREAM_DEADLINE_MS = 60 * 60_000;
 /** Longer than this the caller waits better by itself. */
 const LONGEST_BACK_OFF_MS = 2_000;
 const FIRST_BACK_OFF_MS = 200;
-
-type Planned = {
-  candidates: Served[];
-  likelyInput: number;
-  mostInput: number;
-  maxTokens: number;
-  amount: number | null;
-};
 
 /**
  * Runs chats: finds who answers, sets the money aside, asks, falls to the next while nothing was said yet, and bills what
@@ -68,7 +43,7 @@ export class ChatExecutor {
 
   /** @throws AppError for every refusal: of the request, of a budget, and of all the providers that were asked */
   async execute(call: ChatCall): Promise<ChatAnswer> {
-    const plan = await this.#plan(call);
+    const plan = await this.#services.planner.plan(call);
     const [first] = plan.candidates;
     if (!first) throw new Error('A route without candidates.');
     const claims = { ...call.claims, ...this.#named(first), isBatch: false };
@@ -84,63 +59,6 @@ export class ChatExecutor {
       await hold.settle({ ...hold.delivered, outcome: 'cancelled' });
       throw left(thrown);
     }
-  }
-
-  /** What a call would cost, asked of nobody. */
-  async estimate(
-    call: Pick<ChatCall, 'wish' | 'asked' | 'maxTokens'> & { claims: { orgId: string } },
-  ): Promise<Estimate> {
-    const { candidates, likelyInput, mostInput } = await this.#plan(call);
-    const [served] = candidates;
-    if (!served) throw new Error('A route without candidates.');
-    const { provider, model, price } = served;
-    const output = { low: 1, high: outputBound(call.maxTokens, served) };
-    const cost =
-      price === null
-        ? null
-        : {
-            low: costOf(price, { input: likelyInput, output: output.low, requests: 1 }),
-            high: mostOf(price, { input: mostInput, output: output.high }),
-          };
-    return {
-      provider: provider.name,
-      model,
-      input: { low: likelyInput, high: mostInput },
-      output,
-      cost,
-      priceVersion: price?.version ?? null,
-    };
-  }
-
-  async #plan(call: Pick<ChatCall, 'wish' | 'asked' | 'maxTokens'> & { claims: { orgId: string } }): Promise<Planned> {
-    const { directory, breakers, priceOf } = this.#services;
-    const providers = await directory.providersOf(call.claims.orgId);
-    const { likely, most } = inputBoundOf(call.asked.dialect === null ? call.asked.request : call.asked.body);
-    const found = await route(withEcho(call.wish), {
-      providers,
-      healthOf: (candidate) => breakers.healthOf(breakerOf(candidate)),
-      costOf: async (candidate) => {
-        const price = await priceOf(candidate.provider, candidate.model);
-        return price && costOf(price, { input: likely, output: outputBound(call.maxTokens, candidate), requests: 1 });
-      },
-      random: Math.random,
-    });
-    const candidates = await Promise.all(
-      found.slice(0, MOST_ATTEMPTS).map(async (candidate): Promise<Served> => {
-        const named = isBuiltIn(candidate.provider.kind)
-          ? { ...candidate, model: call.wish.model ?? candidate.model }
-          : candidate;
-        return { ...named, price: echoModel(named.model)?.price ?? (await priceOf(named.provider, named.model)) };
-      }),
-    );
-    const maxTokens = Math.max(...candidates.map((each) => outputBound(call.maxTokens, each)));
-    return {
-      candidates,
-      likelyInput: likely,
-      mostInput: most,
-      maxTokens,
-      amount: mostOfAll(candidates, { input: most, output: maxTokens }),
-    };
   }
 
   async #firstToAnswer(call: ChatCall, plan: Planned, hold: Hold): Promise<ChatAnswer> {
@@ -313,8 +231,6 @@ export class ChatExecutor {
 
 type Asking = { served: Served; plan: Planned; hold: Hold };
 
-const breakerOf = ({ provider, model }: Candidate): string => `${provider.orgId} ${provider.id} ${model}`;
-
 /** Each is asked once; one that is alone, again. */
 const attemptsOf = (candidates: readonly Served[]): readonly Served[] =>
   candidates.length === 1 ? Array<Served>(MOST_ATTEMPTS).fill(candidates[0] as Served) : candidates;
@@ -335,19 +251,6 @@ const endless = (): UpstreamError =>
     message: 'It said more than it was asked for, and was cut off.',
     retryAfterMs: null,
   });
-
-/** `echo-20ms@5` is the built-in echo, with the rest of its name for how. */
-const withEcho = (wish: ChatCall['wish']): ChatCall['wish'] =>
-  wish.provider === null && wish.model !== null && echoModel(wish.model) ? { ...wish, provider: 'echo' } : wish;
-
-const outputBound = (asked: number | null, { maxOutputTokens }: Candidate): number =>
-  Math.min(asked ?? Number.POSITIVE_INFINITY, maxOutputTokens ?? Number.POSITIVE_INFINITY, asked ?? DEFAULT_MAX_TOKENS);
-
-/** The most that any of them would cost; null when one has no price. */
-function mostOfAll(candidates: readonly Served[], bounds: { input: number; output: number }): number | null {
-  const amounts = candidates.map(({ price }) => (price === null ? null : mostOf(price, bounds)));
-  return amounts.some((amount) => amount === null) ? null : Math.max(...(amounts as number[]));
-}
 
 const requestOf = (asked: Asked): ChatRequest =>
   asked.dialect === null ? asked.request : asked.dialect.decode(asked.body);

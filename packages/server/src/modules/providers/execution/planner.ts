@@ -1,0 +1,112 @@
+import { costOf, mostOf, type Price } from '../../metering/index.ts';
+import { isBuiltIn, type Provider } from '../catalogue/model.ts';
+import type { Breakers } from '../routing/breaker.ts';
+import { type Candidate, route } from '../routing/route.ts';
+import { inputBoundOf } from '../tokens/input-bound.ts';
+import type { ProviderDirectory } from './directory.ts';
+import { echoModel } from './echo.ts';
+import type { ChatCall, Estimate, Served } from './model.ts';
+
+export type PlannerServices = {
+  directory: ProviderDirectory;
+  breakers: Breakers;
+  /** What a model of a provider costs the organization now; null when nobody has said. */
+  priceOf(provider: Provider, model: string): Promise<Price | null>;
+};
+
+export type Plannable = Pick<ChatCall, 'wish' | 'asked' | 'maxTokens'> & { claims: { orgId: string } };
+
+/** Who is asked for a call, in which order, and the most that it can come to. Quantities are tokens. */
+export type Planned = {
+  candidates: Served[];
+  likelyInput: number;
+  mostInput: number;
+  maxTokens: number;
+  /** Micro-dollars; null when one of the candidates has no price. */
+  amount: number | null;
+};
+
+/** What a model may produce where neither the caller nor its row says a bound; sent on, so that it is one. */
+const DEFAULT_MAX_TOKENS = 8_192;
+/** More providers than this are not asked for one call. */
+export const MOST_ATTEMPTS = 3;
+
+/** Finds who answers a call, and what it can cost there. */
+export class Planner {
+  readonly #services: PlannerServices;
+
+  constructor(services: PlannerServices) {
+    this.#services = services;
+  }
+
+  /** @throws AppError `invalid` when no provider of the organization has what is wished for */
+  async plan(call: Plannable): Promise<Planned> {
+    const { directory, breakers, priceOf } = this.#services;
+    const providers = await directory.providersOf(call.claims.orgId);
+    const { likely, most } = inputBoundOf(call.asked.dialect === null ? call.asked.request : call.asked.body);
+    const found = await route(withEcho(call.wish), {
+      providers,
+      healthOf: (candidate) => breakers.healthOf(breakerOf(candidate)),
+      costOf: async (candidate) => {
+        const price = await priceOf(candidate.provider, candidate.model);
+        return price && costOf(price, { input: likely, output: outputBound(call.maxTokens, candidate), requests: 1 });
+      },
+      random: Math.random,
+    });
+    const candidates = await Promise.all(
+      found.slice(0, MOST_ATTEMPTS).map(async (candidate): Promise<Served> => {
+        const named = isBuiltIn(candidate.provider.kind)
+          ? { ...candidate, model: call.wish.model ?? candidate.model }
+          : candidate;
+        return { ...named, price: echoModel(named.model)?.price ?? (await priceOf(named.provider, named.model)) };
+      }),
+    );
+    const maxTokens = Math.max(...candidates.map((each) => outputBound(call.maxTokens, each)));
+    return {
+      candidates,
+      likelyInput: likely,
+      mostInput: most,
+      maxTokens,
+      amount: mostOfAll(candidates, { input: most, output: maxTokens }),
+    };
+  }
+
+  /** What a call would cost, asked of nobody. */
+  async estimate(call: Plannable): Promise<Estimate> {
+    const { candidates, likelyInput, mostInput } = await this.plan(call);
+    const [served] = candidates;
+    if (!served) throw new Error('A route without candidates.');
+    const { provider, model, price } = served;
+    const output = { low: 1, high: outputBound(call.maxTokens, served) };
+    const cost =
+      price === null
+        ? null
+        : {
+            low: costOf(price, { input: likelyInput, output: output.low, requests: 1 }),
+            high: mostOf(price, { input: mostInput, output: output.high }),
+          };
+    return {
+      provider: provider.name,
+      model,
+      input: { low: likelyInput, high: mostInput },
+      output,
+      cost,
+      priceVersion: price?.version ?? null,
+    };
+  }
+}
+
+export const breakerOf = ({ provider, model }: Candidate): string => `${provider.orgId} ${provider.id} ${model}`;
+
+/** `echo-20ms@5` is the built-in echo, with the rest of its name for how. */
+const withEcho = (wish: ChatCall['wish']): ChatCall['wish'] =>
+  wish.provider === null && wish.model !== null && echoModel(wish.model) ? { ...wish, provider: 'echo' } : wish;
+
+export const outputBound = (asked: number | null, { maxOutputTokens }: Candidate): number =>
+  Math.min(asked ?? Number.POSITIVE_INFINITY, maxOutputTokens ?? Number.POSITIVE_INFINITY, asked ?? DEFAULT_MAX_TOKENS);
+
+/** The most that any of them would cost; null when one has no price. */
+function mostOfAll(candidates: readonly Served[], bounds: { input: number; output: number }): number | null {
+  const amounts = candidates.map(({ price }) => (price === null ? null : mostOf(price, bounds)));
+  return amounts.some((amount) => amount === null) ? null : Math.max(...(amounts as number[]));
+}
