@@ -6,7 +6,7 @@ import { isBuiltIn } from './catalogue/model.ts';
 import type { ProviderDirectory } from './execution/directory.ts';
 import type { ChatExecutor } from './execution/executor.ts';
 import type { Asked, ChatAnswer, Estimate } from './execution/model.ts';
-import type { Planner } from './execution/planner.ts';
+import { demandOfChat, type Planner } from './execution/planner.ts';
 import type { Wish } from './routing/route.ts';
 import { inputBoundOf } from './tokens/input-bound.ts';
 
@@ -79,8 +79,7 @@ const estimateChat = ({ planner }: ChatServices) =>
     rate: 'gateway',
     audit: null,
     transaction: 'none',
-    run: (context, input: ChatInput): Promise<Estimate> =>
-      planner.estimate({ ...input, claims: { orgId: orgOf(context) } }),
+    run: (context, input: ChatInput): Promise<Estimate> => planner.estimate(demandOfChat(input, orgOf(context))),
   });
 
 const listModels = ({ directory }: ChatServices) =>

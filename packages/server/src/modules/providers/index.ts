@@ -20,7 +20,7 @@ export { encodeOpenAiChatAnswer, OpenAiChatStreamWriter } from './dialects/opena
 export { encodeOpenAiResponsesAnswer, OpenAiResponsesWriter } from './dialects/openai-responses/answer.ts';
 export { ProviderDirectory } from './execution/directory.ts';
 export { ChatExecutor } from './execution/executor.ts';
-export type { ChatBill, Estimate, StreamedAnswer, WholeAnswer } from './execution/model.ts';
+export type { CallBill, Estimate, StreamedAnswer, WholeAnswer } from './execution/model.ts';
 export { Planner } from './execution/planner.ts';
 export type { ChatEvent, ChatResponse } from './model.ts';
 export { Breakers } from './routing/breaker.ts';

@@ -2,7 +2,7 @@ import { type ExecuteRequest, controlRoutes as routes } from '@assay/contract';
 import { Sensitive } from '../../kernel/sensitive.ts';
 import {
   type Breakers,
-  type ChatBill,
+  type CallBill,
   type ChatEvent,
   type ChatInput,
   type ChatResponse,
@@ -183,7 +183,7 @@ function chatOf({ provider, model, tier, input, params }: ExecuteRequest, stream
 /** Money inside is whole micro-dollars. */
 const dollars = (micros: number): number => micros / 1_000_000;
 
-const encodeUsage = ({ usage, cost, priceVersion }: ChatBill) => ({
+const encodeUsage = ({ usage, cost, priceVersion }: CallBill) => ({
   input_tokens: usage.input,
   cache_read_tokens: usage.cacheRead,
   cache_write_tokens: usage.cacheWrite,
@@ -193,7 +193,7 @@ const encodeUsage = ({ usage, cost, priceVersion }: ChatBill) => ({
   price_version: priceVersion,
 });
 
-const encodeExecution = (answer: ChatResponse, bill: ChatBill) => ({
+const encodeExecution = (answer: ChatResponse, bill: CallBill) => ({
   id: answer.id,
   provider: bill.provider,
   model: bill.model,

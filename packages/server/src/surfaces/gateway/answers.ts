@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { type AppError, toAppError } from '../../kernel/errors.ts';
 import type {
-  ChatBill,
+  CallBill,
   ChatEvent,
   ChatResponse,
   JsonObject,
@@ -29,7 +29,7 @@ export type AnswerFormat = {
 /** Money in the headers is decimal dollars, exact to the micro-dollar. */
 const dollars = (micros: number): string => (micros / 1_000_000).toFixed(6);
 
-function servedHeaders(of: Pick<ChatBill, 'provider' | 'model' | 'budgetLeft'>): Record<string, string> {
+function servedHeaders(of: Pick<CallBill, 'provider' | 'model' | 'budgetLeft'>): Record<string, string> {
   return {
     'x-assay-provider': of.provider,
     'x-assay-model': of.model,

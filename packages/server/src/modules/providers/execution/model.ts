@@ -30,7 +30,7 @@ export type Asked =
 export type Served = Candidate & { price: Price | null };
 
 /** What a call came to. */
-export type ChatBill = {
+export type CallBill = {
   provider: string;
   model: string;
   usage: TokenUsage;
@@ -44,7 +44,7 @@ export type ChatBill = {
 /** A piece of a streamed answer: its bytes where caller and provider speak the same dialect, and what they mean. */
 export type Piece = { raw: Buffer | null; events: readonly ChatEvent[] };
 
-export type WholeAnswer = { kind: 'whole'; raw: Buffer | null; answer: ChatResponse; bill: ChatBill };
+export type WholeAnswer = { kind: 'whole'; raw: Buffer | null; answer: ChatResponse; bill: CallBill };
 export type StreamedAnswer = {
   kind: 'stream';
   served: Served;
@@ -52,7 +52,7 @@ export type StreamedAnswer = {
   /** Leaving it early cancels the call upstream and bills what was delivered. */
   pieces: AsyncGenerator<Piece>;
   /** Resolves when the call has been billed. */
-  bill: Promise<ChatBill>;
+  bill: Promise<CallBill>;
 };
 export type ChatAnswer = WholeAnswer | StreamedAnswer;
 

@@ -1,8 +1,8 @@
 import { costOf, mostOf, type Price } from '../../metering/index.ts';
 import { isBuiltIn, type Provider } from '../catalogue/model.ts';
 import type { Breakers } from '../routing/breaker.ts';
-import { type Candidate, route } from '../routing/route.ts';
-import { inputBoundOf } from '../tokens/input-bound.ts';
+import { type Candidate, route, type Wish } from '../routing/route.ts';
+import { type InputBound, inputBoundOf } from '../tokens/input-bound.ts';
 import type { ProviderDirectory } from './directory.ts';
 import { echoModel } from './echo.ts';
 import type { ChatCall, Estimate, Served } from './model.ts';
@@ -14,7 +14,22 @@ export type PlannerServices = {
   priceOf(provider: Provider, model: string): Promise<Price | null>;
 };
 
-export type Plannable = Pick<ChatCall, 'wish' | 'asked' | 'maxTokens'> & { claims: { orgId: string } };
+/** What is asked of a model, as far as who answers and what it costs go. Quantities are tokens. */
+export type Demand = {
+  orgId: string;
+  wish: Wish;
+  input: InputBound;
+  /** The most that a model would produce for it. */
+  outputOf(candidate: Candidate): number;
+};
+
+/** What a chat demands. */
+export const demandOfChat = (call: Pick<ChatCall, 'wish' | 'asked' | 'maxTokens'>, orgId: string): Demand => ({
+  orgId,
+  wish: call.wish,
+  input: inputBoundOf(call.asked.dialect === null ? call.asked.request : call.asked.body),
+  outputOf: (candidate) => outputBound(call.maxTokens, candidate),
+});
 
 /** Who is asked for a call, in which order, and the most that it can come to. Quantities are tokens. */
 export type Planned = {
@@ -40,28 +55,28 @@ export class Planner {
   }
 
   /** @throws AppError `invalid` when no provider of the organization has what is wished for */
-  async plan(call: Plannable): Promise<Planned> {
+  async plan({ orgId, wish, input, outputOf }: Demand): Promise<Planned> {
     const { directory, breakers, priceOf } = this.#services;
-    const providers = await directory.providersOf(call.claims.orgId);
-    const { likely, most } = inputBoundOf(call.asked.dialect === null ? call.asked.request : call.asked.body);
-    const found = await route(withEcho(call.wish), {
+    const providers = await directory.providersOf(orgId);
+    const { likely, most } = input;
+    const found = await route(withEcho(wish), {
       providers,
       healthOf: (candidate) => breakers.healthOf(breakerOf(candidate)),
       costOf: async (candidate) => {
         const price = await priceOf(candidate.provider, candidate.model);
-        return price && costOf(price, { input: likely, output: outputBound(call.maxTokens, candidate), requests: 1 });
+        return price && costOf(price, { input: likely, output: outputOf(candidate), requests: 1 });
       },
       random: Math.random,
     });
     const candidates = await Promise.all(
       found.slice(0, MOST_ATTEMPTS).map(async (candidate): Promise<Served> => {
         const named = isBuiltIn(candidate.provider.kind)
-          ? { ...candidate, model: call.wish.model ?? candidate.model }
+          ? { ...candidate, model: wish.model ?? candidate.model }
           : candidate;
         return { ...named, price: echoModel(named.model)?.price ?? (await priceOf(named.provider, named.model)) };
       }),
     );
-    const maxTokens = Math.max(...candidates.map((each) => outputBound(call.maxTokens, each)));
+    const maxTokens = Math.max(...candidates.map(outputOf));
     return {
       candidates,
       likelyInput: likely,
@@ -72,12 +87,13 @@ export class Planner {
   }
 
   /** What a call would cost, asked of nobody. */
-  async estimate(call: Plannable): Promise<Estimate> {
-    const { candidates, likelyInput, mostInput } = await this.plan(call);
+  async estimate(demand: Demand): Promise<Estimate> {
+    const { candidates, likelyInput, mostInput } = await this.plan(demand);
     const [served] = candidates;
     if (!served) throw new Error('A route without candidates.');
     const { provider, model, price } = served;
-    const output = { low: 1, high: outputBound(call.maxTokens, served) };
+    const most = demand.outputOf(served);
+    const output = { low: Math.min(1, most), high: most };
     const cost =
       price === null
         ? null
@@ -99,7 +115,7 @@ export class Planner {
 export const breakerOf = ({ provider, model }: Candidate): string => `${provider.orgId} ${provider.id} ${model}`;
 
 /** `echo-20ms@5` is the built-in echo, with the rest of its name for how. */
-const withEcho = (wish: ChatCall['wish']): ChatCall['wish'] =>
+const withEcho = (wish: Wish): Wish =>
   wish.provider === null && wish.model !== null && echoModel(wish.model) ? { ...wish, provider: 'echo' } : wish;
 
 export const outputBound = (asked: number | null, { maxOutputTokens }: Candidate): number =>

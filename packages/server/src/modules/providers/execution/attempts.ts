@@ -1,0 +1,151 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { AppError } from '../../../kernel/errors.ts';
+import { costOf, type Hold, type Ledger, type Outcome } from '../../metering/index.ts';
+import { isRetryable, type TokenUsage } from '../model.ts';
+import type { Breakers } from '../routing/breaker.ts';
+import { billable } from '../tokens/answer-count.ts';
+import { toRefusal, UpstreamError } from '../upstream/upstream-error.ts';
+import type { CallBill, ChatCall, Served } from './model.ts';
+import { breakerOf, MOST_ATTEMPTS, type Planned } from './planner.ts';
+
+export type AttemptServices = {
+  breakers: Breakers;
+  ledger: Ledger;
+  observe(call: { kind: string; outcome: string; seconds: number }): void;
+};
+
+/** One of those who could answer, asked within a reservation. */
+export type Asking = { served: Served; plan: Planned; hold: Hold };
+
+/** Who calls, whatever is asked. */
+export type Caller = Pick<ChatCall, 'claims' | 'attached' | 'signal'>;
+
+/** Longer than this the caller waits better by itself. */
+const LONGEST_BACK_OFF_MS = 2_000;
+const FIRST_BACK_OFF_MS = 200;
+
+/**
+ * What every call to a model goes through, whatever is asked: the money is set aside, those who could answer are asked in
+ * turn while nothing was said yet, and a call that nobody answered costs nothing.
+ */
+export class Attempts {
+  readonly #services: AttemptServices;
+
+  constructor(services: AttemptServices) {
+    this.#services = services;
+  }
+
+  /**
+   * Asks until somebody answers. Whoever answers bills the hold; a hold that nobody answered in is given back here.
+   * @throws AppError for every refusal: of a budget, and of all the providers that were asked
+   */
+  async run<Answer>(caller: Caller, plan: Planned, ask: (of: Asking) => Promise<Answer>): Promise<Answer> {
+    const [first] = plan.candidates;
+    if (!first) throw new Error('A route without candidates.');
+    const claims = { ...caller.claims, ...namesOf(first), isBatch: false };
+    const hold = await this.#services.ledger.reserve({ claims, amount: plan.amount, attached: caller.attached });
+    try {
+      return await this.#firstToAnswer({ plan, hold }, caller.signal, ask);
+    } catch (thrown) {
+      if (!caller.signal.aborted) {
+        await hold.release();
+        throw thrown;
+      }
+      // Nobody waits any more, and the provider takes something for what it had begun: what went in, as far as we know.
+      await hold.settle({ ...hold.delivered, outcome: 'cancelled' });
+      throw left(thrown);
+    }
+  }
+
+  async #firstToAnswer<Answer>(
+    { plan, hold }: Omit<Asking, 'served'>,
+    signal: AbortSignal,
+    ask: (of: Asking) => Promise<Answer>,
+  ): Promise<Answer> {
+    const isAlone = plan.candidates.length === 1;
+    let failed: AppError | null = null;
+    for (const [tries, served] of attemptsOf(plan.candidates).entries()) {
+      if (tries > 0 && isAlone) await backOff(tries, failed?.retryAfterMs ?? 0, signal);
+      const outcome = await this.#try({ served, plan, hold }, ask);
+      if ('answer' in outcome) return outcome.answer;
+      failed = outcome.refusal;
+      if (outcome.isFinal || (isAlone && (failed.retryAfterMs ?? 0) > LONGEST_BACK_OFF_MS)) break;
+    }
+    throw failed ?? new Error('A route without candidates.');
+  }
+
+  /** Asks one of them. Gives why it did not answer, and whether nobody else would. */
+  async #try<Answer>(
+    of: Asking,
+    ask: (of: Asking) => Promise<Answer>,
+  ): Promise<{ answer: Answer } | { refusal: AppError; isFinal: boolean }> {
+    const { served } = of;
+    const { breakers } = this.#services;
+    if (!breakers.admits(breakerOf(served))) return { refusal: resting(served), isFinal: false };
+    try {
+      return { answer: await ask(of) };
+    } catch (thrown) {
+      if (!(thrown instanceof UpstreamError)) {
+        breakers.gaveUp(breakerOf(served));
+        throw thrown;
+      }
+      this.note(served, thrown);
+      return { refusal: toRefusal(thrown.failure, served.provider.name), isFinal: !isRetryable(thrown.failure) };
+    }
+  }
+
+  /** Only what says something about the provider counts: a request that it rejects does not. */
+  note(served: Served, { failure }: UpstreamError): void {
+    const { breakers } = this.#services;
+    if (isRetryable(failure)) breakers.failed(breakerOf(served), failure.retryAfterMs);
+    else breakers.gaveUp(breakerOf(served));
+  }
+
+  /** Bills an answer that is whole, by what the provider counted. */
+  async bill(of: Asking, { usage, started }: { usage: TokenUsage; started: number }): Promise<CallBill> {
+    const { served, hold } = of;
+    const quantities = billable(usage);
+    const cost = served.price === null ? null : costOf(served.price, quantities);
+    await hold.settle({ cost: cost ?? 0, quantities, outcome: 'completed', served: namesOf(served) });
+    this.observe(served, 'completed', started);
+    return billOf(of, { usage, cost });
+  }
+
+  observe({ provider }: Served, outcome: Outcome, started: number): void {
+    this.#services.observe({ kind: provider.kind, outcome, seconds: (performance.now() - started) / 1000 });
+  }
+}
+
+/** Who serves a call, as its bill names it. */
+export const namesOf = ({ provider, model, price }: Served) => ({
+  provider: provider.name,
+  model,
+  priceVersion: price?.version ?? 'none',
+});
+
+export const billOf = ({ served, hold }: Asking, of: Pick<CallBill, 'usage' | 'cost'>): CallBill => ({
+  ...namesOf(served),
+  ...of,
+  budgetLeft: hold.budgetLeft,
+});
+
+/** Each is asked once; one that is alone, again. */
+const attemptsOf = (candidates: readonly Served[]): readonly Served[] =>
+  candidates.length === 1 ? Array<Served>(MOST_ATTEMPTS).fill(candidates[0] as Served) : candidates;
+
+/** Waits before the same provider is asked again: as long as it said, else longer each time, never all callers alike. */
+async function backOff(tries: number, saidMs: number, signal: AbortSignal): Promise<void> {
+  const steps = FIRST_BACK_OFF_MS * 2 ** (tries - 1);
+  await pause(Math.min(LONGEST_BACK_OFF_MS, Math.max(saidMs, steps * (0.5 + Math.random()))), undefined, { signal });
+}
+
+const left = (cause: unknown): AppError =>
+  new AppError('cancelled', 'chat.cancelled', 'The caller left before the answer was there.', { cause });
+
+export const resting = ({ provider, model }: Served): AppError =>
+  new AppError(
+    'unavailable',
+    'provider.down',
+    `${provider.name} has been failing for ${model}, and is left alone for a moment. Try again shortly, or ask another model.`,
+    { retryAfterMs: 5_000 },
+  );
