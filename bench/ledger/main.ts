@@ -63,7 +63,9 @@ async function alone(): Promise<void> {
   const id = newId();
   const named = { orgId, id, attached: {} };
   const nodeId = journal.nodeId;
-  await decideAlone(database.system, { kind: 'reserve', ...named, claims, amount: 1_000, nodeId, isFact: false });
+  const amount = 1_000;
+  const reservation = { kind: 'reserve' as const, ...named, claims, amount, least: amount, nodeId, isFact: false };
+  await decideAlone(database.system, reservation);
   await decideAlone(database.system, { kind: 'settle', ...named, ...delivered, isEstimated: false });
 }
 

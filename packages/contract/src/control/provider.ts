@@ -153,7 +153,13 @@ const CostEstimate = z
   .object({
     provider: z.string(),
     model: z.string(),
-    input_tokens: z.object({ low: z.int(), high: z.int() }),
+    input_tokens: z.object({ low: z.int(), high: z.int() }).meta({
+      description: 'What it probably is, and what it is at the most: what a budget would set aside for it.',
+    }),
+    counted_by: z.enum(['o200k_base', 'cl100k_base', 'approximation']).meta({
+      description:
+        'The vocabulary that the input was counted with; or an approximation: four bytes are a token, and one byte at the most.',
+    }),
     output_tokens: z.object({ low: z.int(), high: z.int() }),
     cost_usd: z
       .object({ low: z.number(), high: z.number() })

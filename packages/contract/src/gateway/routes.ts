@@ -97,10 +97,14 @@ export const anthropicRoutes = {
     method: 'POST',
     path: '/v1/messages/count_tokens',
     operation: 'providers.tokens.count',
-    summary: 'Tokens that a request would be, estimated',
+    summary: 'Tokens that a request would be',
     body: Asked.extend({ messages: z.array(z.unknown()).min(1).max(100_000) }).meta({ id: 'CountTokensRequest' }),
     answers: {
-      200: { description: 'The estimate.', schema: z.object({ input_tokens: z.int() }).meta({ id: 'TokenCount' }) },
+      200: {
+        description:
+          'As the provider counts, or we do: `X-Assay-Counted-By` is `provider`, `o200k_base`, `cl100k_base` or `approximation`.',
+        schema: z.object({ input_tokens: z.int() }).meta({ id: 'TokenCount' }),
+      },
     },
   }),
 };

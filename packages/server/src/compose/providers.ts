@@ -9,6 +9,7 @@ import {
   Planner,
   ProviderClient,
   ProviderDirectory,
+  TokenCounter,
 } from '../modules/providers/index.ts';
 import type { DataKeys } from '../modules/vault/index.ts';
 import type { Database } from '../platform/db/index.ts';
@@ -52,22 +53,24 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     breakers,
     priceOf: ({ orgId, name, kind }, model) => prices.priceOf({ orgId, provider: name, kind, model }, new Date()),
   });
+  const client = new ProviderClient({ dispatcher: http.dispatcher, silenceMs: SILENCE_MS });
   const executor = new ChatExecutor({
     planner,
     directory,
-    client: new ProviderClient({ dispatcher: http.dispatcher, silenceMs: SILENCE_MS }),
+    client,
     breakers,
     ledger,
     observe: ({ kind, outcome, seconds }) => metrics.modelCalls.observe({ kind, outcome }, seconds),
   });
-  return { rules, breakers, directory, planner, executor };
+  const counter = new TokenCounter({ planner, directory, client });
+  return { rules, breakers, directory, planner, executor, counter };
 }
 
 export type Providers = ReturnType<typeof composeProviders>;
 
 /** The operations of providers; listed without a core they are only looked at. */
 export function providerOperations(
-  { directory, planner, executor, rules }: Partial<Providers>,
+  { directory, planner, executor, counter, rules }: Partial<Providers>,
   {
     dataKeys,
     wakeups,
@@ -88,6 +91,7 @@ export function providerOperations(
       executor: executor as ChatExecutor,
       planner: planner as Planner,
       directory: directory as ProviderDirectory,
+      counter: counter as TokenCounter,
       leafOf,
     }),
   };

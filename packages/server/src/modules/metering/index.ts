@@ -14,7 +14,7 @@ export { meteringConstraints } from './constraints.ts';
 export type { Hold } from './ledger/hold.ts';
 export { LedgerJanitor } from './ledger/jobs.ts';
 export { Journal } from './ledger/journal.ts';
-export { Ledger } from './ledger/ledger.ts';
+export { Ledger, type Recount } from './ledger/ledger.ts';
 export type { Attached, Claims, Outcome } from './ledger/model.ts';
 export { type RecoveryOptions, recoverFromJournals } from './ledger/recovery.ts';
 export { PriceCatalogue } from './prices/catalogue.ts';

@@ -7,13 +7,14 @@ import type { ProviderDirectory } from './execution/directory.ts';
 import type { ChatExecutor } from './execution/executor.ts';
 import type { Asked, ChatAnswer, Estimate } from './execution/model.ts';
 import { demandOfChat, type Planner } from './execution/planner.ts';
+import type { CountCall, TokenCount, TokenCounter } from './execution/token-counter.ts';
 import type { Wish } from './routing/route.ts';
-import { inputBoundOf } from './tokens/input-bound.ts';
 
 export type ChatServices = {
   executor: ChatExecutor;
   planner: Planner;
   directory: ProviderDirectory;
+  counter: TokenCounter;
   /** The leaf of an act of this call's. */
   leafOf(call: Call, act: AuditedAct): Leaf;
 };
@@ -34,7 +35,7 @@ export const chatOperations = (services: ChatServices) =>
     executeChat: executeChat(services),
     estimateChat: estimateChat(services),
     listModels: listModels(services),
-    countTokens,
+    countTokens: countTokens(services),
   }) satisfies Record<string, AnyOperation>;
 
 const executeChat = ({ executor, leafOf }: ChatServices) =>
@@ -99,17 +100,18 @@ const listModels = ({ directory }: ChatServices) =>
     },
   });
 
-/** Estimates how many tokens a request is, whichever model it is for. */
-const countTokens = operation({
-  name: 'providers.tokens.count',
-  summary: 'Estimate the tokens that a request would be.',
-  scope: 'providers:execute',
-  effect: 'read',
-  rate: 'gateway',
-  audit: null,
-  transaction: 'none',
-  run: async (_context, body: unknown): Promise<number> => inputBoundOf(body).likely,
-});
+const countTokens = ({ counter }: ChatServices) =>
+  operation({
+    name: 'providers.tokens.count',
+    summary: 'Count the tokens that a request would be.',
+    scope: 'providers:execute',
+    effect: 'read',
+    rate: 'gateway',
+    audit: null,
+    transaction: 'none',
+    run: (context, input: Omit<CountCall, 'orgId' | 'signal'>): Promise<TokenCount> =>
+      counter.count({ ...input, orgId: orgOf(context), signal: context.call.signal }),
+  });
 
 function modelsOf(provider: Provider): KnownModel[] {
   const of = (id: string): KnownModel => ({ id, provider: provider.name, createdAt: provider.createdAt });

@@ -22,6 +22,7 @@ export { ProviderDirectory } from './execution/directory.ts';
 export { ChatExecutor } from './execution/executor.ts';
 export type { CallBill, Estimate, StreamedAnswer, WholeAnswer } from './execution/model.ts';
 export { Planner } from './execution/planner.ts';
+export { TokenCounter } from './execution/token-counter.ts';
 export type { ChatEvent, ChatResponse } from './model.ts';
 export { Breakers } from './routing/breaker.ts';
 export type { KindConfig } from './upstream/endpoints.ts';

@@ -249,10 +249,11 @@ async function* framesOf({ served, pieces, bill }: StreamedAnswer, requestId: st
   });
 }
 
-const encodeEstimate = ({ provider, model, input, output, cost, priceVersion }: Estimate) => ({
+const encodeEstimate = ({ provider, model, input, output, countedBy, cost, priceVersion }: Estimate) => ({
   provider,
   model,
   input_tokens: input,
+  counted_by: countedBy,
   output_tokens: output,
   cost_usd: cost === null ? null : { low: dollars(cost.low), high: dollars(cost.high) },
   price_version: priceVersion,

@@ -8,7 +8,7 @@ import {
 } from '../../modules/providers/index.ts';
 import { Surface } from '../http/surface.ts';
 import type { AnswerFormat } from './answers.ts';
-import { answerChat } from './chat.ts';
+import { answerChat, headersOf, providerNamed } from './chat.ts';
 import type { GatewaySurface } from './openai.ts';
 import { anthropicErrorOf, renderAnthropicError } from './render-error.ts';
 
@@ -29,8 +29,11 @@ export function registerAnthropic(scope: FastifyInstance, { kit, operations: of 
   const passes = ['anthropic-version', 'anthropic-beta'];
   const chat = { kit, executeChat: of.executeChat, dialect: anthropicMessages, formatOf: () => FORMAT, passes };
   surface.serve(routes.messages, answerChat(chat));
-  surface.serve(routes.countTokens, async ({ body }, call) => ({
-    input_tokens: await kit.operator.run(of.countTokens, call, body),
-  }));
+  surface.serve(routes.countTokens, async ({ body }, call, { request, reply }) => {
+    const asked = { body, provider: providerNamed(request), passedOn: headersOf(request, passes) };
+    const { tokens, countedBy } = await kit.operator.run(of.countTokens, call, asked);
+    reply.header('x-assay-counted-by', countedBy);
+    return { input_tokens: tokens };
+  });
   return surface;
 }

@@ -21,7 +21,7 @@ export function answerChat({ kit, executeChat, dialect, formatOf, passes }: Chat
     const { model, stream, maxTokens, needs } = dialect.head(body);
     const answer = await kit.operator.run(executeChat, call, {
       asked: { dialect, body, raw: rawBodyOf(request) },
-      wish: { provider: named(request), model, tier: null, needs },
+      wish: { provider: providerNamed(request), model, tier: null, needs },
       stream,
       maxTokens,
       passedOn: headersOf(request, passes),
@@ -34,12 +34,13 @@ export function answerChat({ kit, executeChat, dialect, formatOf, passes }: Chat
 }
 
 /** `X-Assay-Provider` chooses a provider where the dialect has no word for it. */
-function named(request: FastifyRequest): string | null {
+export function providerNamed(request: FastifyRequest): string | null {
   const header = request.headers['x-assay-provider'];
   return typeof header === 'string' ? header : null;
 }
 
-function headersOf({ headers }: FastifyRequest, passes: readonly string[]): Record<string, string> {
+/** Those of a caller's headers that may go on. */
+export function headersOf({ headers }: FastifyRequest, passes: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     passes.flatMap((name) => {
       const value = headers[name];

@@ -116,11 +116,12 @@ export class Decisions {
     if (amount === null && tallies.length > 0) return refused(noPrice(claims));
     const wanted = amount ?? 0;
     const full = tallies.filter(({ counter }) => wanted > 0 && remainingOf(counter.limit, counter) < wanted);
-    for (const tally of full) this.#tellExceeded(tally);
+    const hopeless = full.filter(({ counter }) => remainingOf(counter.limit, counter) < Math.max(1, call.least));
+    for (const tally of hopeless) this.#tellExceeded(tally);
     const [first] = full.toSorted(
       (a, b) => remainingOf(a.counter.limit, a.counter) - remainingOf(b.counter.limit, b.counter),
     );
-    if (first) return refused(overBudget(first.counter, wanted));
+    if (first) return { ...refused(overBudget(first.counter, wanted)), isFinal: hopeless.length > 0 };
     for (const tally of tallies) move(tally, { spent: 0, reserved: wanted });
     const reservation: NewReservation = {
       orgId: call.orgId,
@@ -250,7 +251,7 @@ function move(tally: Tally, by: { spent: Micros; reserved: Micros }): void {
   tally.isTouched = true;
 }
 
-const refused = (refusal: Error): Refused => ({ outcome: 'refused', refusal });
+const refused = (refusal: Error): Refused => ({ outcome: 'refused', refusal, isFinal: true });
 
 const scopeKey = (orgId: string, { kind, id }: Counter['scope']): string => `${orgId}/${kind}/${id}`;
 

@@ -70,6 +70,64 @@ describe('a reservation', () => {
     expect(await recordsOf(orgId)).toEqual([]);
   });
 
+  describe('whose amount could be counted more closely', () => {
+    const counting = (amount: number, least = 1) => {
+      const recount = {
+        least,
+        counts: 0,
+        amount: async () => {
+          recount.counts += 1;
+          return amount;
+        },
+      };
+      return recount;
+    };
+
+    test('is not counted where the amount fits as it is', async () => {
+      const ledger = await ledgers.open();
+      const orgId = await db.organization();
+      const budget = await aBudget(db, { orgId, limit: 100 });
+      const recount = counting(25);
+      await ledger.reserve({ claims: someClaims(orgId), amount: 100, recount });
+      expect(recount.counts).toBe(0);
+      expect(await counterOf(db, budget)).toMatchObject({ reserved: 100 });
+    });
+
+    test('is counted where the amount does not fit, and no budget is told of as exceeded when the count does', async () => {
+      const ledger = await ledgers.open();
+      const orgId = await db.organization();
+      const budget = await aBudget(db, { orgId, limit: 100 });
+      const hold = await ledger.reserve({ claims: someClaims(orgId), amount: 101, recount: counting(25) });
+      expect(hold.amount).toBe(25);
+      expect(await counterOf(db, budget)).toMatchObject({ reserved: 25 });
+      expect(await eventsOf(orgId)).toEqual([]);
+    });
+
+    test('is refused by what it counts where that does not fit either', async () => {
+      const ledger = await ledgers.open();
+      const orgId = await db.organization();
+      const budget = await aBudget(db, { orgId, limit: 100 });
+      const reserving = ledger.reserve({ claims: someClaims(orgId), amount: 500, recount: counting(110) });
+      await expect(reserving).rejects.toMatchObject({
+        code: 'budget.exceeded',
+        message: /\$0\.00011 that this may cost/,
+      });
+      expect(await counterOf(db, budget)).toMatchObject({ reserved: 0 });
+      expect(await eventsOf(orgId)).toMatchObject([{ type: 'budget.exceeded' }]);
+    });
+
+    test('is not counted where no count could make it fit', async () => {
+      const ledger = await ledgers.open();
+      const orgId = await db.organization();
+      await aBudget(db, { orgId, limit: 100 });
+      const recount = counting(150, 101);
+      const reserving = ledger.reserve({ claims: someClaims(orgId), amount: 500, recount });
+      await expect(reserving).rejects.toMatchObject({ code: 'budget.exceeded' });
+      expect(recount.counts).toBe(0);
+      expect(await eventsOf(orgId)).toMatchObject([{ type: 'budget.exceeded' }]);
+    });
+  });
+
   test('of nothing fits a budget that is used up, and any other does not', async () => {
     const ledger = await ledgers.open();
     const orgId = await db.organization();

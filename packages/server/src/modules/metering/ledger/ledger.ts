@@ -3,7 +3,15 @@ import { type Micros, MOST_MICROS } from '../../../kernel/money.ts';
 import { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
 import { Hold } from './hold.ts';
 import type { Journal } from './journal.ts';
-import { type Attached, type Claims, idOfFact, type LedgerAnswer, type LedgerCall } from './model.ts';
+import {
+  type Attached,
+  type Claims,
+  idOfFact,
+  type LedgerAnswer,
+  type LedgerCall,
+  type Refused,
+  type ReserveCall,
+} from './model.ts';
 
 export type LedgerOptions = Omit<GroupCommitOptions, 'leaseSeconds'> & {
   journal: Journal;
@@ -15,9 +23,17 @@ export type ReserveRequest = {
   claims: Claims;
   /** The most that the call can cost: a real upper bound. Null: the model has no price. */
   amount: Micros | null;
+  /** A closer bound, for a budget that the amount does not fit: worth its while only then. */
+  recount?: Recount | null;
   /** What is billed, where that has a name: it is then under way and billed once, however often it is tried. */
   fact?: string;
   attached?: Attached;
+};
+
+export type Recount = {
+  /** What the closer bound will not be below. */
+  least: Micros;
+  amount(): Promise<Micros>;
 };
 
 /** A stream is cut when its lease could not be renewed for this long: the database is away, or the process stood still. */
@@ -60,20 +76,31 @@ export class Ledger implements AsyncDisposable {
    * @throws AppError `over_budget` naming the budget, its cap and when it resets; `invalid` for a model without a price
    *   where a budget applies; `conflict` for a fact that is under way or billed; `unavailable` when the database is away
    */
-  async reserve({ claims, amount, fact, attached = {} }: ReserveRequest): Promise<Hold> {
+  async reserve({ claims, amount, recount = null, fact, attached = {} }: ReserveRequest): Promise<Hold> {
+    const { orgId } = claims;
+    const id = fact === undefined ? newId() : idOfFact(orgId, fact);
+    const { nodeId } = this.#journal;
+    const of = { kind: 'reserve' as const, orgId, id, claims, nodeId, isFact: fact !== undefined, attached };
+    const first = await this.#set({ ...of, amount, least: recount?.least ?? amount ?? 0 });
+    if (first instanceof Hold) return first;
+    if (recount === null || first.isFinal) throw first.refusal;
+    const counted = await recount.amount();
+    const second = await this.#set({ ...of, amount: counted, least: counted });
+    if (second instanceof Hold) return second;
+    throw second.refusal;
+  }
+
+  async #set(call: ReserveCall): Promise<Hold | Refused> {
+    const { amount, claims, orgId, id } = call;
     if (amount !== null && !(Number.isSafeInteger(amount) && amount >= 0 && amount <= MOST_MICROS))
       throw new RangeError(`${amount} micro-dollars can't be set aside.`);
-    const id = fact === undefined ? newId() : idOfFact(claims.orgId, fact);
-    const isFact = fact !== undefined;
     const leaseEnds = this.#leaseEnds();
-    const { orgId } = claims;
-    const { nodeId } = this.#journal;
-    const answer = await this.submit({ kind: 'reserve', orgId, id, claims, amount, nodeId, isFact, attached });
-    if (answer.outcome === 'refused') throw answer.refusal;
+    const answer = await this.submit(call);
+    if (answer.outcome === 'refused') return answer;
     if (answer.outcome !== 'held') throw new Error(`A reservation was answered with "${answer.outcome}".`);
     const services = {
       journal: this.#journal,
-      submit: (call: LedgerCall) => this.submit(call),
+      submit: (next: LedgerCall) => this.submit(next),
       ended: (hold: Hold) => void this.#holds.delete(hold),
     };
     try {

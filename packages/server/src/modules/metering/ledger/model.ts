@@ -47,6 +47,8 @@ export type ReserveCall = Named & {
   claims: Claims;
   /** Null: the model has no price, which only matters where a budget applies. */
   amount: Micros | null;
+  /** What is asked for in the end, should this be refused, is no less than that. */
+  least: Micros;
   nodeId: string;
   /** The id stands for a billable fact, which may be under way or billed already. */
   isFact: boolean;
@@ -91,7 +93,8 @@ export type Reservation = Named & {
 
 /** What is left of the budget that has least left. */
 export type Admitted = { outcome: 'held'; reservedAt: Date; amount: Micros; budgetLeft: Micros | null };
-export type Refused = { outcome: 'refused'; refusal: Error };
+/** `isFinal` false: a smaller amount, yet not below the least, may fit. */
+export type Refused = { outcome: 'refused'; refusal: Error; isFinal: boolean };
 export type Settled = { outcome: 'settled'; cost: Micros; overrun: Micros };
 /** It was settled or released before; what was billed then, null for nothing. */
 export type Already = { outcome: 'already'; cost: Micros | null };

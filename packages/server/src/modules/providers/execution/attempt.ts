@@ -15,7 +15,7 @@ import {
   wholeAnswer,
 } from '../upstream/provider-client.ts';
 import { UpstreamError } from '../upstream/upstream-error.ts';
-import type { Asked, Piece } from './model.ts';
+import { type Asked, type Piece, requestOf } from './model.ts';
 
 /** One try at one provider. */
 export type Attempt = {
@@ -72,9 +72,6 @@ export function prepare(attempt: Attempt): Prepared {
   const sent = isVertexClaude ? JSON.stringify(onVertex(body)) : body instanceof Buffer ? body : JSON.stringify(body);
   return { request: { url, headers, body: sent }, dialect: UPSTREAM_DIALECTS[name], isPassedThrough: same !== null };
 }
-
-const requestOf = (asked: Asked): ChatRequest =>
-  asked.dialect === null ? asked.request : asked.dialect.decode(asked.body);
 
 type Bounds = { model: string; maxTokens: number | null; stream: boolean };
 

@@ -43,7 +43,8 @@ export class Attempts {
     const [first] = plan.candidates;
     if (!first) throw new Error('A route without candidates.');
     const claims = { ...caller.claims, ...namesOf(first), isBatch: false };
-    const hold = await this.#services.ledger.reserve({ claims, amount: plan.amount, attached: caller.attached });
+    const { amount, recount } = plan;
+    const hold = await this.#services.ledger.reserve({ claims, amount, recount, attached: caller.attached });
     try {
       return await this.#firstToAnswer({ plan, hold }, caller.signal, ask);
     } catch (thrown) {

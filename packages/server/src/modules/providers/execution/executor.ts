@@ -1,7 +1,7 @@
 import { newId } from '../../../kernel/ids.ts';
 import { costOf, type Outcome } from '../../metering/index.ts';
 import { isBuiltIn } from '../catalogue/model.ts';
-import type { ChatEvent, ChatRequest } from '../model.ts';
+import type { ChatEvent } from '../model.ts';
 import { AnswerCount, billable } from '../tokens/answer-count.ts';
 import type { ProviderClient } from '../upstream/provider-client.ts';
 import { toRefusal, UpstreamError } from '../upstream/upstream-error.ts';
@@ -9,7 +9,16 @@ import { fetchStream, fetchWhole, gathered, prepare } from './attempt.ts';
 import { type Asking, type AttemptServices, Attempts, billOf, namesOf, resting } from './attempts.ts';
 import type { ProviderDirectory } from './directory.ts';
 import { echo, echoModel } from './echo.ts';
-import type { Asked, CallBill, ChatAnswer, ChatCall, Piece, Served, StreamedAnswer, WholeAnswer } from './model.ts';
+import {
+  type CallBill,
+  type ChatAnswer,
+  type ChatCall,
+  type Piece,
+  requestOf,
+  type Served,
+  type StreamedAnswer,
+  type WholeAnswer,
+} from './model.ts';
 import { breakerOf, demandOfChat, outputBound, type Planner } from './planner.ts';
 
 export type ExecutorServices = AttemptServices & {
@@ -163,9 +172,6 @@ const endless = (): UpstreamError =>
     message: 'It said more than it was asked for, and was cut off.',
     retryAfterMs: null,
   });
-
-const requestOf = (asked: Asked): ChatRequest =>
-  asked.dialect === null ? asked.request : asked.dialect.decode(asked.body);
 
 async function* asPieces(events: AsyncIterable<ChatEvent>): AsyncGenerator<Piece> {
   for await (const event of events) yield { raw: null, events: [event] };

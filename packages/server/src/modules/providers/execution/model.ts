@@ -3,6 +3,7 @@ import type { ClientDialect } from '../dialects/client-dialects.ts';
 import type { JsonObject } from '../dialects/json-reader.ts';
 import type { ChatEvent, ChatRequest, ChatResponse, TokenUsage } from '../model.ts';
 import type { Candidate, Wish } from '../routing/route.ts';
+import type { InputCount } from '../tokens/input-count.ts';
 
 /** A chat as a caller asked for it. */
 export type ChatCall = {
@@ -25,6 +26,10 @@ export type ChatCall = {
 export type Asked =
   | { dialect: ClientDialect; body: JsonObject; raw: Buffer | null }
   | { dialect: null; request: ChatRequest };
+
+/** @throws AppError `invalid` for what is malformed, and for what only the dialect's own vendor could do */
+export const requestOf = (asked: Asked): ChatRequest =>
+  asked.dialect === null ? asked.request : asked.dialect.decode(asked.body);
 
 /** Who answers, and on which terms. */
 export type Served = Candidate & { price: Price | null };
@@ -61,6 +66,7 @@ export type Estimate = {
   provider: string;
   model: string;
   input: { low: number; high: number };
+  countedBy: InputCount['countedBy'];
   output: { low: number; high: number };
   cost: { low: number; high: number } | null;
   priceVersion: string | null;

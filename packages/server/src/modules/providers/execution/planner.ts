@@ -1,11 +1,15 @@
-import { costOf, mostOf, type Price } from '../../metering/index.ts';
+import { AppError } from '../../../kernel/errors.ts';
+import { costOf, mostOf, type Price, type Recount } from '../../metering/index.ts';
 import { isBuiltIn, type Provider } from '../catalogue/model.ts';
+import type { ChatRequest } from '../model.ts';
 import type { Breakers } from '../routing/breaker.ts';
 import { type Candidate, route, type Wish } from '../routing/route.ts';
+import { encodingOf } from '../tokens/encodings.ts';
 import { type InputBound, inputBoundOf } from '../tokens/input-bound.ts';
+import { countInput, type InputCount } from '../tokens/input-count.ts';
 import type { ProviderDirectory } from './directory.ts';
 import { echoModel } from './echo.ts';
-import type { ChatCall, Estimate, Served } from './model.ts';
+import { type ChatCall, type Estimate, requestOf, type Served } from './model.ts';
 
 export type PlannerServices = {
   directory: ProviderDirectory;
@@ -18,18 +22,39 @@ export type PlannerServices = {
 export type Demand = {
   orgId: string;
   wish: Wish;
+  /** What it is at the most whoever answers; quickly found. */
   input: InputBound;
+  /** What it is for a model, counted if that can be. */
+  countFor(model: string): Promise<InputCount>;
   /** The most that a model would produce for it. */
   outputOf(candidate: Candidate): number;
 };
 
 /** What a chat demands. */
-export const demandOfChat = (call: Pick<ChatCall, 'wish' | 'asked' | 'maxTokens'>, orgId: string): Demand => ({
-  orgId,
-  wish: call.wish,
-  input: inputBoundOf(call.asked.dialect === null ? call.asked.request : call.asked.body),
-  outputOf: (candidate) => outputBound(call.maxTokens, candidate),
-});
+export function demandOfChat(call: Pick<ChatCall, 'wish' | 'asked' | 'maxTokens'>, orgId: string): Demand {
+  const { wish, asked, maxTokens } = call;
+  const input = inputBoundOf(asked.dialect === null ? asked.request : asked.body);
+  return {
+    orgId,
+    wish,
+    input,
+    async countFor(model) {
+      const request = understood(asked);
+      return request === null ? { ...input, countedBy: 'approximation' } : countInput(request, model);
+    },
+    outputOf: (candidate) => outputBound(maxTokens, candidate),
+  };
+}
+
+/** Null for what only its own vendor understands. */
+function understood(asked: ChatCall['asked']): ChatRequest | null {
+  try {
+    return requestOf(asked);
+  } catch (thrown) {
+    if (thrown instanceof AppError) return null;
+    throw thrown;
+  }
+}
 
 /** Who is asked for a call, in which order, and the most that it can come to. Quantities are tokens. */
 export type Planned = {
@@ -39,6 +64,8 @@ export type Planned = {
   maxTokens: number;
   /** Micro-dollars; null when one of the candidates has no price. */
   amount: number | null;
+  /** What it comes to with the input counted; null where nobody can. */
+  recount: Recount | null;
 };
 
 /** What a model may produce where neither the caller nor its row says a bound; sent on, so that it is one. */
@@ -55,7 +82,8 @@ export class Planner {
   }
 
   /** @throws AppError `invalid` when no provider of the organization has what is wished for */
-  async plan({ orgId, wish, input, outputOf }: Demand): Promise<Planned> {
+  async plan(demand: Demand): Promise<Planned> {
+    const { orgId, wish, input, outputOf } = demand;
     const { directory, breakers, priceOf } = this.#services;
     const providers = await directory.providersOf(orgId);
     const { likely, most } = input;
@@ -83,28 +111,30 @@ export class Planner {
       mostInput: most,
       maxTokens,
       amount: mostOfAll(candidates, { input: most, output: maxTokens }),
+      recount: recountOf(demand, candidates, maxTokens),
     };
   }
 
   /** What a call would cost, asked of nobody. */
   async estimate(demand: Demand): Promise<Estimate> {
-    const { candidates, likelyInput, mostInput } = await this.plan(demand);
-    const [served] = candidates;
+    const [served] = (await this.plan(demand)).candidates;
     if (!served) throw new Error('A route without candidates.');
     const { provider, model, price } = served;
+    const input = await demand.countFor(model);
     const most = demand.outputOf(served);
     const output = { low: Math.min(1, most), high: most };
     const cost =
       price === null
         ? null
         : {
-            low: costOf(price, { input: likelyInput, output: output.low, requests: 1 }),
-            high: mostOf(price, { input: mostInput, output: output.high }),
+            low: costOf(price, { input: input.likely, output: output.low, requests: 1 }),
+            high: mostOf(price, { input: input.most, output: output.high }),
           };
     return {
       provider: provider.name,
       model,
-      input: { low: likelyInput, high: mostInput },
+      input: { low: input.likely, high: input.most },
+      countedBy: input.countedBy,
       output,
       cost,
       priceVersion: price?.version ?? null,
@@ -125,4 +155,18 @@ export const outputBound = (asked: number | null, { maxOutputTokens }: Candidate
 function mostOfAll(candidates: readonly Served[], bounds: { input: number; output: number }): number | null {
   const amounts = candidates.map(({ price }) => (price === null ? null : mostOf(price, bounds)));
   return amounts.some((amount) => amount === null) ? null : Math.max(...(amounts as number[]));
+}
+
+/** Counting takes longer than all the rest of a call's admission, so that a budget has to ask for it. */
+function recountOf({ input, countFor }: Demand, candidates: readonly Served[], output: number): Recount | null {
+  const least = mostOfAll(candidates, { input: 0, output });
+  if (least === null || candidates.some(({ model }) => encodingOf(model) === null)) return null;
+  return {
+    least,
+    async amount() {
+      const counts = await Promise.all(candidates.map(({ model }) => countFor(model)));
+      const most = Math.min(input.most, Math.max(...counts.map((count) => count.most)));
+      return mostOfAll(candidates, { input: most, output }) ?? least;
+    },
+  };
 }
