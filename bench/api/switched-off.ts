@@ -79,7 +79,7 @@ const SWITCHES: Readonly<Record<Exclude<Part, 'all of them'>, Switch>> = {
     const silent: typeof core.metrics.requests = Object.assign(Object.create(core.metrics.requests), { inc: () => {} });
     return {
       ...whole,
-      governance: { ...whole.governance, observe: () => ({ end: () => {} }) },
+      governance: { ...whole.governance, observe: () => ({ trace: null, end: () => {} }) },
       kit: { ...whole.kit, metrics: { ...core.metrics, requests: silent } },
     };
   },

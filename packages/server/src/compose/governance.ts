@@ -136,7 +136,10 @@ function observe(
     'assay.effect': operation.effect,
   });
   return {
+    trace: span.trace,
     end(refusal: AppError | null) {
+      if (refusal !== null && AUDITED.has(refusal.kind))
+        metrics.refusals.inc({ operation: operation.name, reason: refusal.code });
       const seconds = Number(process.hrtime.bigint() - started) / 1e9;
       metrics.operations.observe({ operation: operation.name, outcome: refusal?.kind ?? 'ok' }, seconds);
       span.end(refusal === null ? null : refusal.code);

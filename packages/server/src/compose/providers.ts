@@ -10,6 +10,7 @@ import {
   ProviderClient,
   ProviderDirectory,
   TokenCounter,
+  watchCalls,
 } from '../modules/providers/index.ts';
 import type { DataKeys } from '../modules/vault/index.ts';
 import type { Database } from '../platform/db/index.ts';
@@ -17,6 +18,8 @@ import { AddressRules, HttpClient } from '../platform/http-client/index.ts';
 import type { AuditedAct, Call } from '../platform/operation.ts';
 import type { Wakeups } from '../platform/queue/wakeups.ts';
 import type { Metrics } from '../platform/telemetry/metrics.ts';
+import { ModelCalls } from '../platform/telemetry/model-calls.ts';
+import type { Tracing } from '../platform/telemetry/tracing.ts';
 
 export type ProviderParts = {
   config: Config;
@@ -28,6 +31,7 @@ export type ProviderParts = {
   /** Raised when providers of some organization changed. */
   topic: string;
   metrics: Metrics;
+  tracing: Tracing;
 };
 
 /** Connections to one provider: as many calls as are under way at once, for each waits on its own. */
@@ -37,7 +41,7 @@ const SILENCE_MS = 5 * 60_000;
 
 /** What model calls go through. */
 export function composeProviders(parts: ProviderParts, stack: AsyncDisposableStack) {
-  const { config, database, dataKeys, ledger, prices, wakeups, topic, metrics } = parts;
+  const { config, database, dataKeys, ledger, prices, wakeups, topic, metrics, tracing } = parts;
   const rules = new AddressRules(config.outboundNetworks);
   const http = stack.use(new HttpClient({ rules, connections: CONNECTIONS }));
   const breakers = new Breakers();
@@ -60,8 +64,13 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     client,
     breakers,
     ledger,
-    observe: ({ kind, outcome, seconds }) => metrics.modelCalls.observe({ kind, outcome }, seconds),
+    watch: watchCalls(new ModelCalls({ tracing, metrics: metrics.modelCalls })),
   });
+  metrics.gauge(
+    'assay_provider_breakers_open',
+    'Models of providers that this process leaves alone for a while, because calls to them failed.',
+    () => breakers.open,
+  );
   const counter = new TokenCounter({ planner, directory, client });
   return { rules, breakers, directory, planner, executor, counter };
 }

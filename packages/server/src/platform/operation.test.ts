@@ -46,7 +46,7 @@ function recording(overrides: Partial<Governance> = {}): { steps: string[]; oper
       return null;
     },
     storeIdempotentOutput: (_tx, _call, _operation, output) => note(`store ${JSON.stringify(output)}`),
-    observe: () => ({ end: (refusal) => note(`observed ${refusal?.kind ?? 'ok'}`) }),
+    observe: () => ({ trace: null, end: (refusal) => note(`observed ${refusal?.kind ?? 'ok'}`) }),
     ...overrides,
   };
   return { steps, operator: new Operator(governance) };

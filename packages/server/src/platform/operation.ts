@@ -41,6 +41,8 @@ export type Context = {
   tx: Tx;
   by: Principal;
   call: Call;
+  /** What spans below this act continue; null where nobody listens. */
+  trace: TraceContext | null;
   /** The permission reaches only to rows that the caller made; true in operations that say `narrows`, and nowhere else. */
   ownOnly: boolean;
   /** Appends to the event stream of the caller's organization, in this transaction. */
@@ -134,7 +136,8 @@ export type Governance = {
   /** Gives the stored answer of this key, or takes the key for this transaction. */
   claimIdempotencyKey(tx: Tx, call: Call, operation: AnyOperation): Promise<{ output: unknown } | null>;
   storeIdempotentOutput(tx: Tx, call: Call, operation: AnyOperation, output: unknown): void;
-  observe(operation: AnyOperation, call: Call): { end(refusal: AppError | null): void };
+  /** `trace` is what spans below this act continue; null where nobody listens. */
+  observe(operation: AnyOperation, call: Call): { trace: TraceContext | null; end(refusal: AppError | null): void };
 };
 
 /** Runs every operation the same way, whoever calls. */
@@ -156,7 +159,7 @@ export class Operator {
       const { ownOnly } = this.#governance.authorize(call.principal, operation);
       const rate = this.#governance.takeRate(call, operation);
       call.notes.rate = rate instanceof Promise ? await rate : rate;
-      const act: Act<Input, Output> = { operation, call, input, ownOnly };
+      const act: Act<Input, Output> = { operation, call, input, ownOnly, trace: observation.trace };
       const output = await this.#perform(act);
       const answer = operation.afterCommit
         ? await operation.afterCommit(this.#context(act, NO_TRANSACTION), input, output)
@@ -219,11 +222,12 @@ export class Operator {
     return output;
   }
 
-  #context<Input, Output>({ call, ownOnly }: Act<Input, Output>, tx: Tx): Context {
+  #context<Input, Output>({ call, ownOnly, trace }: Act<Input, Output>, tx: Tx): Context {
     return {
       tx,
       by: call.principal,
       call,
+      trace,
       ownOnly,
       emit: (event) => this.#governance.emit(tx, organizationScope(call.principal.orgId).orgId, event),
     };
@@ -231,7 +235,13 @@ export class Operator {
 }
 
 /** One call of an operation, admitted. */
-type Act<Input, Output> = { operation: Operation<Input, Output>; call: Call; input: Input; ownOnly: boolean };
+type Act<Input, Output> = {
+  operation: Operation<Input, Output>;
+  call: Call;
+  input: Input;
+  ownOnly: boolean;
+  trace: TraceContext | null;
+};
 
 function organizationScope(orgId: string | null): { orgId: string } {
   if (orgId === null) {

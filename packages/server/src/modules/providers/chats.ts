@@ -66,6 +66,7 @@ const executeChat = ({ executor, leafOf }: ChatServices) =>
         },
         ...input,
         attached: { leaves: [leaf] },
+        trace: context.trace,
         signal: call.signal,
       });
     },

@@ -24,6 +24,7 @@ export type { CallBill, Estimate, StreamedAnswer, WholeAnswer } from './executio
 export { Planner } from './execution/planner.ts';
 export { TokenCounter } from './execution/token-counter.ts';
 export type { ChatEvent, ChatResponse } from './model.ts';
+export { watchCalls } from './observation/call-watch.ts';
 export { Breakers } from './routing/breaker.ts';
 export type { KindConfig } from './upstream/endpoints.ts';
 export { ProviderClient } from './upstream/provider-client.ts';

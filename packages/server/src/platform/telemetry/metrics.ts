@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { ModelCallMetrics } from './gen-ai.ts';
 
 /** The counters of one process, in the Prometheus text format at `/metrics`. Labels are of low cardinality only. */
 export type Metrics = {
@@ -6,10 +7,11 @@ export type Metrics = {
   operations: Histogram<'operation' | 'outcome'>;
   requests: Counter<'surface' | 'method' | 'status'>;
   rpcs: Counter<'method' | 'code'>;
+  refusals: Counter<'operation' | 'reason'>;
   refusalsUnaudited: Counter<string>;
   evaluations: Counter<'outcome' | 'engine'>;
   queueWait: Histogram<string>;
-  modelCalls: Histogram<'kind' | 'outcome'>;
+  modelCalls: ModelCallMetrics;
   /** Adds a gauge whose value is read when somebody asks for the metrics. */
   gauge(name: string, help: string, read: () => number): void;
 };
@@ -41,6 +43,12 @@ export function createMetrics(): Metrics {
       labelNames: ['method', 'code'],
       registers,
     }),
+    refusals: new Counter({
+      name: 'assay_refusals_total',
+      help: 'Calls refused by a permission, a limit, a budget or the billing posture, by its code.',
+      labelNames: ['operation', 'reason'],
+      registers,
+    }),
     refusalsUnaudited: new Counter({
       name: 'assay_refusals_unaudited_total',
       help: 'Refusals beyond the bounded rate at which refusals are audited.',
@@ -58,13 +66,7 @@ export function createMetrics(): Metrics {
       buckets: SECONDS,
       registers,
     }),
-    modelCalls: new Histogram({
-      name: 'assay_model_call_seconds',
-      help: 'Time of a call to a model, to the end of its answer, by outcome.',
-      labelNames: ['kind', 'outcome'],
-      buckets: SECONDS,
-      registers,
-    }),
+    modelCalls: new ModelCallMetrics(registry),
     gauge(name, help, read) {
       new Gauge({
         name,

@@ -1,16 +1,36 @@
-import { context, type Span, SpanKind, SpanStatusCode, TraceFlags, type Tracer, trace } from '@opentelemetry/api';
+import {
+  context,
+  type Span,
+  SpanKind,
+  type SpanOptions,
+  SpanStatusCode,
+  TraceFlags,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import type { Attributes } from './gen-ai.ts';
 import type { TraceContext } from './trace-context.ts';
 
 export type Tracing = AsyncDisposable & {
-  /** Starts a span under the caller's trace. Without an exporter this costs next to nothing. */
-  span(name: string, parent: TraceContext | null, attributes?: Record<string, string | number>): SpanHandle;
+  /** Starts a span of what a caller asked of us, under their trace. Without an exporter this costs next to nothing. */
+  span(name: string, parent: TraceContext | null, attributes?: Attributes): SpanHandle;
+  /** Starts a span of what we ask of somebody else. */
+  outgoing(name: string, parent: TraceContext, attributes: Attributes): SpanHandle;
 };
-export type SpanHandle = { end(failure: string | null): void };
+export type SpanHandle = {
+  /** What spans below this one continue; null where nobody listens. */
+  trace: TraceContext | null;
+  end(failure: string | null, attributes?: Attributes): void;
+};
 
-const SILENT: SpanHandle = { end: () => {} };
+const SILENT: SpanHandle = { trace: null, end: () => {} };
 
 /** Tracing that goes nowhere: the default, when no OTLP endpoint is configured. */
-export const noTracing: Tracing = { span: () => SILENT, [Symbol.asyncDispose]: async () => {} };
+export const noTracing: Tracing = {
+  span: () => SILENT,
+  outgoing: () => SILENT,
+  [Symbol.asyncDispose]: async () => {},
+};
 
 /** Sends spans to an OTLP/HTTP collector. The libraries are loaded only when an endpoint is configured. */
 export async function startTracing(endpoint: string, serviceVersion: string): Promise<Tracing> {
@@ -30,7 +50,10 @@ export async function startTracing(endpoint: string, serviceVersion: string): Pr
   });
   const tracer = provider.getTracer('assay', serviceVersion);
   return {
-    span: (name, parent, attributes) => startSpan(tracer, name, parent, attributes ?? {}),
+    span: (name, parent, attributes = {}) =>
+      startSpan(tracer, { name, parent, options: { kind: SpanKind.SERVER, attributes } }),
+    outgoing: (name, parent, attributes) =>
+      startSpan(tracer, { name, parent, options: { kind: SpanKind.CLIENT, attributes } }),
     async [Symbol.asyncDispose]() {
       await provider.shutdown();
     },
@@ -39,9 +62,7 @@ export async function startTracing(endpoint: string, serviceVersion: string): Pr
 
 function startSpan(
   tracer: Tracer,
-  name: string,
-  parent: TraceContext | null,
-  attributes: Record<string, string | number>,
+  { name, parent, options }: { name: string; parent: TraceContext | null; options: SpanOptions },
 ): SpanHandle {
   const within =
     parent === null
@@ -53,9 +74,12 @@ function startSpan(
           traceFlags: parent.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
           isRemote: true,
         });
-  const span: Span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, within);
+  const span: Span = tracer.startSpan(name, options, within);
+  const { traceId, spanId, traceFlags } = span.spanContext();
   return {
-    end(failure) {
+    trace: { traceId, parentSpanId: spanId, sampled: (traceFlags & TraceFlags.SAMPLED) !== 0 },
+    end(failure, attributes = {}) {
+      span.setAttributes(attributes);
       if (failure !== null) span.setStatus({ code: SpanStatusCode.ERROR, message: failure });
       span.end();
     },

@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '../../../kernel/errors.ts';
-import { costOf, type Hold, type Ledger, type Outcome } from '../../metering/index.ts';
-import { isRetryable, type TokenUsage } from '../model.ts';
+import { costOf, type Hold, type Ledger } from '../../metering/index.ts';
+import { type ChatResponse, isRetryable, type TokenUsage } from '../model.ts';
+import type { AttemptWatch, CallWatch, Watched, Watching } from '../observation/watch.ts';
 import type { Breakers } from '../routing/breaker.ts';
 import { billable } from '../tokens/answer-count.ts';
 import { toRefusal, UpstreamError } from '../upstream/upstream-error.ts';
@@ -11,14 +12,17 @@ import { breakerOf, MOST_ATTEMPTS, type Planned } from './planner.ts';
 export type AttemptServices = {
   breakers: Breakers;
   ledger: Ledger;
-  observe(call: { kind: string; outcome: string; seconds: number }): void;
+  watch: Watching;
 };
 
+/** A call whose money is set aside. */
+type Admitted = { plan: Planned; hold: Hold; watch: CallWatch };
+
 /** One of those who could answer, asked within a reservation. */
-export type Asking = { served: Served; plan: Planned; hold: Hold };
+export type Asking = { served: Served; plan: Planned; hold: Hold; attempt: AttemptWatch };
 
 /** Who calls, whatever is asked. */
-export type Caller = Pick<ChatCall, 'claims' | 'attached' | 'signal'>;
+export type Caller = Pick<ChatCall, 'claims' | 'attached' | 'signal'> & { watched: Watched };
 
 /** Longer than this the caller waits better by itself. */
 const LONGEST_BACK_OFF_MS = 2_000;
@@ -45,9 +49,11 @@ export class Attempts {
     const claims = { ...caller.claims, ...namesOf(first), isBatch: false };
     const { amount, recount } = plan;
     const hold = await this.#services.ledger.reserve({ claims, amount, recount, attached: caller.attached });
+    const watch = this.#services.watch(caller.watched);
     try {
-      return await this.#firstToAnswer({ plan, hold }, caller.signal, ask);
+      return await this.#firstToAnswer({ plan, hold, watch }, caller.signal, ask);
     } catch (thrown) {
+      watch.gaveUp(wordFor(thrown));
       if (!caller.signal.aborted) {
         await hold.release();
         throw thrown;
@@ -59,15 +65,16 @@ export class Attempts {
   }
 
   async #firstToAnswer<Answer>(
-    { plan, hold }: Omit<Asking, 'served'>,
+    admitted: Admitted,
     signal: AbortSignal,
     ask: (of: Asking) => Promise<Answer>,
   ): Promise<Answer> {
+    const { plan } = admitted;
     const isAlone = plan.candidates.length === 1;
     let failed: AppError | null = null;
     for (const [tries, served] of attemptsOf(plan.candidates).entries()) {
       if (tries > 0 && isAlone) await backOff(tries, failed?.retryAfterMs ?? 0, signal);
-      const outcome = await this.#try({ served, plan, hold }, ask);
+      const outcome = await this.#try(admitted, served, ask);
       if ('answer' in outcome) return outcome.answer;
       failed = outcome.refusal;
       if (outcome.isFinal || (isAlone && (failed.retryAfterMs ?? 0) > LONGEST_BACK_OFF_MS)) break;
@@ -77,19 +84,23 @@ export class Attempts {
 
   /** Asks one of them. Gives why it did not answer, and whether nobody else would. */
   async #try<Answer>(
-    of: Asking,
+    { plan, hold, watch }: Admitted,
+    served: Served,
     ask: (of: Asking) => Promise<Answer>,
   ): Promise<{ answer: Answer } | { refusal: AppError; isFinal: boolean }> {
-    const { served } = of;
     const { breakers } = this.#services;
     if (!breakers.admits(breakerOf(served))) return { refusal: resting(served), isFinal: false };
+    const attempt = watch.asked(served);
     try {
-      return { answer: await ask(of) };
+      return { answer: await ask({ served, plan, hold, attempt }) };
     } catch (thrown) {
       if (!(thrown instanceof UpstreamError)) {
+        // Anything else was never sent: a try that does not end is told of to nobody.
+        if (isAbort(thrown)) attempt.failed('cancelled');
         breakers.gaveUp(breakerOf(served));
         throw thrown;
       }
+      attempt.failed(thrown.failure.reason);
       this.note(served, thrown);
       return { refusal: toRefusal(thrown.failure, served.provider.name), isFinal: !isRetryable(thrown.failure) };
     }
@@ -103,18 +114,23 @@ export class Attempts {
   }
 
   /** Bills an answer that is whole, by what the provider counted. */
-  async bill(of: Asking, { usage, started }: { usage: TokenUsage; started: number }): Promise<CallBill> {
-    const { served, hold } = of;
+  async bill(of: Asking, { usage, answer }: { usage: TokenUsage; answer: ChatResponse | null }): Promise<CallBill> {
+    const { served, hold, attempt } = of;
     const quantities = billable(usage);
     const cost = served.price === null ? null : costOf(served.price, quantities);
+    attempt.ended({ outcome: 'completed', failure: null, answer, usage, cost });
     await hold.settle({ cost: cost ?? 0, quantities, outcome: 'completed', served: namesOf(served) });
-    this.observe(served, 'completed', started);
     return billOf(of, { usage, cost });
   }
+}
 
-  observe({ provider }: Served, outcome: Outcome, started: number): void {
-    this.#services.observe({ kind: provider.kind, outcome, seconds: (performance.now() - started) / 1000 });
-  }
+export const isAbort = (thrown: unknown): boolean => thrown instanceof Error && thrown.name === 'AbortError';
+
+/** One of a few words for what ended a try. */
+export function wordFor(thrown: unknown): string {
+  if (isAbort(thrown)) return 'cancelled';
+  if (thrown instanceof UpstreamError) return thrown.failure.reason;
+  return thrown instanceof AppError ? thrown.code : 'internal';
 }
 
 /** Who serves a call, as its bill names it. */

@@ -10,6 +10,7 @@ import {
 } from '../../../../test/fakes/model-provider.ts';
 import { aBudget, counterOf, someClaims, testLedgers } from '../../../../test/metering.ts';
 import { until } from '../../../../test/until.ts';
+import { unwatched } from '../../../../test/unwatched.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { Sensitive } from '../../../kernel/sensitive.ts';
 import { AddressRules, HttpClient } from '../../../platform/http-client/index.ts';
@@ -56,7 +57,7 @@ async function executor({
     client: new ProviderClient({ dispatcher: client.dispatcher, silenceMs: 2_000 }),
     breakers,
     ledger: ledger ?? (await ledgers.open()),
-    observe: () => {},
+    watch: unwatched,
   });
 }
 
@@ -83,6 +84,7 @@ function aCall(orgId: string, body: JsonObject, more: Partial<ChatCall> & { dial
     maxTokens: head.maxTokens,
     passedOn: {},
     attached: {},
+    trace: null,
     signal: gone,
     ...rest,
   };

@@ -1,12 +1,14 @@
 import { newId } from '../../../kernel/ids.ts';
-import { costOf, type Outcome } from '../../metering/index.ts';
+import { costOf } from '../../metering/index.ts';
 import { isBuiltIn } from '../catalogue/model.ts';
 import type { ChatEvent } from '../model.ts';
+import { watchedChat } from '../observation/telemetry.ts';
+import type { AttemptOutcome } from '../observation/watch.ts';
 import { AnswerCount, billable } from '../tokens/answer-count.ts';
 import type { ProviderClient } from '../upstream/provider-client.ts';
 import { toRefusal, UpstreamError } from '../upstream/upstream-error.ts';
 import { fetchStream, fetchWhole, gathered, prepare } from './attempt.ts';
-import { type Asking, type AttemptServices, Attempts, billOf, namesOf, resting } from './attempts.ts';
+import { type Asking, type AttemptServices, Attempts, billOf, isAbort, namesOf, resting, wordFor } from './attempts.ts';
 import type { ProviderDirectory } from './directory.ts';
 import { echo, echoModel } from './echo.ts';
 import {
@@ -47,14 +49,15 @@ export class ChatExecutor {
   /** @throws AppError for every refusal: of the request, of a budget, and of all the providers that were asked */
   async execute(call: ChatCall): Promise<ChatAnswer> {
     const plan = await this.#services.planner.plan(demandOfChat(call, call.claims.orgId));
-    return this.#attempts.run(call, plan, (of) => this.#ask(call, of));
+    const boundOf = (served: Served): number => Math.min(plan.maxTokens, outputBound(call.maxTokens, served));
+    const watched = watchedChat(call, boundOf);
+    return this.#attempts.run({ ...call, watched }, plan, (of) => this.#ask(call, of, boundOf(of.served)));
   }
 
-  async #ask(call: ChatCall, of: Asking): Promise<ChatAnswer> {
+  async #ask(call: ChatCall, of: Asking, bound: number): Promise<ChatAnswer> {
     const { served, plan, hold } = of;
     if (isBuiltIn(served.provider.kind)) return this.#echo(call, of);
     const key = await this.#services.directory.keyOf(served.provider);
-    const bound = Math.min(plan.maxTokens, outputBound(call.maxTokens, served));
     const prepared = prepare({
       candidate: served,
       key,
@@ -69,15 +72,14 @@ export class ChatExecutor {
       AbortSignal.timeout(call.stream ? STREAM_DEADLINE_MS : WHOLE_DEADLINE_MS),
     ]);
     hold.progress(Math.min(this.#cost(served, count) ?? 0, hold.amount), billable(count.usage));
-    const started = performance.now();
     if (!call.stream) {
       const { raw, answer, latencyMs } = await fetchWhole(this.#services.client, prepared, signal);
       this.#services.breakers.succeeded(breakerOf(served), latencyMs);
-      return this.#whole(of, { raw, answer, started });
+      return this.#whole(of, raw, answer);
     }
     const { pieces, latencyMs } = await fetchStream(this.#services.client, prepared, signal);
     this.#services.breakers.succeeded(breakerOf(served), latencyMs);
-    return this.#streamed(of, { pieces, count, started });
+    return this.#streamed(of, { pieces, count });
   }
 
   async #echo(call: ChatCall, of: Asking): Promise<ChatAnswer> {
@@ -87,34 +89,26 @@ export class ChatExecutor {
     const request = { ...requestOf(call.asked), model: served.model };
     const bounded = { ...request, maxTokens: request.maxTokens ?? plan.maxTokens };
     const events = echo(bounded, { id: `chatcmpl-${newId()}`, paceMs: model.paceMs }, call.signal);
-    const started = performance.now();
     this.#services.breakers.succeeded(breakerOf(served), 0);
-    if (!call.stream) return this.#whole(of, { raw: null, answer: await gathered(events), started });
+    if (!call.stream) return this.#whole(of, null, await gathered(events));
     return this.#streamed(of, {
       pieces: asPieces(events),
       count: new AnswerCount({ likelyInput: 0, bound: plan.maxTokens }),
-      started,
     });
   }
 
-  async #whole(
-    of: Asking,
-    { raw, answer, started }: { raw: Buffer | null; answer: WholeAnswer['answer']; started: number },
-  ): Promise<WholeAnswer> {
-    return { kind: 'whole', raw, answer, bill: await this.#attempts.bill(of, { usage: answer.usage, started }) };
+  async #whole(of: Asking, raw: Buffer | null, answer: WholeAnswer['answer']): Promise<WholeAnswer> {
+    return { kind: 'whole', raw, answer, bill: await this.#attempts.bill(of, { usage: answer.usage, answer }) };
   }
 
-  #streamed(
-    of: Asking,
-    { pieces, count, started }: { pieces: AsyncGenerator<Piece>; count: AnswerCount; started: number },
-  ): StreamedAnswer {
-    const { served, hold } = of;
+  #streamed(of: Asking, { pieces, count }: { pieces: AsyncGenerator<Piece>; count: AnswerCount }): StreamedAnswer {
+    const { served, hold, attempt } = of;
     const billed = Promise.withResolvers<CallBill>();
-    const settle = async (outcome: Outcome): Promise<void> => {
+    const settle = (outcome: AttemptOutcome, failure: string | null): void => {
       const { usage } = count;
       const cost = this.#cost(served, count);
       const quantities = billable(usage);
-      this.#attempts.observe(served, outcome, started);
+      attempt.ended({ outcome, failure, answer: null, usage, cost });
       // The answer need not wait for the commit; the ledger's journal has what was delivered.
       void hold
         .settle({ cost: Math.min(cost ?? 0, hold.amount), quantities, outcome, served: namesOf(served) })
@@ -132,31 +126,38 @@ export class ChatExecutor {
 
   /** Writes down what each piece costs before it goes out, and bills what went out in the end. */
   async *#metered(
-    { served, hold }: Asking,
+    { served, hold, attempt }: Asking,
     {
       pieces,
       count,
       settle,
-    }: { pieces: AsyncGenerator<Piece>; count: AnswerCount; settle(outcome: Outcome): Promise<void> },
+    }: {
+      pieces: AsyncGenerator<Piece>;
+      count: AnswerCount;
+      settle(outcome: AttemptOutcome, failure: string | null): void;
+    },
   ): AsyncGenerator<Piece> {
-    let outcome: Outcome = 'cancelled';
+    let outcome: AttemptOutcome = 'cancelled';
+    let failure: string | null = null;
     try {
       for await (const piece of pieces) {
         for (const event of piece.events) count.add(event);
         if (count.isBeyond) throw endless();
         hold.progress(Math.min(this.#cost(served, count) ?? 0, hold.amount), billable(count.usage));
+        attempt.saw(piece.events);
         yield piece;
       }
       outcome = 'completed';
     } catch (thrown) {
-      outcome = thrown instanceof Error && thrown.name === 'AbortError' ? 'cancelled' : 'failed';
+      outcome = isAbort(thrown) ? 'cancelled' : 'failed';
+      failure = wordFor(thrown);
       if (thrown instanceof UpstreamError) {
         this.#attempts.note(served, thrown);
         throw toRefusal(thrown.failure, served.provider.name);
       }
       throw thrown;
     } finally {
-      await settle(outcome);
+      settle(outcome, failure);
     }
   }
 

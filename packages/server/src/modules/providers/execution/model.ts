@@ -2,6 +2,7 @@ import type { Attached, Claims, Price } from '../../metering/index.ts';
 import type { ClientDialect } from '../dialects/client-dialects.ts';
 import type { JsonObject } from '../dialects/json-reader.ts';
 import type { ChatEvent, ChatRequest, ChatResponse, TokenUsage } from '../model.ts';
+import type { Watched } from '../observation/watch.ts';
 import type { Candidate, Wish } from '../routing/route.ts';
 import type { InputCount } from '../tokens/input-count.ts';
 
@@ -18,6 +19,8 @@ export type ChatCall = {
   passedOn: Record<string, string>;
   /** Written with the reservation. */
   attached: Attached;
+  /** The span that the call is a part of; null where nobody listens. */
+  trace: Watched['trace'];
   /** Aborted when the caller has gone. */
   signal: AbortSignal;
 };

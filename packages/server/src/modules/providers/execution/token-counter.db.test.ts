@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../../../test/database.ts';
 import { fakeProvider, json, openAiAnswer } from '../../../../test/fakes/model-provider.ts';
 import { aBudget, counterOf, someClaims, testLedgers } from '../../../../test/metering.ts';
+import { unwatched } from '../../../../test/unwatched.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { Sensitive } from '../../../kernel/sensitive.ts';
 import { AddressRules, HttpClient } from '../../../platform/http-client/index.ts';
@@ -43,7 +44,7 @@ async function gateway() {
   const breakers = new Breakers();
   const planner = new Planner({ directory, breakers, priceOf: async () => PRICE });
   const client = new ProviderClient({ dispatcher: http.dispatcher, silenceMs: 2_000 });
-  const services = { planner, directory, client, breakers, ledger: await ledgers.open(), observe: () => {} };
+  const services = { planner, directory, client, breakers, ledger: await ledgers.open(), watch: unwatched };
   return { orgId, planner, executor: new ChatExecutor(services), counter: new TokenCounter(services) };
 }
 
@@ -129,6 +130,7 @@ describe('a budget that the bytes of a request do not fit', () => {
       maxTokens: 5,
       passedOn: {},
       attached: {},
+      trace: null,
       signal,
     };
   };

@@ -112,6 +112,11 @@ export class Breakers {
     };
   }
 
+  /** How many are open, or wait for the outcome of their trial. */
+  get open(): number {
+    return [...this.#records.values()].filter(({ openUntil }) => openUntil !== 0).length;
+  }
+
   #recordOf(name: string): Observed {
     const known = this.#records.get(name);
     if (known) {
