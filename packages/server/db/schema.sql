@@ -783,6 +783,7 @@ table providers · row security forced
   config jsonb not null default '{}'::jsonb
   created_at timestamp with time zone not null default now()
   created_by uuid
+  credential_id uuid
   default_model text
   display_name text not null
   id uuid not null
@@ -793,13 +794,17 @@ table providers · row security forced
   name text not null
   org_id uuid not null
   sealed_key bytea
+  secret text
   updated_at timestamp with time zone not null default now()
   version integer not null default 1
   constraint providers__key CHECK (((sealed_key IS NULL) = (key_version IS NULL)))
   constraint providers__kind CHECK ((kind = ANY (ARRAY['anthropic'::text, 'openai'::text, 'gemini'::text, 'azure-openai'::text, 'vertex'::text, 'openai-compatible'::text, 'ollama'::text])))
   constraint providers__name UNIQUE (org_id, name)
+  constraint providers__one_key CHECK ((num_nonnulls(sealed_key, credential_id, secret) <= 1))
   constraint providers__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
   constraint providers__pk PRIMARY KEY (org_id, id)
+  constraint providers__secret FOREIGN KEY (org_id, secret) REFERENCES secrets(org_id, name)
+  CREATE INDEX providers__by_secret ON public.providers USING btree (org_id, secret)
   CREATE UNIQUE INDEX providers__name ON public.providers USING btree (org_id, name)
   CREATE UNIQUE INDEX providers__pk ON public.providers USING btree (org_id, id)
   policy system ALL to {assay_system} using true check true

@@ -46,7 +46,9 @@ const Provider = z
     kind: z.enum([...Kind.options, 'echo', 'replay']),
     is_built_in: z.boolean(),
     base_url: z.string().nullable(),
-    key_hint: z.string().nullable().meta({ description: 'The last four characters of the key.' }),
+    key_hint: z.string().nullable().meta({ description: 'The last four characters of a key of its own.' }),
+    credential_id: z.uuid().nullable().meta({ description: 'The credential that calls are let in with instead.' }),
+    secret: z.string().nullable().meta({ description: 'The name of the secret that holds the key instead.' }),
     default_model: z.string().nullable(),
     models: z.array(ListedModel),
     config: Config,
@@ -72,6 +74,24 @@ const ApiKey = z
   .min(1)
   .max(4096)
   .meta({ description: 'The key that the provider knows you by. It goes in and comes out nowhere.' });
+const VaultKeys = {
+  credential_id: z.uuid().nullable().optional().meta({
+    description:
+      'A credential of the organization instead of a key: its token or key is sent. Null takes it away. Needs the scope `credentials:write`.',
+  }),
+  secret: z.string().min(1).max(100).nullable().optional().meta({
+    description: 'The name of a secret that holds the key. Null takes it away. Needs the scope `secrets:write`.',
+  }),
+};
+type Keys = {
+  api_key?: string | undefined;
+  credential_id?: string | null | undefined;
+  secret?: string | null | undefined;
+};
+const oneKey = ({ api_key, credential_id, secret }: Keys): boolean =>
+  [api_key, credential_id, secret].filter((key) => key !== undefined && key !== null).length <= 1;
+const ONE_KEY = { message: 'give `api_key`, `credential_id` or `secret`, not several of them', path: ['api_key'] };
+
 const Settings = z.strictObject({
   display_name: z.string().trim().min(1).max(100),
   base_url: z
@@ -88,9 +108,14 @@ const NewProvider = Settings.partial()
     name: z.string().regex(NAME, 'lower-case letters, digits, `.`, `_` and `-`, at most 64'),
     kind: Kind,
     api_key: ApiKey.optional(),
+    ...VaultKeys,
   })
+  .refine(oneKey, ONE_KEY)
   .meta({ id: 'NewProvider' });
-const ProviderChange = Settings.partial().extend({ api_key: ApiKey.optional() }).meta({ id: 'ProviderChange' });
+const ProviderChange = Settings.partial()
+  .extend({ api_key: ApiKey.optional(), ...VaultKeys })
+  .refine(oneKey, ONE_KEY)
+  .meta({ id: 'ProviderChange' });
 
 const Identified = z.object({ id: z.string().max(64) });
 const OneProvider = enveloped(z.object({ provider: Provider }));

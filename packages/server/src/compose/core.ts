@@ -93,7 +93,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const base = { config, database, systemTransaction, systemStatements, wakeups, told, log };
   const metering = await composeMetering({ ...base, topic: TOPICS.prices }, stack);
   const providers = composeProviders(
-    { config, database, dataKeys: vault.dataKeys, ...metering, wakeups, topic: TOPICS.providers, metrics, tracing },
+    { config, database, vault, ...metering, wakeups, topic: TOPICS.providers, metrics, tracing },
     stack,
   );
   const onWake = (topic: string) => (listener: () => void) => wakeups.on(topic, listener);

@@ -80,7 +80,7 @@ function operationsOver(core: Core, types: ResourceTypes) {
     assets: assetOperations({ blobs: core.blobs }),
     vault: vaultOperations(core),
     providers: providerOperations(core.providers ?? {}, {
-      dataKeys: core.vault?.dataKeys,
+      vault: core.vault ?? ({} as typeof core.vault),
       wakeups: core.wakeups,
       topic: TOPICS.providers,
       leafOf: (call, act) => {

@@ -7,12 +7,12 @@ import {
   catalogueOperations,
   chatOperations,
   Planner,
+  ProviderAccess,
   ProviderClient,
   ProviderDirectory,
   TokenCounter,
   watchCalls,
 } from '../modules/providers/index.ts';
-import type { DataKeys } from '../modules/vault/index.ts';
 import type { Database } from '../platform/db/index.ts';
 import { AddressRules, HttpClient } from '../platform/http-client/index.ts';
 import type { AuditedAct, Call } from '../platform/operation.ts';
@@ -20,11 +20,12 @@ import type { Wakeups } from '../platform/queue/wakeups.ts';
 import type { Metrics } from '../platform/telemetry/metrics.ts';
 import { ModelCalls } from '../platform/telemetry/model-calls.ts';
 import type { Tracing } from '../platform/telemetry/tracing.ts';
+import type { Vault } from './vault.ts';
 
 export type ProviderParts = {
   config: Config;
   database: Database;
-  dataKeys: DataKeys;
+  vault: Vault;
   ledger: Ledger;
   prices: PriceBook;
   wakeups: Wakeups;
@@ -41,7 +42,8 @@ const SILENCE_MS = 5 * 60_000;
 
 /** What model calls go through. */
 export function composeProviders(parts: ProviderParts, stack: AsyncDisposableStack) {
-  const { config, database, dataKeys, ledger, prices, wakeups, topic, metrics, tracing } = parts;
+  const { config, database, vault, ledger, prices, wakeups, topic, metrics, tracing } = parts;
+  const { dataKeys, credentials, secrets } = vault;
   const rules = new AddressRules(config.outboundNetworks);
   const http = stack.use(new HttpClient({ rules, connections: CONNECTIONS }));
   const breakers = new Breakers();
@@ -58,9 +60,16 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     priceOf: ({ orgId, name, kind }, model) => prices.priceOf({ orgId, provider: name, kind, model }, new Date()),
   });
   const client = new ProviderClient({ dispatcher: http.dispatcher, silenceMs: SILENCE_MS });
+  const access = new ProviderAccess({
+    directory,
+    credentials,
+    secrets,
+    statements: (orgId, work) => database.statements({ orgId }, work),
+    transaction: (orgId, work) => database.transaction({ orgId }, work),
+  });
   const executor = new ChatExecutor({
     planner,
-    directory,
+    access,
     client,
     breakers,
     ledger,
@@ -71,7 +80,7 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     'Models of providers that this process leaves alone for a while, because calls to them failed.',
     () => breakers.open,
   );
-  const counter = new TokenCounter({ planner, directory, client });
+  const counter = new TokenCounter({ planner, access, client });
   return { rules, breakers, directory, planner, executor, counter };
 }
 
@@ -81,17 +90,20 @@ export type Providers = ReturnType<typeof composeProviders>;
 export function providerOperations(
   { directory, planner, executor, counter, rules }: Partial<Providers>,
   {
-    dataKeys,
+    vault,
     wakeups,
     topic,
     leafOf,
-  }: Pick<ProviderParts, 'dataKeys' | 'wakeups' | 'topic'> & {
+  }: Pick<ProviderParts, 'vault' | 'wakeups' | 'topic'> & {
     leafOf(call: Call, act: AuditedAct): Leaf;
   },
 ) {
+  const { dataKeys, credentials, secrets } = vault;
   return {
     ...catalogueOperations({
       dataKeys,
+      credentials,
+      secrets,
       rules: rules ?? new AddressRules(),
       replayIsOn: false,
       providersChanged: (tx) => wakeups.raiseWith(tx, topic),

@@ -23,9 +23,11 @@ export function vaultOperations(core: Core) {
     insertLeaf(tx, { ...leaf, ...act, orgId, personal, outcome: 'allowed' });
     tx.onCommit(told);
   };
+  // Providers remember what they are let in with.
+  const valuesChanged = (tx: Tx): void => wakeups.raiseWith(tx, TOPICS.providers);
   return {
-    ...secretOperations({ dataKeys }),
-    ...credentialOperations({ dataKeys, rules: http?.rules }),
+    ...secretOperations({ dataKeys, valuesChanged }),
+    ...credentialOperations({ dataKeys, rules: http?.rules, valuesChanged }),
     ...oauthOperations({
       dataKeys,
       minter,

@@ -5,4 +5,8 @@ import { providerErrors } from './errors.ts';
 export const providerConstraints: ConstraintErrors = {
   providers__name: () =>
     providerErrors.name_taken('A provider of this name exists. Choose another name, or change that one.'),
+  providers__secret: () =>
+    providerErrors.secret_in_use(
+      'A provider is let in with this secret. Give that another key, then delete the secret.',
+    ),
 };

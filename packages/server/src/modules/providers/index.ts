@@ -2,10 +2,12 @@
  * Providers answer model calls: the organization's own rows and those that are built in, the dialects that they speak,
  * routing between them, and the execution of a chat from reservation to bill.
  * Table: providers. Invariants: money is set aside before a provider is asked, and what went out is billed, however the
- * call ends; nobody else is asked once something was said; a key leaves only in requests to its own provider.
+ * call ends; nobody else is asked once something was said; a key leaves only in requests to its own provider, and
+ * follows no change of its address.
  */
 
 export { providerKeyResealer } from './catalogue/jobs.ts';
+export type { GivenKey } from './catalogue/keys.ts';
 export { capabilitiesOf, isBuiltIn, type ListedModel, type Provider } from './catalogue/model.ts';
 export {
   catalogueOperations,
@@ -18,6 +20,7 @@ export { anthropicMessages, type ClientDialect, openAiChat, openAiResponses } fr
 export type { JsonObject } from './dialects/json-reader.ts';
 export { encodeOpenAiChatAnswer, OpenAiChatStreamWriter } from './dialects/openai-chat/answer.ts';
 export { encodeOpenAiResponsesAnswer, OpenAiResponsesWriter } from './dialects/openai-responses/answer.ts';
+export { ProviderAccess } from './execution/access.ts';
 export { ProviderDirectory } from './execution/directory.ts';
 export { ChatExecutor } from './execution/executor.ts';
 export type { CallBill, Estimate, StreamedAnswer, WholeAnswer } from './execution/model.ts';

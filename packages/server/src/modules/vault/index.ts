@@ -8,7 +8,7 @@
 export { vaultConstraints } from './constraints.ts';
 export { credentialResealers, deleteExpiredTokens, deleteRevokedCredentials } from './credentials/jobs.ts';
 export { Minter } from './credentials/minter.ts';
-export type { Credential } from './credentials/model.ts';
+export type { Authorization, Credential } from './credentials/model.ts';
 export { credentialOperations } from './credentials/operations.ts';
 export { Credentials } from './credentials/use.ts';
 export { DataKeys } from './keys/data-keys.ts';

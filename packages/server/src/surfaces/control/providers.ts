@@ -10,6 +10,7 @@ import {
   type catalogueOperations,
   type chatOperations,
   type Estimate,
+  type GivenKey,
   isBuiltIn,
   type KindConfig,
   type ListedModel,
@@ -49,10 +50,15 @@ export function serveProviders(
   const self = ({ id }: Provider): string => `/v1/providers/${id}`;
 
   surface.serve(routes.createProvider, async ({ body }, call, { reply }) => {
-    const { name, kind, api_key } = body;
+    const { name, kind } = body;
     const blank = { displayName: name, baseUrl: null, defaultModel: null, models: [], config: {} };
     const settings = { ...blank, ...settingsOf(body) };
-    const provider = await run(of.createProvider, call, { name, kind, apiKey: secretOf(api_key), ...settings });
+    const provider = await run(of.createProvider, call, {
+      name,
+      kind,
+      key: keyOf(body) ?? { from: 'nowhere' },
+      ...settings,
+    });
     reply.header('etag', etagOf(provider.version));
     return envelope(call, { status: 201, data: { provider: encode(provider) }, links: { self: self(provider) } });
   });
@@ -77,8 +83,8 @@ export function serveProviders(
 
   surface.serve(routes.updateProvider, async ({ params, body }, call, { request, reply }) => {
     const expected = expectedVersions(request.headers);
-    const apiKey = secretOf(body.api_key);
-    const { provider } = await run(of.updateProvider, call, { ...params, expected, apiKey, ...settingsOf(body) });
+    const key = keyOf(body);
+    const { provider } = await run(of.updateProvider, call, { ...params, expected, key, ...settingsOf(body) });
     reply.header('etag', etagOf(provider.version));
     return one(provider, call);
   });
@@ -118,7 +124,19 @@ export function serveProviders(
   });
 }
 
-const secretOf = (key: string | undefined): Sensitive<string> | null => (key === undefined ? null : new Sensitive(key));
+type KeyFields = {
+  api_key?: string | undefined;
+  credential_id?: string | null | undefined;
+  secret?: string | null | undefined;
+};
+
+/** The key that a body gives, in one of the ways that there are; null for a body that says nothing of it. */
+function keyOf({ api_key, credential_id, secret }: KeyFields): GivenKey | null {
+  if (api_key !== undefined) return { from: 'caller', apiKey: new Sensitive(api_key) };
+  if (typeof credential_id === 'string') return { from: 'credential', id: credential_id };
+  if (typeof secret === 'string') return { from: 'secret', name: secret };
+  return credential_id === null || secret === null ? { from: 'nowhere' } : null;
+}
 
 function settingsOf(body: Body): Partial<ProviderSettings> {
   const { display_name, base_url, default_model, models, config } = body;
@@ -152,6 +170,8 @@ function encodeProvider(provider: Provider, breakers: Pick<Breakers, 'healthOfAl
     is_built_in: isBuiltIn(provider.kind),
     base_url: provider.baseUrl,
     key_hint: provider.keyHint,
+    credential_id: provider.credentialId,
+    secret: provider.secret,
     default_model: provider.defaultModel,
     models: models.map(({ maxOutputTokens, ...model }) => ({ ...model, max_output_tokens: maxOutputTokens })),
     config: { project: config.project, location: config.location, api_version: config.apiVersion },

@@ -1,5 +1,5 @@
 import type { DataKeys, Resealer } from '../../vault/index.ts';
-import { keyPlace } from './operations.ts';
+import { keyPlace } from './keys.ts';
 import * as store from './store.ts';
 
 /** Seals the keys of providers anew. */

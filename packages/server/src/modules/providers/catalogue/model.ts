@@ -36,8 +36,11 @@ export type Provider = {
   displayName: string;
   kind: ProviderKind | BuiltIn;
   baseUrl: string | null;
-  /** The last four characters of the key; null for a provider without one. */
+  /** The last four characters of a key of its own; null for a provider without one. */
   keyHint: string | null;
+  /** The credential or the secret in the vault that takes the place of a key of its own. */
+  credentialId: string | null;
+  secret: string | null;
   defaultModel: string | null;
   models: readonly ListedModel[];
   config: KindConfig;
@@ -75,6 +78,8 @@ export function builtIns(orgId: string, replayIsOn: boolean): Provider[] {
     kind,
     baseUrl: null,
     keyHint: null,
+    credentialId: null,
+    secret: null,
     defaultModel: kind,
     models: [],
     config: {},

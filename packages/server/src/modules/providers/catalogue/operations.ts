@@ -1,17 +1,15 @@
 import { isUuid, newId } from '../../../kernel/ids.ts';
 import { assertExpected, type Expected } from '../../../kernel/precondition.ts';
-import type { Sensitive } from '../../../kernel/sensitive.ts';
 import type { Tx } from '../../../platform/db/index.ts';
 import { type AddressRules, readDestination } from '../../../platform/http-client/index.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
-import type { DataKeys, Place } from '../../vault/index.ts';
 import { providerErrors } from '../errors.ts';
 import { baseUrlOf, type KindConfig, type ProviderKind } from '../upstream/endpoints.ts';
+import { assertKeyStays, type GivenKey, type KeyServices, keyColumns } from './keys.ts';
 import { builtIns, type ListedModel, type Provider } from './model.ts';
 import * as store from './store.ts';
 
-export type CatalogueServices = {
-  dataKeys: DataKeys;
+export type CatalogueServices = KeyServices & {
   /** Which addresses an organization may name. */
   rules: AddressRules;
   replayIsOn: boolean;
@@ -27,11 +25,12 @@ export type ProviderSettings = {
   models: readonly ListedModel[];
   config: KindConfig;
 };
-export type NewProvider = ProviderSettings & { name: string; kind: ProviderKind; apiKey: Sensitive<string> | null };
+export type NewProvider = ProviderSettings & { name: string; kind: ProviderKind; key: GivenKey };
 export type ProviderChange = Partial<ProviderSettings> & {
   id: string;
   expected: Expected;
-  apiKey: Sensitive<string> | null;
+  /** Null leaves it as it is. */
+  key: GivenKey | null;
 };
 type Changed = { before: Provider; provider: Provider };
 
@@ -49,9 +48,6 @@ export const catalogueOperations = (services: CatalogueServices) =>
     unarchiveProvider: unarchiveProvider(services),
   }) satisfies Record<string, AnyOperation>;
 
-/** Where the key of a provider lies. There is one at a time: a new one takes the old one's place. */
-export const keyPlace = (orgId: string, id: string): Place => ({ orgId, purpose: 'provider_keys', id, version: 1 });
-
 const createProvider = (services: CatalogueServices) =>
   operation({
     ...WRITE,
@@ -63,11 +59,11 @@ const createProvider = (services: CatalogueServices) =>
       target: (_input: NewProvider, provider: Provider) => targetOf(provider),
       detail: (_input, provider) => describe(provider),
     },
-    async run(context, { apiKey, ...input }): Promise<Provider> {
+    async run(context, { key: given, ...input }): Promise<Provider> {
       if (builtIns('', true).some(({ name }) => name === input.name)) throw reserved();
       assertReachable(services, input);
       const of = { ...input, orgId: orgOf(context), id: newId() };
-      const key = apiKey === null ? null : await sealKey(services, of, apiKey);
+      const key = await keyColumns(services, context, { ...of, given });
       const provider = await store.insertProvider(context.tx, of, { key, createdBy: context.by.userId });
       services.providersChanged(context.tx);
       context.emit({
@@ -88,19 +84,22 @@ const updateProvider = (services: CatalogueServices) =>
     audit: {
       action: 'provider.updated',
       target: (_input: ProviderChange, { provider }: Changed) => targetOf(provider),
-      detail: ({ apiKey }, { before, provider }) => ({
+      detail: ({ key }, { before, provider }) => ({
         before: describe(before),
         after: describe(provider),
-        key_replaced: apiKey !== null,
+        key_replaced: key !== null,
       }),
     },
-    async run(context, { id, expected, apiKey, ...settings }): Promise<Changed> {
+    async run(context, { id, expected, key, ...settings }): Promise<Changed> {
       const before = await lockOwn(context, id);
+      const given = takesNothingAway(key, before) ? null : key;
       assertExpected(expected, before.version);
       const wanted = { ...before, ...settings };
       assertReachable(services, wanted);
+      assertKeyStays(before, wanted, given);
       // The key first: what the row says of it is read back with the rest.
-      if (apiKey !== null) store.setProviderKey(context.tx, before, await sealKey(services, before, apiKey));
+      if (given !== null)
+        store.setProviderKey(context.tx, before, await keyColumns(services, context, { ...before, given }));
       const provider = await store.updateProvider(context.tx, wanted);
       services.providersChanged(context.tx);
       context.emit({ type: 'provider.updated', subject: id, data: { name: provider.name } });
@@ -187,14 +186,20 @@ const getProvider = (services: CatalogueServices) =>
 
 const orgOf = ({ by }: Pick<Context, 'by'>): string => String(by.orgId);
 const targetOf = ({ id }: Provider) => ({ type: 'provider', id });
-const describe = ({ name, kind, baseUrl, defaultModel, models, config }: Provider) => ({
+const describe = ({ name, kind, baseUrl, credentialId, secret, defaultModel, models, config }: Provider) => ({
   name,
   kind,
   base_url: baseUrl,
+  credential_id: credentialId,
+  secret,
   default_model: defaultModel,
   models,
   config,
 });
+
+/** Who says that nothing of the vault is wanted, where nothing of it is used, means nothing by it. */
+const takesNothingAway = (key: GivenKey | null, { credentialId, secret }: Provider): boolean =>
+  key?.from === 'nowhere' && credentialId === null && secret === null;
 
 const noSuchProvider = (): Error => providerErrors.not_found('There is no provider with this id.');
 const reserved = (): Error => providerErrors.name_taken('This is the name of a built-in provider. Choose another.');
@@ -211,13 +216,4 @@ async function lockOwn(context: Context, id: string): Promise<Provider> {
 function assertReachable({ rules }: CatalogueServices, of: Pick<Provider, 'kind' | 'baseUrl' | 'config'>): void {
   const address = baseUrlOf(of.kind as ProviderKind, of.baseUrl, of.config);
   if (of.baseUrl !== null) readDestination(address, { rules, field: 'base_url' });
-}
-
-async function sealKey(
-  { dataKeys }: CatalogueServices,
-  { orgId, id }: { orgId: string; id: string },
-  apiKey: Sensitive<string>,
-): Promise<store.KeyColumns> {
-  const key = apiKey.reveal();
-  return { sealed: await dataKeys.seal(keyPlace(orgId, id), Buffer.from(key)), hint: key.slice(-4) };
 }

@@ -1,5 +1,6 @@
 import { statement, type Tx } from '../../../platform/db/index.ts';
 import type { ProviderKind } from '../upstream/endpoints.ts';
+import type { KeyColumns } from './keys.ts';
 import type { Provider } from './model.ts';
 
 type Row = {
@@ -10,6 +11,8 @@ type Row = {
   kind: ProviderKind;
   base_url: string | null;
   key_hint: string | null;
+  credential_id: string | null;
+  secret: string | null;
   default_model: string | null;
   models: Provider['models'];
   config: Provider['config'];
@@ -18,15 +21,15 @@ type Row = {
   updated_at: Date;
   archived_at: Date | null;
 };
-type SealedKey = { keyVersion: number; bytes: Buffer };
-const COLUMNS =
-  'org_id, id, name, display_name, kind, base_url, key_hint, default_model, models, config, version, created_at, updated_at, archived_at';
+type SealedKey = NonNullable<KeyColumns['sealed']>;
+const COLUMNS = `org_id, id, name, display_name, kind, base_url, key_hint, credential_id, secret, default_model, models, config,
+  version, created_at, updated_at, archived_at`;
 
 const insert = statement<Row>(
   'providers.insert',
   `insert into providers (org_id, id, name, display_name, kind, base_url, default_model, models, config, created_by,
-     key_version, sealed_key, key_hint)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning ${COLUMNS}`,
+     key_version, sealed_key, key_hint, credential_id, secret)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) returning ${COLUMNS}`,
 );
 const all = statement<Row>('providers.all', `select ${COLUMNS} from providers where org_id = $1 order by name`);
 const byId = statement<Row>('providers.by_id', `select ${COLUMNS} from providers where org_id = $1 and id = $2`);
@@ -42,7 +45,8 @@ const update = statement<Row>(
 );
 const setKey = statement(
   'providers.set_key',
-  'update providers set key_version = $3, sealed_key = $4, key_hint = $5 where org_id = $1 and id = $2',
+  `update providers set key_version = $3, sealed_key = $4, key_hint = $5, credential_id = $6, secret = $7
+   where org_id = $1 and id = $2`,
 );
 const remove = statement('providers.delete', 'delete from providers where org_id = $1 and id = $2');
 const sealedKey = statement<{ key_version: number; sealed_key: Buffer }>(
@@ -59,15 +63,13 @@ const reseal = statement(
   'update providers set key_version = $3, sealed_key = $4 where org_id = $1 and id = $2',
 );
 
-export type KeyColumns = { sealed: SealedKey; hint: string };
-
 export async function insertProvider(
   tx: Tx,
   of: Pick<
     Provider,
     'orgId' | 'id' | 'name' | 'displayName' | 'kind' | 'baseUrl' | 'defaultModel' | 'models' | 'config'
   >,
-  { key, createdBy }: { key: KeyColumns | null; createdBy: string | null },
+  { key, createdBy }: { key: KeyColumns; createdBy: string | null },
 ): Promise<Provider> {
   const [row] = await tx.query(insert, [
     of.orgId,
@@ -80,9 +82,7 @@ export async function insertProvider(
     JSON.stringify(of.models),
     JSON.stringify(of.config),
     createdBy,
-    key?.sealed.keyVersion ?? null,
-    key?.sealed.bytes ?? null,
-    key?.hint ?? null,
+    ...valuesOf(key),
   ]);
   return toProvider(row as Row);
 }
@@ -108,13 +108,17 @@ export async function updateProvider(tx: Tx, of: Provider): Promise<Provider> {
   return toProvider(row as Row);
 }
 
-export function setProviderKey(
-  tx: Tx,
-  { orgId, id }: Pick<Provider, 'orgId' | 'id'>,
-  { sealed, hint }: KeyColumns,
-): void {
-  tx.defer(setKey, [orgId, id, sealed.keyVersion, sealed.bytes, hint]);
+export function setProviderKey(tx: Tx, { orgId, id }: Pick<Provider, 'orgId' | 'id'>, key: KeyColumns): void {
+  tx.defer(setKey, [orgId, id, ...valuesOf(key)]);
 }
+
+const valuesOf = ({ sealed, hint, credentialId, secret }: KeyColumns) => [
+  sealed?.keyVersion ?? null,
+  sealed?.bytes ?? null,
+  hint,
+  credentialId,
+  secret,
+];
 
 export async function deleteProvider(tx: Tx, { orgId, id }: Pick<Provider, 'orgId' | 'id'>): Promise<void> {
   await tx.query(remove, [orgId, id]);
@@ -147,6 +151,8 @@ const toProvider = (row: Row): Provider => ({
   kind: row.kind,
   baseUrl: row.base_url,
   keyHint: row.key_hint,
+  credentialId: row.credential_id,
+  secret: row.secret,
   defaultModel: row.default_model,
   models: row.models,
   config: row.config,

@@ -1,4 +1,4 @@
-import type { Sensitive } from '../../../kernel/sensitive.ts';
+import type { Authorization } from '../../vault/index.ts';
 import { isBuiltIn } from '../catalogue/model.ts';
 import type { ClientDialect } from '../dialects/client-dialects.ts';
 import { answerOf, type DialectName, UPSTREAM_DIALECTS, type UpstreamDialect } from '../dialects/index.ts';
@@ -15,12 +15,14 @@ import {
   wholeAnswer,
 } from '../upstream/provider-client.ts';
 import { UpstreamError } from '../upstream/upstream-error.ts';
+import { withQuery } from './access.ts';
 import { type Asked, type Piece, requestOf } from './model.ts';
 
 /** One try at one provider. */
 export type Attempt = {
   candidate: Candidate;
-  key: Sensitive<string> | null;
+  /** What the provider knows the organization by: it goes there and nowhere else. */
+  authorization: Authorization;
   asked: Asked;
   stream: boolean;
   /** The bound that a budget needs, for callers who gave none. */
@@ -57,10 +59,11 @@ export function prepare(attempt: Attempt): Prepared {
     name === 'openai-responses'
       ? String(endpoint.responsesPath)
       : endpoint.chatPath({ model, stream, config: provider.config });
-  const url = new URL(baseUrlOf(provider.kind, provider.baseUrl, provider.config) + path);
+  const address = new URL(baseUrlOf(provider.kind, provider.baseUrl, provider.config) + path);
+  const url = withQuery(address, attempt.authorization);
   const isVertexClaude = provider.kind === 'vertex' && name === 'anthropic';
   const headers: Record<string, string> = {
-    ...(attempt.key === null ? {} : endpoint.keyHeader(attempt.key.reveal())),
+    ...attempt.authorization.headers,
     ...(name === 'anthropic' && !isVertexClaude ? { 'anthropic-version': ANTHROPIC_VERSION } : {}),
     ...(same === null ? {} : attempt.passedOn),
     accept: stream ? 'text/event-stream' : 'application/json',

@@ -1,8 +1,8 @@
 import { Sensitive } from '../../../kernel/sensitive.ts';
 import type { Tx } from '../../../platform/db/index.ts';
 import type { DataKeys } from '../../vault/index.ts';
+import { keyPlace } from '../catalogue/keys.ts';
 import { builtIns, type Provider } from '../catalogue/model.ts';
-import { keyPlace } from '../catalogue/operations.ts';
 import { findSealedKey, listProviders } from '../catalogue/store.ts';
 
 export type DirectoryServices = {
@@ -17,9 +17,9 @@ const MOST_ORGANIZATIONS = 2_000;
 /** Upper bound of what a lost signal can cost. */
 const LIFETIME_MS = 30_000;
 
-type Known = { providers: Provider[]; keys: Map<string, Sensitive<string> | null>; until: number };
+type Known = { providers: Provider[]; facts: Map<string, Promise<unknown>>; until: number };
 
-/** The providers of organizations and their keys, in memory while nothing changes: they are asked for at each call. */
+/** The providers of organizations and what lets calls in, in memory while nothing changes: each call asks for them. */
 export class ProviderDirectory {
   readonly #services: DirectoryServices;
   readonly #known = new Map<string, Known>();
@@ -39,18 +39,29 @@ export class ProviderDirectory {
     return (await this.#of(orgId)).providers;
   }
 
-  /** The key that a provider knows the organization by; null for one without. */
-  async keyOf({ orgId, id }: Provider): Promise<Sensitive<string> | null> {
-    const known = await this.#of(orgId);
-    const found = known.keys.get(id);
-    if (found !== undefined) return found;
-    const sealed = await this.#services.statements(orgId, (tx) => findSealedKey(tx, orgId, id));
-    const key =
-      sealed === null
-        ? null
-        : new Sensitive((await this.#services.dataKeys.open(keyPlace(orgId, id), sealed)).toString('utf8'));
-    known.keys.set(id, key);
-    return key;
+  /** A key of the provider's own; null for one without. */
+  keyOf({ orgId, id }: Provider): Promise<Sensitive<string> | null> {
+    const { statements, dataKeys } = this.#services;
+    return this.remembered(orgId, `key ${id}`, async () => {
+      const sealed = await statements(orgId, (tx) => findSealedKey(tx, orgId, id));
+      return sealed && new Sensitive((await dataKeys.open(keyPlace(orgId, id), sealed)).toString('utf8'));
+    });
+  }
+
+  /** What `find` finds, once for as long as the organization's providers and the vault stay as they are. */
+  async remembered<Value>(orgId: string, name: string, find: () => Promise<Value>): Promise<Value> {
+    const { facts } = await this.#of(orgId);
+    const known = facts.get(name) as Promise<Value> | undefined;
+    if (known !== undefined) return known;
+    const found = find();
+    facts.set(name, found);
+    found.catch(() => facts.delete(name));
+    return found;
+  }
+
+  /** Drops what was found for an organization, but not its providers. */
+  forgetFacts(orgId: string): void {
+    this.#known.get(orgId)?.facts.clear();
   }
 
   async #of(orgId: string): Promise<Known> {
@@ -59,7 +70,7 @@ export class ProviderDirectory {
     const generation = this.#generation;
     const own = await this.#services.statements(orgId, (tx) => listProviders(tx, orgId));
     const providers = [...builtIns(orgId, this.#services.replayIsOn), ...own];
-    const known: Known = { providers, keys: new Map(), until: Date.now() + LIFETIME_MS };
+    const known: Known = { providers, facts: new Map(), until: Date.now() + LIFETIME_MS };
     if (generation === this.#generation) {
       if (this.#known.size >= MOST_ORGANIZATIONS) this.#known.clear();
       this.#known.set(orgId, known);

@@ -20,6 +20,7 @@ import { anthropicMessages, type ClientDialect, openAiChat } from '../dialects/c
 import type { JsonObject } from '../dialects/json-reader.ts';
 import { Breakers } from '../routing/breaker.ts';
 import { ProviderClient } from '../upstream/provider-client.ts';
+import { type AccessServices, ProviderAccess } from './access.ts';
 import type { ProviderDirectory } from './directory.ts';
 import { ChatExecutor } from './executor.ts';
 import type { ChatCall, Piece, StreamedAnswer } from './model.ts';
@@ -53,7 +54,7 @@ async function executor({
   const breakers = new Breakers();
   return new ChatExecutor({
     planner: new Planner({ directory, breakers, priceOf: async ({ name }) => prices[name] ?? price }),
-    directory,
+    access: new ProviderAccess({ directory } as unknown as AccessServices),
     client: new ProviderClient({ dispatcher: client.dispatcher, silenceMs: 2_000 }),
     breakers,
     ledger: ledger ?? (await ledgers.open()),

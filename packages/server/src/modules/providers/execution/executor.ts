@@ -1,5 +1,6 @@
 import { newId } from '../../../kernel/ids.ts';
 import { costOf } from '../../metering/index.ts';
+import type { Authorization } from '../../vault/index.ts';
 import { isBuiltIn } from '../catalogue/model.ts';
 import type { ChatEvent } from '../model.ts';
 import { watchedChat } from '../observation/telemetry.ts';
@@ -7,9 +8,9 @@ import type { AttemptOutcome } from '../observation/watch.ts';
 import { AnswerCount, billable } from '../tokens/answer-count.ts';
 import type { ProviderClient } from '../upstream/provider-client.ts';
 import { toRefusal, UpstreamError } from '../upstream/upstream-error.ts';
+import type { ProviderAccess } from './access.ts';
 import { fetchStream, fetchWhole, gathered, prepare } from './attempt.ts';
 import { type Asking, type AttemptServices, Attempts, billOf, isAbort, namesOf, resting, wordFor } from './attempts.ts';
-import type { ProviderDirectory } from './directory.ts';
 import { echo, echoModel } from './echo.ts';
 import {
   type CallBill,
@@ -25,7 +26,7 @@ import { breakerOf, demandOfChat, outputBound, type Planner } from './planner.ts
 
 export type ExecutorServices = AttemptServices & {
   planner: Planner;
-  directory: ProviderDirectory;
+  access: ProviderAccess;
   client: ProviderClient;
 };
 
@@ -56,16 +57,11 @@ export class ChatExecutor {
 
   async #ask(call: ChatCall, of: Asking, bound: number): Promise<ChatAnswer> {
     const { served, plan, hold } = of;
+    const { access, client } = this.#services;
     if (isBuiltIn(served.provider.kind)) return this.#echo(call, of);
-    const key = await this.#services.directory.keyOf(served.provider);
-    const prepared = prepare({
-      candidate: served,
-      key,
-      asked: call.asked,
-      stream: call.stream,
-      maxTokens: bound,
-      passedOn: call.passedOn,
-    });
+    const { asked, stream, passedOn } = call;
+    const preparedWith = (authorization: Authorization) =>
+      prepare({ candidate: served, authorization, asked, stream, maxTokens: bound, passedOn });
     const count = new AnswerCount({ likelyInput: plan.likelyInput, bound });
     const signal = AbortSignal.any([
       call.signal,
@@ -73,11 +69,15 @@ export class ChatExecutor {
     ]);
     hold.progress(Math.min(this.#cost(served, count) ?? 0, hold.amount), billable(count.usage));
     if (!call.stream) {
-      const { raw, answer, latencyMs } = await fetchWhole(this.#services.client, prepared, signal);
+      const { raw, answer, latencyMs } = await access.letIn(served.provider, (authorization) =>
+        fetchWhole(client, preparedWith(authorization), signal),
+      );
       this.#services.breakers.succeeded(breakerOf(served), latencyMs);
       return this.#whole(of, raw, answer);
     }
-    const { pieces, latencyMs } = await fetchStream(this.#services.client, prepared, signal);
+    const { pieces, latencyMs } = await access.letIn(served.provider, (authorization) =>
+      fetchStream(client, preparedWith(authorization), signal),
+    );
     this.#services.breakers.succeeded(breakerOf(served), latencyMs);
     return this.#streamed(of, { pieces, count });
   }

@@ -12,6 +12,7 @@ import { openAiChat } from '../dialects/client-dialects.ts';
 import type { JsonObject } from '../dialects/json-reader.ts';
 import { Breakers } from '../routing/breaker.ts';
 import { ProviderClient } from '../upstream/provider-client.ts';
+import { type AccessServices, ProviderAccess } from './access.ts';
 import type { ProviderDirectory } from './directory.ts';
 import { ChatExecutor } from './executor.ts';
 import { demandOfChat, Planner } from './planner.ts';
@@ -44,7 +45,8 @@ async function gateway() {
   const breakers = new Breakers();
   const planner = new Planner({ directory, breakers, priceOf: async () => PRICE });
   const client = new ProviderClient({ dispatcher: http.dispatcher, silenceMs: 2_000 });
-  const services = { planner, directory, client, breakers, ledger: await ledgers.open(), watch: unwatched };
+  const access = new ProviderAccess({ directory } as unknown as AccessServices);
+  const services = { planner, access, client, breakers, ledger: await ledgers.open(), watch: unwatched };
   return { orgId, planner, executor: new ChatExecutor(services), counter: new TokenCounter(services) };
 }
 

@@ -1,14 +1,14 @@
 import { anthropicMessages } from '../dialects/client-dialects.ts';
 import { isObject, type JsonObject } from '../dialects/json-reader.ts';
 import type { InputCount } from '../tokens/input-count.ts';
-import { ANTHROPIC_VERSION, baseUrlOf, ENDPOINTS } from '../upstream/endpoints.ts';
+import { ANTHROPIC_VERSION, baseUrlOf } from '../upstream/endpoints.ts';
 import { type ProviderClient, wholeAnswer } from '../upstream/provider-client.ts';
 import { toRefusal, UpstreamError } from '../upstream/upstream-error.ts';
-import type { ProviderDirectory } from './directory.ts';
+import { type ProviderAccess, withQuery } from './access.ts';
 import type { Served } from './model.ts';
 import { demandOfChat, type Planner } from './planner.ts';
 
-export type CounterServices = { planner: Planner; directory: ProviderDirectory; client: ProviderClient };
+export type CounterServices = { planner: Planner; access: ProviderAccess; client: ProviderClient };
 
 /** A request in Anthropic's words whose tokens are asked for. */
 export type CountCall = {
@@ -57,19 +57,15 @@ export class TokenCounter {
 
   /** Null when it does not answer now. */
   async #ask({ provider, model }: Served, { body, passedOn, signal }: CountCall): Promise<number | null> {
-    const { client, directory } = this.#services;
-    const key = await directory.keyOf(provider);
-    const request = {
-      url: new URL(`${baseUrlOf('anthropic', provider.baseUrl, provider.config)}/v1/messages/count_tokens`),
-      headers: {
-        ...(key === null ? {} : ENDPOINTS.anthropic.keyHeader(key.reveal())),
-        'anthropic-version': ANTHROPIC_VERSION,
-        ...passedOn,
-      },
-      body: JSON.stringify({ ...body, model }),
-    };
+    const { client, access } = this.#services;
+    const address = `${baseUrlOf('anthropic', provider.baseUrl, provider.config)}/v1/messages/count_tokens`;
+    const until = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]);
     try {
-      const answer = await client.send(request, AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]));
+      const answer = await access.letIn(provider, (authorization) => {
+        const headers = { ...authorization.headers, 'anthropic-version': ANTHROPIC_VERSION, ...passedOn };
+        const url = withQuery(new URL(address), authorization);
+        return client.send({ url, headers, body: JSON.stringify({ ...body, model }) }, until);
+      });
       return countIn(JSON.parse(String(await wholeAnswer(answer.chunks))));
     } catch (thrown) {
       if (thrown instanceof SyntaxError) return null;

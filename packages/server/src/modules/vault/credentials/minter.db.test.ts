@@ -155,10 +155,10 @@ describe('what is sent', () => {
     expect(issuer.assertion).not.toHaveProperty('sub');
     const acting = await aCredential({ kind: 'oauth2_jwt_bearer_with_subject', config, secret });
     expect(await codeOf(credentials.authorizationFor(acting))).toBe('credential.subject_missing');
-    const forAnn = await credentials.authorizationFor(acting, 'ann@x');
+    const forAnn = await credentials.authorizationFor(acting, { subject: 'ann@x' });
     expect(issuer.assertion).toMatchObject({ sub: 'ann@x' });
-    expect(await credentials.authorizationFor(acting, 'bob@x')).not.toEqual(forAnn);
-    expect(await credentials.authorizationFor(acting, 'ann@x')).toEqual(forAnn);
+    expect(await credentials.authorizationFor(acting, { subject: 'bob@x' })).not.toEqual(forAnn);
+    expect(await credentials.authorizationFor(acting, { subject: 'ann@x' })).toEqual(forAnn);
     expect(issuer.grants).toHaveLength(3);
   });
 });

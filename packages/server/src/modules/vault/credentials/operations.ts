@@ -1,6 +1,7 @@
 import { isUuid, newId } from '../../../kernel/ids.ts';
 import { decodeCursor, encodeCursor, type Page } from '../../../kernel/page.ts';
 import type { Sensitive } from '../../../kernel/sensitive.ts';
+import type { Tx } from '../../../platform/db/index.ts';
 import { type AddressRules, readDestination } from '../../../platform/http-client/index.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
 import { storedCredentialErrors } from '../errors.ts';
@@ -18,7 +19,12 @@ import { faultsOf } from './rules.ts';
 import * as store from './store.ts';
 import { deleteTokensOf } from './store-tokens.ts';
 
-export type CredentialServices = { dataKeys: DataKeys; rules: AddressRules };
+export type CredentialServices = {
+  dataKeys: DataKeys;
+  rules: AddressRules;
+  /** Drops what processes remember of credentials, at the commit and everywhere. */
+  valuesChanged(tx: Tx): void;
+};
 
 export type NewCredential = {
   name: string;
@@ -40,7 +46,7 @@ export const credentialOperations = (services: CredentialServices) =>
     createCredential: createCredential(services),
     listCredentials,
     getCredential,
-    revokeCredential,
+    revokeCredential: revokeCredential(services),
   }) satisfies Record<string, AnyOperation>;
 
 const createCredential = (services: CredentialServices) =>
@@ -101,25 +107,27 @@ const getCredential = operation({
   run: (context, input: { id: string }): Promise<Credential> => requireVisible(context, input.id),
 });
 
-const revokeCredential = operation({
-  ...WRITE,
-  name: 'vault.credential.revoke',
-  summary: 'End a credential at once, and throw away what is secret of it.',
-  effect: 'wind_down',
-  audit: {
-    action: 'credential.revoked',
-    target: (_input: { id: string }, credential: Credential) => targetOf(credential),
-    detail: (_input, credential) => describe(credential),
-  },
-  async run(context, input): Promise<Credential> {
-    const before = await requireOwn(context, input.id, store.lockCredential);
-    if (before.status === 'revoked') return before;
-    await deleteTokensOf(context.tx, { orgId: before.orgId, credentialId: before.id });
-    const credential = await store.revokeCredential(context.tx, before);
-    context.emit({ type: 'credential.revoked', subject: credential.id, data: { name: credential.name } });
-    return credential;
-  },
-});
+const revokeCredential = (services: CredentialServices) =>
+  operation({
+    ...WRITE,
+    name: 'vault.credential.revoke',
+    summary: 'End a credential at once, and throw away what is secret of it.',
+    effect: 'wind_down',
+    audit: {
+      action: 'credential.revoked',
+      target: (_input: { id: string }, credential: Credential) => targetOf(credential),
+      detail: (_input, credential) => describe(credential),
+    },
+    async run(context, input): Promise<Credential> {
+      const before = await requireOwn(context, input.id, store.lockCredential);
+      if (before.status === 'revoked') return before;
+      await deleteTokensOf(context.tx, { orgId: before.orgId, credentialId: before.id });
+      const credential = await store.revokeCredential(context.tx, before);
+      services.valuesChanged(context.tx);
+      context.emit({ type: 'credential.revoked', subject: credential.id, data: { name: credential.name } });
+      return credential;
+    },
+  });
 
 const targetOf = ({ id }: Credential) => ({ type: 'credential', id });
 

@@ -2,7 +2,7 @@ import type { Tx } from '../../../platform/db/index.ts';
 import { storedCredentialErrors } from '../errors.ts';
 import { type Minter, needsReauth } from './minter.ts';
 import { type Authorization, type Credential, type CredentialSecret, isMinted } from './model.ts';
-import { resolveCredential } from './store.ts';
+import { findCredential, resolveCredential } from './store.ts';
 
 export type CredentialUserServices = {
   minter: Minter;
@@ -11,6 +11,14 @@ export type CredentialUserServices = {
 
 /** Which credential: by its name, and on whose behalf. */
 export type CredentialUse = { orgId: string; name: string; userId: string | null; subject?: string | undefined };
+
+/** How a credential is used, where it leaves that open. */
+export type CredentialManner = {
+  /** On whose behalf, for the kind that says one. */
+  subject?: string;
+  /** Where an API key goes that names no header of its own; else it is a bearer token. */
+  keyHeader?(key: string): Readonly<Record<string, string>>;
+};
 
 /** Uses credentials for calls to others. Waits on issuers, so it is never called within a transaction. */
 export class Credentials {
@@ -30,15 +38,28 @@ export class Credentials {
     return found;
   }
 
+  /** A credential by its id, whoever's it is and however it stands; null when the organization has none. */
+  find(tx: Tx, orgId: string, id: string): Promise<Credential | null> {
+    return findCredential(tx, orgId, id);
+  }
+
   /**
    * What to send so that a call is let in.
-   * @param subject on whose behalf, for the kind that says one
    * @throws AppError `credential.*` that says why not, and when again
    */
-  async authorizationFor(credential: Credential, subject?: string): Promise<Authorization> {
+  async authorizationFor(
+    credential: Credential,
+    { subject, keyHeader }: CredentialManner = {},
+  ): Promise<Authorization> {
     const { minter } = this.#services;
     if (credential.status === 'needs_reauth') throw needsReauth(credential);
-    if (!isMinted(credential.kind)) return staticAuthorization(credential, await minter.secretOf(credential));
+    if (!isMinted(credential.kind)) {
+      const secret = await minter.secretOf(credential);
+      const { header, prefix } = credential.config;
+      const isOpen = credential.kind === 'api_key' && header === undefined && prefix === undefined;
+      if (isOpen && keyHeader) return { headers: keyHeader(secret.api_key ?? ''), query: {} };
+      return staticAuthorization(credential, secret);
+    }
     const token = await minter.token(credential, subjectOf(credential, subject));
     return { headers: { authorization: `Bearer ${token}` }, query: {} };
   }

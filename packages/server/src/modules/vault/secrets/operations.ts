@@ -9,7 +9,11 @@ import type { DataKeys } from '../keys/data-keys.ts';
 import { MOST_BYTES, placeOf, readValue, type Secret, type SecretValue, type SecretVersion } from './model.ts';
 import * as store from './store.ts';
 
-export type SecretServices = { dataKeys: DataKeys };
+export type SecretServices = {
+  dataKeys: DataKeys;
+  /** Drops what processes remember of values, at the commit and everywhere. */
+  valuesChanged(tx: Tx): void;
+};
 
 /** A value as a caller sends it. */
 export type GivenValue = { value: Sensitive<string>; encoding: 'text' | 'base64' };
@@ -77,6 +81,7 @@ const replaceSecret = (services: SecretServices) =>
       assertExpected(input.expected, before.version);
       const secret = await store.advanceSecret(context.tx, before, input.description ?? before.description);
       await keep(services, context, { secret, value });
+      services.valuesChanged(context.tx);
       context.emit({
         type: 'secret.replaced',
         subject: secret.id,

@@ -22,6 +22,11 @@ export class SecretReader {
     this.#services = services;
   }
 
+  /** What is known of a secret; null when the organization has none of this name. */
+  find(tx: Tx, { orgId, name }: { orgId: string; name: string }): Promise<Secret | null> {
+    return store.findSecret(tx, orgId, name);
+  }
+
   /**
    * Reads the newest value of a secret, and writes down that it was used.
    * @param tx a transaction in the organization, which the audit leaf belongs to
