@@ -156,7 +156,7 @@ export class Decisions {
       this.#tellThreshold(tally);
     }
     this.#billed.set(keyOf(call), cost);
-    const { orgId: _orgId, ...claims } = reservation.claims;
+    const { orgId: _orgId, others: _others, ...claims } = reservation.claims;
     this.#changes.records.push({
       ...claims,
       ...call.served,

@@ -2,7 +2,7 @@ import type { Micros } from '../../../kernel/money.ts';
 import { usageErrors } from '../errors.ts';
 import type { Quantities } from '../prices/model.ts';
 import type { Journal, Slot } from './journal.ts';
-import type { Attached, Claims, Delivered, LedgerAnswer, LedgerCall } from './model.ts';
+import { type Attached, type Claims, type Delivered, type LedgerAnswer, type LedgerCall, servedBy } from './model.ts';
 
 /** What a hold needs of the ledger that made it. */
 export type HoldServices = {
@@ -32,6 +32,7 @@ export class Hold {
   readonly #slot: Slot;
   #leaseEnds: number;
   #delivered: { cost: Micros; quantities: Quantities } = { cost: 0, quantities: {} };
+  #asked = 0;
   #state: 'open' | 'lost' | 'ending' = 'open';
   #isUntold = false;
 
@@ -70,6 +71,17 @@ export class Hold {
     this.#isUntold = true;
   }
 
+  /** Says who is asked from now on: who was claimed (0), or one of the others. The next progress writes it down. */
+  asks(at: number): void {
+    this.#asked = at;
+    this.#services.journal.ask(this.#slot, at);
+  }
+
+  /** Whether anything is to be billed. */
+  get hasBegun(): boolean {
+    return Object.keys(this.#delivered.quantities).length > 0;
+  }
+
   /** What has been told of as delivered. */
   get delivered(): { cost: Micros; quantities: Quantities } {
     return this.#delivered;
@@ -95,7 +107,7 @@ export class Hold {
   renewal(isDue: boolean): LedgerCall | null {
     if (this.#state !== 'open' || !(this.#isUntold || isDue)) return null;
     this.#isUntold = false;
-    return { kind: 'renew', ...this.#name(), ...this.#delivered };
+    return { kind: 'renew', ...this.#name(), ...this.#delivered, ...servedBy(this.admission.claims, this.#asked) };
   }
 
   /** For the ledger: the lease was renewed and ends then, or (`null`) somebody else has ended the call. */

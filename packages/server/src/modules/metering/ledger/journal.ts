@@ -20,8 +20,16 @@ import { identifyProcess } from './process-identity.ts';
 
 const SLOT = 128;
 const MAGIC = 0x41534c31;
-/** Magic, organization, reservation, when it was made, cost, quantities, checksum. */
-const AT = { orgId: 4, id: 20, reservedAt: 36, cost: 44, quantities: 52, checksum: SLOT - 4 } as const;
+/** Magic, organization, reservation, when it was made, cost, quantities, who is asked, checksum. */
+const AT = {
+  orgId: 4,
+  id: 20,
+  reservedAt: 36,
+  cost: 44,
+  quantities: 52,
+  asked: 52 + QUANTITIES.length * 4,
+  checksum: SLOT - 4,
+} as const;
 /** The first slot says whose file it is. */
 const HEADER = SLOT;
 const EMPTY = Buffer.alloc(4);
@@ -34,6 +42,8 @@ export type JournalEntry = {
   reservedAt: Date;
   cost: Micros;
   quantities: Quantities;
+  /** Who of those that may serve the call is asked. */
+  asked: number;
 };
 
 export type Slot = { readonly offset: number; readonly buffer: Buffer };
@@ -78,6 +88,11 @@ export class Journal {
     const slot = { offset, buffer };
     this.write(slot, 0, {});
     return slot;
+  }
+
+  /** Says who is asked from now on; the next `write` takes it along. */
+  ask({ buffer }: Slot, asked: number): void {
+    buffer.writeUInt8(asked, AT.asked);
   }
 
   /** Writes down what has been delivered of a call up to now, before it is. Throws when the disk does not take it. */
@@ -187,6 +202,7 @@ function parseSlot(slot: Buffer): JournalEntry | null {
     reservedAt: new Date(Number(slot.readBigUInt64BE(AT.reservedAt))),
     cost: Number(slot.readBigUInt64BE(AT.cost)),
     quantities,
+    asked: slot.readUInt8(AT.asked),
   };
 }
 

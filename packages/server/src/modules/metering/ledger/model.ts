@@ -14,8 +14,11 @@ import type { Quantities } from '../prices/model.ts';
  * held          the counters that a reservation is part of
  */
 
+/** What serves a call, and on which terms. */
+export type ServedBy = { provider: string; model: string; priceVersion: string };
+
 /** Whom a call is billed to, and what it is. */
-export type Claims = {
+export type Claims = ServedBy & {
   orgId: string;
   teamId: string | null;
   projectId: string | null;
@@ -24,9 +27,8 @@ export type Claims = {
   agentId: string | null;
   /** The unit of work that it is part of: a job, a workflow run, an agent session. */
   work: { type: string; id: string } | null;
-  provider: string;
-  model: string;
-  priceVersion: string;
+  /** Who is asked next, in this order, where the first does not answer. */
+  others?: readonly ServedBy[];
   isBatch: boolean;
   tags: Readonly<Record<string, string>>;
   requestId: string | null;
@@ -59,11 +61,11 @@ export type Delivered = {
   cost: Micros;
   quantities: Quantities;
   outcome: Outcome;
-  served?: { provider: string; model: string; priceVersion: string };
+  served?: ServedBy;
 };
 export type SettleCall = Named & Delivered & { kind: 'settle'; isEstimated: boolean; attached: Attached };
 export type ReleaseCall = Named & { kind: 'release'; attached: Attached };
-export type RenewCall = Named & { kind: 'renew'; cost: Micros; quantities: Quantities };
+export type RenewCall = Named & { kind: 'renew'; cost: Micros; quantities: Quantities; served?: ServedBy };
 export type LedgerCall = ReserveCall | SettleCall | ReleaseCall | RenewCall;
 
 /** A counter under lock. */
@@ -108,7 +110,7 @@ export type LedgerAnswer =
   | { outcome: 'lost' };
 
 /** A row to be written to usage_records. */
-export type UsageRecord = Omit<Claims, 'orgId'> &
+export type UsageRecord = Omit<Claims, 'orgId' | 'others'> &
   Named & {
     at: Date;
     outcome: Outcome;
@@ -121,6 +123,12 @@ export type UsageRecord = Omit<Claims, 'orgId'> &
 export const keyOf = ({ orgId, id }: Named): string => `${orgId}/${id}`;
 export const counterKey = (orgId: string, [budgetId, periodStart]: HeldCounter): string =>
   `${orgId}/${budgetId}/${periodStart}`;
+
+/** Who of those that a call may be served by was asked, where it is not who was claimed. */
+export function servedBy({ others = [] }: Claims, asked: number): { served?: ServedBy } {
+  const served = asked === 0 ? undefined : others[asked - 1];
+  return served === undefined ? {} : { served };
+}
 
 /** The scopes whose budgets apply to a call. */
 export function scopesOf(claims: Claims): BudgetScope[] {

@@ -54,6 +54,7 @@ describe('a journal', () => {
         reservedAt: new Date(1_700_000_000_123),
         cost: 1_000,
         quantities: { output: 1_000, cacheReadAudio: 7 },
+        asked: 0,
       },
     ]);
     left?.remove();
@@ -106,6 +107,53 @@ describe('after a crash on the same machine', () => {
     // The one that was thought dead wakes up, and changes nothing.
     expect(await streaming.settle(completed(250))).toEqual({ cost: 77, overrun: 0 });
     expect(await counterOf(db, budget)).toMatchObject({ spent: 77, reserved: 0 });
+  });
+});
+
+describe('a call that the first did not answer', () => {
+  const others = [{ provider: 'second', model: 'm', priceVersion: 'override:2' }];
+  const servedOf = async (orgId: string) =>
+    (
+      await db.owner.query(
+        'select provider, model, price_version, cost_micros::float8 as cost from usage_records where org_id = $1',
+        [orgId],
+      )
+    ).rows;
+
+  test('is billed as the one was asked who did, after a crash too', async () => {
+    const journal = await Journal.start(ledgers.folder);
+    const crashed = await ledgers.open({ journal });
+    const orgId = await db.organization();
+    const hold = await crashed.reserve({ claims: someClaims(orgId, { others }), amount: 300 });
+    hold.progress(90, { input: 9 });
+    hold.progress(0, {});
+    hold.asks(1);
+    hold.progress(20, { input: 2 });
+    bury(journal.nodeId);
+    await recoverFromJournals(ledgers.folder, await options());
+    expect(await servedOf(orgId)).toEqual([{ ...wire(others[0]), cost: 20 }]);
+  });
+
+  test('is billed so where the machine does not come back, by what it told last', async () => {
+    const gone = await ledgers.open();
+    const orgId = await db.organization();
+    const hold = await gone.reserve({ claims: someClaims(orgId, { others }), amount: 300 });
+    hold.progress(90, { input: 9 });
+    await gone.renewAll();
+    hold.asks(1);
+    hold.progress(20, { input: 2 });
+    await gone.renewAll();
+    await db.owner.query(`update reservations set lease_expires_at = now() - interval '1 hour' where org_id = $1`, [
+      orgId,
+    ]);
+    await settleLost(await options());
+    expect(await servedOf(orgId)).toEqual([{ ...wire(others[0]), cost: 20 }]);
+  });
+
+  const wire = (of: (typeof others)[number] | undefined) => ({
+    provider: of?.provider,
+    model: of?.model,
+    price_version: of?.priceVersion,
   });
 });
 

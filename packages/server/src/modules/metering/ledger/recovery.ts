@@ -2,7 +2,7 @@ import type { Tx } from '../../../platform/db/index.ts';
 import type { Log } from '../../../platform/log.ts';
 import { findLeftJournals, type JournalEntry } from './journal.ts';
 import type { Ledger } from './ledger.ts';
-import { keyOf, type LedgerAnswer, type LedgerCall, type Reservation } from './model.ts';
+import { keyOf, type LedgerAnswer, type LedgerCall, type Reservation, servedBy } from './model.ts';
 import { findLost, findOfNode } from './store.ts';
 
 export type RecoveryOptions = {
@@ -34,11 +34,12 @@ export async function recoverFromJournals(folder: string, options: RecoveryOptio
 
 const isEnd = ({ outcome }: LedgerAnswer): boolean => outcome === 'settled' || outcome === 'released';
 
-function endOf({ orgId, id }: Reservation, entry: JournalEntry | undefined): LedgerCall {
+function endOf({ orgId, id, claims }: Reservation, entry: JournalEntry | undefined): LedgerCall {
   if (!entry || (entry.cost === 0 && Object.keys(entry.quantities).length === 0))
     return { kind: 'release', orgId, id, attached: {} };
-  const { cost, quantities } = entry;
-  return { kind: 'settle', orgId, id, cost, quantities, outcome: 'lost', isEstimated: false, attached: {} };
+  const { cost, quantities, asked } = entry;
+  const end = { orgId, id, cost, quantities, outcome: 'lost', isEstimated: false, attached: {} } as const;
+  return { kind: 'settle', ...end, ...servedBy(claims, asked) };
 }
 
 /** A process may be restarted, and settle by its journal, for this long after its lease ran out. */

@@ -114,8 +114,9 @@ const deleteReservations = statement(
 const renewReservations = statement(
   'ledger.renew_reservations',
   `update reservations r set lease_expires_at = now() + make_interval(secs => $2),
-     progress_micros = greatest(r.progress_micros, k.cost), progress_tokens = k.tokens
-   from json_to_recordset($1::json) as k(org_id uuid, id uuid, cost bigint, tokens jsonb)
+     progress_micros = k.cost, progress_tokens = k.tokens,
+     claims = case when k.served is null then r.claims else r.claims || k.served end
+   from json_to_recordset($1::json) as k(org_id uuid, id uuid, cost bigint, tokens jsonb, served jsonb)
    where r.org_id = k.org_id and r.id = k.id`,
 );
 // The ceiling only sinks here: a sum above it violates budget_counters__held, whatever decided on it.
@@ -222,7 +223,7 @@ export function writeChanges(tx: Tx, changes: Changes, leaseSeconds: number): vo
   write(insertReservations, inserted.map(asReservationRow), leaseSeconds);
   write(
     renewReservations,
-    renewed.map((each) => ({ ...asKey(each), cost: each.progress, tokens: each.quantities })),
+    renewed.map((each) => ({ ...asKey(each), cost: each.progress, tokens: each.quantities, served: each.served })),
     leaseSeconds,
   );
   write(changeCounters, counters.map(asCounterRow));

@@ -24,14 +24,22 @@ export type ClientDialect = {
 /** Looks a request over. `limits` are the fields that bound the answer, the first one there counts. */
 function headOf(body: unknown, limits: readonly string[], turns: string): RequestHead {
   const of = new JsonReader(body, '');
-  const limit = limits.map((name) => of.count(name)).find((value) => value !== null) ?? null;
-  if (limit === 0) throw invalidRequest(limits[0] ?? '', `${limits[0]} must be at least 1.`);
+  const [limit = null] = limits.flatMap((name) => limitIn(of, name) ?? []);
   return {
     model: of.requiredText('model'),
     stream: of.flag('stream') ?? false,
     maxTokens: limit,
     needs: needsOf(of, body as JsonObject, turns),
   };
+}
+
+/** No model says more at once; what one more token may cost has to be set aside. */
+const MOST_OUTPUT_TOKENS = 10_000_000;
+
+function limitIn(of: JsonReader, name: string): number | null {
+  const limit = of.count(name);
+  if (limit === null || (limit >= 1 && limit <= MOST_OUTPUT_TOKENS)) return limit;
+  throw invalidRequest(name, `${name} must be from 1 to ${MOST_OUTPUT_TOKENS}.`);
 }
 
 function needsOf(of: JsonReader, body: JsonObject, turns: string): Capability[] {

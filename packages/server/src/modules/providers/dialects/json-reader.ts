@@ -5,8 +5,12 @@ export type JsonObject = { [key: string]: unknown };
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** More tokens of a kind than this are in no call; a provider that says so cannot count, and sums stay exact. */
+const MOST_COUNTED = 1_000_000_000;
+
 /** A whole number, zero or more, in what a provider said; zero for anything else. */
-export const countOf = (value: unknown): number => (typeof value === 'number' && value >= 0 ? Math.floor(value) : 0);
+export const countOf = (value: unknown): number =>
+  typeof value === 'number' && value >= 0 ? Math.min(MOST_COUNTED, Math.floor(value)) : 0;
 
 /** A text in what a provider said; empty for anything else. */
 export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');

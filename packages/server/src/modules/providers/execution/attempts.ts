@@ -44,22 +44,27 @@ export class Attempts {
    * @throws AppError for every refusal: of a budget, and of all the providers that were asked
    */
   async run<Answer>(caller: Caller, plan: Planned, ask: (of: Asking) => Promise<Answer>): Promise<Answer> {
-    const [first] = plan.candidates;
+    const [first, ...others] = plan.candidates;
     if (!first) throw new Error('A route without candidates.');
-    const claims = { ...caller.claims, ...namesOf(first), isBatch: false };
+    const claims = { ...caller.claims, ...namesOf(first), others: others.map(namesOf), isBatch: false };
     const { amount, recount } = plan;
     const hold = await this.#services.ledger.reserve({ claims, amount, recount, attached: caller.attached });
     const watch = this.#services.watch(caller.watched);
+    let asked = first;
     try {
-      return await this.#firstToAnswer({ plan, hold, watch }, caller.signal, ask);
+      return await this.#firstToAnswer({ plan, hold, watch }, caller.signal, (of) => {
+        asked = of.served;
+        return ask(of);
+      });
     } catch (thrown) {
       watch.gaveUp(wordFor(thrown));
       if (!caller.signal.aborted) {
         await hold.release();
         throw thrown;
       }
-      // Nobody waits any more, and the provider takes something for what it had begun: what went in, as far as we know.
-      await hold.settle({ ...hold.delivered, outcome: 'cancelled' });
+      // Nobody waits any more, and a provider takes something for what it had begun: what went in, as far as we know.
+      if (hold.hasBegun) await hold.settle({ ...hold.delivered, outcome: 'cancelled', served: namesOf(asked) });
+      else await hold.release();
       throw left(thrown);
     }
   }
@@ -74,8 +79,11 @@ export class Attempts {
     let failed: AppError | null = null;
     for (const [tries, served] of attemptsOf(plan.candidates).entries()) {
       if (tries > 0 && isAlone) await backOff(tries, failed?.retryAfterMs ?? 0, signal);
+      admitted.hold.asks(isAlone ? 0 : tries);
       const outcome = await this.#try(admitted, served, ask);
       if ('answer' in outcome) return outcome.answer;
+      // Who refuses takes nothing.
+      admitted.hold.progress(0, {});
       failed = outcome.refusal;
       if (outcome.isFinal || (isAlone && (failed.retryAfterMs ?? 0) > LONGEST_BACK_OFF_MS)) break;
     }
@@ -140,9 +148,11 @@ export const namesOf = ({ provider, model, price }: Served) => ({
   priceVersion: price?.version ?? 'none',
 });
 
-export const billOf = ({ served, hold }: Asking, of: Pick<CallBill, 'usage' | 'cost'>): CallBill => ({
+/** What a call that cost so much is billed: no more than was set aside for it. */
+export const billOf = ({ served, hold }: Asking, { usage, cost }: Pick<CallBill, 'usage' | 'cost'>): CallBill => ({
   ...namesOf(served),
-  ...of,
+  usage,
+  cost: cost === null ? null : Math.min(cost, hold.amount),
   budgetLeft: hold.budgetLeft,
 });
 

@@ -401,6 +401,80 @@ describe('a streamed answer', () => {
   });
 });
 
+describe('a provider that counts badly', () => {
+  const stream = (response: Parameters<typeof json>[0], events: readonly unknown[]): void =>
+    void response.writeHead(200, { 'content-type': 'text/event-stream' }).end(sse(events));
+  const billOf = async (got: Awaited<ReturnType<ChatExecutor['execute']>>) => {
+    if (got.kind === 'stream') await piecesOf(got);
+    return got.bill;
+  };
+
+  test.each([false, true])('or not at all is billed by what it said (streamed: %s)', async (isStreamed) => {
+    const orgId = await db.organization();
+    const { usage: _usage, ...answer } = openAiAnswer('four and four are', { prompt: 0, completion: 0 });
+    upstream.respond = (_received, response) =>
+      isStreamed
+        ? stream(response, openAiStream(['four', ' and', ' four are'], { prompt: 0, completion: 0 }).toSpliced(4, 1))
+        : json(response, 200, answer);
+    const run = await executor({ providers: [aProvider(orgId, {})] });
+    const bill = await billOf(await run.execute(aCall(orgId, hello({ stream: isStreamed }))));
+    expect(bill.usage.input).toBeGreaterThan(0);
+    expect(bill.usage.output).toBe(5);
+    expect(await recordsOf(orgId)).toMatchObject([{ cost: bill.cost, output: 5, outcome: 'completed' }]);
+  });
+
+  test.each([false, true])('and beyond what was set aside is paid no more (streamed: %s)', async (isStreamed) => {
+    const orgId = await db.organization();
+    const budget = await aBudget(db, { orgId, limit: 10_000 });
+    const usage = { prompt: 1e300, completion: 1e300 };
+    upstream.respond = (_received, response) =>
+      isStreamed ? stream(response, openAiStream(['Hi'], usage)) : json(response, 200, openAiAnswer('Hi', usage));
+    const run = await executor({ providers: [aProvider(orgId, {})] });
+    const bill = await billOf(await run.execute(aCall(orgId, hello({ stream: isStreamed }))));
+    const { spent, reserved } = await counterOf(db, budget);
+    expect({ spent, reserved }).toEqual({ spent: bill.cost, reserved: 0 });
+    expect(bill.cost).toBeLessThan(10_000);
+    const { rows } = await db.owner.query('select overrun_micros > 0 as is_over from usage_records where org_id = $1', [
+      orgId,
+    ]);
+    expect(rows).toEqual([{ is_over: true }]);
+  });
+});
+
+describe('a caller who leaves', () => {
+  test('while the second is asked pays the second, and while nobody is, nobody', async () => {
+    const orgId = await db.organization();
+    const run = await executor({ providers: both(orgId) });
+    const refuses: typeof upstream.respond = (_received, response) => {
+      upstream.respond = () => {};
+      second.respond = () => {};
+      json(response, 503, {});
+    };
+    upstream.respond = refuses;
+    second.respond = refuses;
+    const leaving = new AbortController();
+    const waiting = run.execute(aCall(orgId, hello(), { signal: leaving.signal }));
+    await until('both were asked', () => upstream.received.length + second.received.length === 2);
+    leaving.abort();
+    await expect(waiting).rejects.toMatchObject({ kind: 'cancelled' });
+    const [record] = await recordsOf(orgId);
+    expect(record).toMatchObject({ outcome: 'cancelled' });
+    await until('it is closed upstream', () => upstream.aborted + second.aborted === 1);
+    expect(record.provider).toBe(upstream.aborted === 1 ? 'first' : 'second');
+
+    const alone = await db.organization();
+    upstream.respond = (_received, response) => json(response, 429, {}, { 'retry-after': '1' });
+    const patient = await executor({ providers: [aProvider(alone, {})] });
+    const bored = new AbortController();
+    upstream.received.length = 0;
+    const resting = patient.execute(aCall(alone, hello(), { signal: bored.signal }));
+    await until('it was refused', () => upstream.received.length === 1);
+    setTimeout(() => bored.abort(), 100);
+    await expect(resting).rejects.toMatchObject({ kind: 'cancelled' });
+    expect(await recordsOf(alone)).toEqual([]);
+  });
+});
+
 describe('a caller who leaves before a whole answer is there', () => {
   test('has the call cancelled upstream, and pays for what went in', async () => {
     const orgId = await db.organization();

@@ -2,7 +2,7 @@ import { newId } from '../../../kernel/ids.ts';
 import { costOf } from '../../metering/index.ts';
 import type { Authorization } from '../../vault/index.ts';
 import { isBuiltIn } from '../catalogue/model.ts';
-import type { ChatEvent } from '../model.ts';
+import type { ChatEvent, TokenUsage } from '../model.ts';
 import { watchedChat } from '../observation/telemetry.ts';
 import type { AttemptOutcome } from '../observation/watch.ts';
 import { AnswerCount, billable } from '../tokens/answer-count.ts';
@@ -73,7 +73,8 @@ export class ChatExecutor {
         fetchWhole(client, preparedWith(authorization), signal),
       );
       this.#services.breakers.succeeded(breakerOf(served), latencyMs);
-      return this.#whole(of, raw, answer);
+      count.addWhole(answer);
+      return this.#whole(of, { raw, answer, usage: count.usage });
     }
     const { pieces, latencyMs } = await access.letIn(served.provider, (authorization) =>
       fetchStream(client, preparedWith(authorization), signal),
@@ -90,15 +91,21 @@ export class ChatExecutor {
     const bounded = { ...request, maxTokens: request.maxTokens ?? plan.maxTokens };
     const events = echo(bounded, { id: `chatcmpl-${newId()}`, paceMs: model.paceMs }, call.signal);
     this.#services.breakers.succeeded(breakerOf(served), 0);
-    if (!call.stream) return this.#whole(of, null, await gathered(events));
+    if (!call.stream) {
+      const answer = await gathered(events);
+      return this.#whole(of, { raw: null, answer, usage: answer.usage });
+    }
     return this.#streamed(of, {
       pieces: asPieces(events),
       count: new AnswerCount({ likelyInput: 0, bound: plan.maxTokens }),
     });
   }
 
-  async #whole(of: Asking, raw: Buffer | null, answer: WholeAnswer['answer']): Promise<WholeAnswer> {
-    return { kind: 'whole', raw, answer, bill: await this.#attempts.bill(of, { usage: answer.usage, answer }) };
+  async #whole(
+    of: Asking,
+    { raw, answer, usage }: Pick<WholeAnswer, 'raw' | 'answer'> & { usage: TokenUsage },
+  ): Promise<WholeAnswer> {
+    return { kind: 'whole', raw, answer, bill: await this.#attempts.bill(of, { usage, answer }) };
   }
 
   #streamed(of: Asking, { pieces, count }: { pieces: AsyncGenerator<Piece>; count: AnswerCount }): StreamedAnswer {
@@ -111,7 +118,7 @@ export class ChatExecutor {
       attempt.ended({ outcome, failure, answer: null, usage, cost });
       // The answer need not wait for the commit; the ledger's journal has what was delivered.
       void hold
-        .settle({ cost: Math.min(cost ?? 0, hold.amount), quantities, outcome, served: namesOf(served) })
+        .settle({ cost: cost ?? 0, quantities, outcome, served: namesOf(served) })
         .then(() => billed.resolve(billOf(of, { usage, cost })), billed.reject);
     };
     billed.promise.catch(() => {});

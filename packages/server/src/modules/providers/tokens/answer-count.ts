@@ -1,5 +1,5 @@
 import type { Quantities } from '../../metering/index.ts';
-import { type ChatEvent, NO_USAGE, type TokenUsage } from '../model.ts';
+import { type ChatEvent, type ChatResponse, NO_USAGE, type TokenUsage } from '../model.ts';
 
 /** About four bytes of English are a token, and most pieces of a stream are one. */
 const BYTES_A_TOKEN = 4;
@@ -52,6 +52,19 @@ export class AnswerCount {
     }
   }
 
+  /** An answer that came at once. */
+  addWhole({ content, stopReason, usage }: ChatResponse): void {
+    for (const part of content) {
+      if (part.type !== 'tool_call') this.add({ type: part.type, text: part.text });
+      else {
+        this.add({ type: 'tool_call', index: 0, id: part.id, name: part.name });
+        this.add({ type: 'tool_arguments', index: 0, text: part.arguments });
+      }
+    }
+    this.add({ type: 'finish', reason: stopReason });
+    this.add({ type: 'usage', usage });
+  }
+
   /** Whether the provider counted itself, to the end. */
   get isExact(): boolean {
     return this.#isTold && this.#told !== null && this.#told.output > 0;
@@ -66,12 +79,17 @@ export class AnswerCount {
 
   /** Tokens so far. */
   get usage(): TokenUsage {
-    const told = this.#told ?? { ...NO_USAGE, input: this.#likelyInput };
+    const told = this.#withInput(this.#told ?? NO_USAGE);
     if (this.isExact) return told;
     const reasoning = Math.ceil(this.#reasoningBytes / BYTES_A_TOKEN);
     const counted = Math.max(this.#pieces, Math.ceil((this.#bytes + this.#reasoningBytes) / BYTES_A_TOKEN));
     const said = Math.min(counted, this.#bound);
     return { ...told, output: Math.max(told.output, said), reasoning: Math.max(told.reasoning, reasoning) };
+  }
+
+  /** Nothing is said to nothing: a count of no input at all is one that was left out. */
+  #withInput(told: TokenUsage): TokenUsage {
+    return told.input + told.cacheRead + told.cacheWrite > 0 ? told : { ...told, input: this.#likelyInput };
   }
 }
 
