@@ -117,7 +117,9 @@ export class FaultyProvider implements AsyncDisposable {
     const fault = script.tries[Math.min(served.asked, script.tries.length - 1)] ?? 'none';
     served.asked += 1;
     const form = formOf(request.url ?? '');
-    const sends = (): void => void (this.pieces += 1);
+    const sends = (): void => {
+      this.pieces += 1;
+    };
     const answering = { script, served, fault, form, response, sends } as const;
     if (refuses(answering)) return;
     if (this.#gathering && this.#open >= this.#gathering.wanted) this.#gathering.met.resolve();

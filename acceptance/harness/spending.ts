@@ -31,14 +31,18 @@ const PRICES: { [provider: string]: { input: number; output: number } } = {
   second: { input: 3, output: 15 },
 };
 
+/** One in so many; null for the others. */
+const sometimes = <Value>(oneIn: number, arbitrary: fc.Arbitrary<Value>): fc.Arbitrary<Value | null> =>
+  fc.oneof({ weight: oneIn - 1, arbitrary: fc.constant(null) }, { weight: 1, arbitrary });
+
 const call = fc.record({
   way: fc.constantFrom<Way[]>('chat', 'messages', 'responses'),
   isStreamed: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
   key: fc.nat(KEYS - 1),
   maxTokens: fc.integer({ min: 10, max: 40 }),
   /** Goes away by itself: after so many pieces, or so many milliseconds. */
-  leavesAfterPieces: fc.option(fc.nat(30), { freq: 3 }),
-  leavesAfterMs: fc.option(fc.integer({ min: 0, max: 3_000 }), { freq: 4 }),
+  leavesAfterPieces: sometimes(3, fc.nat(30)),
+  leavesAfterMs: sometimes(6, fc.integer({ min: 0, max: 3_000 })),
   startsAfterMs: fc.nat(150),
   script: fc.record<Script>({
     tries: fc.oneof(
@@ -67,7 +71,7 @@ const scenario: fc.Arbitrary<Scenario> = fc.record({
     key: fc.integer({ min: 8_000, max: 30_000 }),
   }),
   /** The server is killed once its providers have sent so many pieces; of one in eight it lives. */
-  killedAfterPieces: fc.option(fc.nat(1_200), { freq: 7 }),
+  killedAfterPieces: fc.oneof({ weight: 7, arbitrary: fc.nat(1_200) }, { weight: 1, arbitrary: fc.constant(null) }),
 });
 
 /** What a seed stands for, the same each time. */
