@@ -96,8 +96,15 @@ export async function addEstate(
   const { organization_id } = await assay.me();
   const orgId = organization_id ?? '';
   const people = await addPeople(server, { apiKey, canary, orgId });
+  for (const teamId of [people.teamId, people.doomedTeamId]) await addModelPolicy(server, { apiKey, canary, teamId });
   const kept = await addKept(server, { apiKey, canary, orgId });
   return { canary, evalId, deadLetterId, keyId: api_key.id, assetId, orgId, ...people, ...kept };
+}
+
+async function addModelPolicy(server: Server, of: { apiKey: string; canary: string; teamId: string }): Promise<void> {
+  const path = `/v1/model-policies/team/${of.teamId}`;
+  const answer = await server.as(of.apiKey).send('PUT', path, { body: { models: [of.canary] } });
+  if (answer.status !== 200) throw new Error(`${path} was answered with ${answer.status}: ${answer.text}`);
 }
 
 /** Secrets, credentials, budgets and a price, made over the API. */

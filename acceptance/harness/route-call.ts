@@ -33,6 +33,11 @@ const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string,
     ({ modelProviderId, doomedModelProviderId }, _parameter, method) =>
       method === 'DELETE' ? doomedModelProviderId : modelProviderId,
   ],
+  [
+    '/v1/model-policies/',
+    ({ teamId, doomedTeamId }, parameter, method) =>
+      parameter === 'subject_kind' ? 'team' : method === 'DELETE' ? doomedTeamId : teamId,
+  ],
   ['/v1/assets/', ({ assetId }) => assetId],
   [
     '/v1/secrets/',
@@ -88,6 +93,7 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
     api_key: canary || 'key',
   }),
   'providers.provider.update': ({ canary }) => ({ display_name: canary || 'Changed' }),
+  'providers.model_policy.set': () => ({ models: ['*'] }),
   'tenancy.organization.create': () => ({ name: `Organization ${randomUUID()}` }),
   'tenancy.organization.update': ({ canary }) => ({ name: canary || 'Organization' }),
   'tenancy.billing.set': () => ({ posture: 'active' }),

@@ -15,6 +15,7 @@ export { Budget, NewBudget } from './control/budgets.ts';
 export { Credential, CredentialConfig, NewCredential } from './control/credential.ts';
 export { EncryptionKeys } from './control/encryption-key.ts';
 export { ControlError } from './control/envelope.ts';
+export { ModelPolicy, ModelPolicyTerms } from './control/model-policies.ts';
 export { PasskeyAssertion } from './control/passkey.ts';
 export { ModelPrice, OwnPrice, PriceChange, type PriceRates } from './control/prices.ts';
 export type { ExecuteRequest } from './control/provider.ts';

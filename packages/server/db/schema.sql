@@ -670,6 +670,34 @@ table memberships · row security forced
   grant DELETE, INSERT, SELECT, UPDATE to assay_app
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
+table model_policies · row security forced
+  cache_sampled boolean not null default false
+  cache_ttl_seconds integer
+  created_at timestamp with time zone not null default now()
+  models text[]
+  org_id uuid not null
+  providers text[]
+  subject_id uuid not null
+  subject_kind text not null
+  team_id uuid
+  tokens_per_minute integer
+  updated_at timestamp with time zone not null default now()
+  updated_by text not null
+  version integer not null default 1
+  constraint model_policies__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint model_policies__pk PRIMARY KEY (org_id, subject_kind, subject_id)
+  constraint model_policies__subject_kind CHECK ((subject_kind = ANY (ARRAY['organization'::text, 'team'::text, 'api_key'::text])))
+  constraint model_policies__team FOREIGN KEY (org_id, team_id) REFERENCES teams(org_id, id) ON DELETE SET NULL (team_id)
+  constraint model_policies__team_of_key CHECK (((team_id IS NULL) OR (subject_kind = 'api_key'::text)))
+  constraint model_policies__tokens CHECK ((tokens_per_minute > 0))
+  constraint model_policies__ttl CHECK ((cache_ttl_seconds >= 0))
+  CREATE UNIQUE INDEX model_policies__pk ON public.model_policies USING btree (org_id, subject_kind, subject_id)
+  CREATE INDEX model_policies__team ON public.model_policies USING btree (org_id, team_id) WHERE (team_id IS NOT NULL)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
 table one_time_tokens · row security forced
   created_at timestamp with time zone not null default now()
   email text not null

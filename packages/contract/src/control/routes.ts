@@ -12,6 +12,7 @@ import { enveloped } from './envelope.ts';
 import { identityProviderRoutes } from './identity-provider.ts';
 import { invitationRoutes } from './invitation.ts';
 import { memberRoutes } from './member.ts';
+import { modelPolicyRoutes } from './model-policies.ts';
 import { organizationRoutes } from './organization.ts';
 import { ownSessionRoutes } from './own-sessions.ts';
 import { passkeyRoutes } from './passkey.ts';
@@ -92,6 +93,7 @@ export const controlRoutes = {
   ...authzRoutes,
   ...auditLogRoutes,
   ...providerRoutes,
+  ...modelPolicyRoutes,
   ...secretRoutes,
   ...credentialRoutes,
   ...encryptionKeyRoutes,

@@ -36,6 +36,7 @@ export const TOPICS = {
   vaultKeys: 'vault_keys',
   prices: 'prices',
   providers: 'providers',
+  modelPolicies: 'model_policies',
 } as const;
 
 /** Longest a statement of a request may run. */
@@ -93,7 +94,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const base = { config, database, systemTransaction, systemStatements, wakeups, told, log };
   const metering = await composeMetering({ ...base, topic: TOPICS.prices }, stack);
   const providers = composeProviders(
-    { config, database, vault, ...metering, wakeups, topic: TOPICS.providers, metrics, tracing },
+    { config, database, vault, ...metering, wakeups, topics: TOPICS, metrics, tracing },
     stack,
   );
   const onWake = (topic: string) => (listener: () => void) => wakeups.on(topic, listener);

@@ -9,6 +9,7 @@ const RESOURCES: Readonly<Record<string, string>> = {
   invitation: 'members',
   custom_role: 'members',
   audit: 'audit',
+  model_policy: 'providers',
 };
 /** Families whose subject is a thing that somebody may own. */
 const TYPES: Readonly<Record<string, string>> = { apikey: 'api_key', evaluation: 'evaluation' };

@@ -82,7 +82,7 @@ function operationsOver(core: Core, types: ResourceTypes) {
     providers: providerOperations(core.providers ?? {}, {
       vault: core.vault ?? ({} as typeof core.vault),
       wakeups: core.wakeups,
-      topic: TOPICS.providers,
+      topics: TOPICS,
       leafOf: (call, act) => {
         const leaf = leafOf(call);
         return { ...leaf, ...act, personal: { ...leaf.personal, ...act.personal }, outcome: 'allowed' };

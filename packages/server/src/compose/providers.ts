@@ -1,5 +1,7 @@
 import type { Config } from '../config/config.ts';
+import { findPersonStanding, findTenancyRows } from '../modules/access/index.ts';
 import type { Leaf } from '../modules/audit/index.ts';
+import { findKeyMakers } from '../modules/identity/index.ts';
 import type { Ledger, PriceBook } from '../modules/metering/index.ts';
 import {
   Breakers,
@@ -7,13 +9,17 @@ import {
   catalogueOperations,
   chatOperations,
   Planner,
+  PolicyBook,
   ProviderAccess,
   ProviderClient,
   ProviderDirectory,
+  policyOperations,
+  type Subject,
+  type TeamStanding,
   TokenCounter,
   watchCalls,
 } from '../modules/providers/index.ts';
-import type { Database } from '../platform/db/index.ts';
+import type { Database, Tx } from '../platform/db/index.ts';
 import { AddressRules, HttpClient } from '../platform/http-client/index.ts';
 import type { AuditedAct, Call } from '../platform/operation.ts';
 import type { Wakeups } from '../platform/queue/wakeups.ts';
@@ -29,8 +35,8 @@ export type ProviderParts = {
   ledger: Ledger;
   prices: PriceBook;
   wakeups: Wakeups;
-  /** Raised when providers of some organization changed. */
-  topic: string;
+  /** Raised when providers of some organization changed, its policies, and who may do what in it. */
+  topics: { providers: string; modelPolicies: string; grants: string };
   metrics: Metrics;
   tracing: Tracing;
 };
@@ -42,7 +48,7 @@ const SILENCE_MS = 5 * 60_000;
 
 /** What model calls go through. */
 export function composeProviders(parts: ProviderParts, stack: AsyncDisposableStack) {
-  const { config, database, vault, ledger, prices, wakeups, topic, metrics, tracing } = parts;
+  const { config, database, vault, ledger, prices, wakeups, topics, metrics, tracing } = parts;
   const { dataKeys, credentials, secrets } = vault;
   const rules = new AddressRules(config.outboundNetworks);
   const http = stack.use(new HttpClient({ rules, connections: CONNECTIONS }));
@@ -53,9 +59,17 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     replayIsOn: false,
     hearsChanges: () => wakeups.connected,
   });
-  wakeups.on(topic, () => directory.forget());
+  wakeups.on(topics.providers, () => directory.forget());
+  const policies = new PolicyBook({
+    statements: (orgId, work) => database.statements({ orgId }, work),
+    findStanding,
+    hearsChanges: () => wakeups.connected,
+  });
+  wakeups.on(topics.modelPolicies, () => policies.forget());
+  wakeups.on(topics.grants, () => policies.forget());
   const planner = new Planner({
     directory,
+    policies,
     breakers,
     priceOf: ({ orgId, name, kind }, model) => prices.priceOf({ orgId, provider: name, kind, model }, new Date()),
   });
@@ -81,20 +95,20 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     () => breakers.open,
   );
   const counter = new TokenCounter({ planner, access, client });
-  return { rules, breakers, directory, planner, executor, counter };
+  return { rules, breakers, directory, policies, planner, executor, counter };
 }
 
 export type Providers = ReturnType<typeof composeProviders>;
 
 /** The operations of providers; listed without a core they are only looked at. */
 export function providerOperations(
-  { directory, planner, executor, counter, rules }: Partial<Providers>,
+  { directory, policies, planner, executor, counter, rules }: Partial<Providers>,
   {
     vault,
     wakeups,
-    topic,
+    topics,
     leafOf,
-  }: Pick<ProviderParts, 'vault' | 'wakeups' | 'topic'> & {
+  }: Pick<ProviderParts, 'vault' | 'wakeups' | 'topics'> & {
     leafOf(call: Call, act: AuditedAct): Leaf;
   },
 ) {
@@ -106,14 +120,39 @@ export function providerOperations(
       secrets,
       rules: rules ?? new AddressRules(),
       replayIsOn: false,
-      providersChanged: (tx) => wakeups.raiseWith(tx, topic),
+      providersChanged: (tx) => wakeups.raiseWith(tx, topics.providers),
+    }),
+    ...policyOperations({
+      subjectExists,
+      policiesChanged: (tx) => wakeups.raiseWith(tx, topics.modelPolicies),
     }),
     ...chatOperations({
       executor: executor as ChatExecutor,
       planner: planner as Planner,
       directory: directory as ProviderDirectory,
       counter: counter as TokenCounter,
+      policies: policies as PolicyBook,
       leafOf,
     }),
   };
+}
+
+async function subjectExists(tx: Tx, orgId: string, { kind, id }: Subject): Promise<boolean> {
+  if (kind === 'organization') return id === orgId;
+  const found =
+    kind === 'team'
+      ? await findTenancyRows(tx, { orgId, kind: 'teams', ids: [id] })
+      : await findKeyMakers(tx, orgId, [id]);
+  return found.size > 0;
+}
+
+/** How whoever is behind a call stands to a team. */
+async function findStanding(
+  tx: Tx,
+  { orgId, teamId, userId }: { orgId: string; teamId: string; userId: string | null },
+): Promise<TeamStanding> {
+  const found = await findTenancyRows(tx, { orgId, kind: 'teams', ids: [teamId] });
+  if (found.size === 0) return null;
+  const standing = userId === null ? null : await findPersonStanding(tx, orgId, userId);
+  return standing?.teams.some((team) => team.teamId === teamId) ? 'member' : 'stranger';
 }

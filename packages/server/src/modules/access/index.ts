@@ -16,5 +16,5 @@ export {
 export type { Check, CheckResult, Verdict } from './checks.ts';
 export { accessOperations } from './operations.ts';
 export { assertAllowed, decide } from './policy.ts';
-export { findTenancyRows } from './reads.ts';
+export { findPersonStanding, findTenancyRows } from './reads.ts';
 export { type FindOwners, isOwn, type Owner, type ResourceTypes } from './resources.ts';

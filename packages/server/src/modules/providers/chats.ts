@@ -1,6 +1,7 @@
 import type { AnyOperation, AuditedAct, Call, Context } from '../../platform/operation.ts';
 import { operation } from '../../platform/operation.ts';
 import type { Leaf } from '../audit/index.ts';
+import { type Attribution, billedTo } from './attribution.ts';
 import type { Provider } from './catalogue/model.ts';
 import { isBuiltIn } from './catalogue/model.ts';
 import type { ProviderDirectory } from './execution/directory.ts';
@@ -8,6 +9,8 @@ import type { ChatExecutor } from './execution/executor.ts';
 import type { Asked, ChatAnswer, Estimate } from './execution/model.ts';
 import { demandOfChat, type Planner } from './execution/planner.ts';
 import type { CountCall, TokenCount, TokenCounter } from './execution/token-counter.ts';
+import { type Applied, refusalOf } from './policies/model.ts';
+import type { PolicyBook } from './policies/policy-book.ts';
 import type { Wish } from './routing/route.ts';
 
 export type ChatServices = {
@@ -15,6 +18,7 @@ export type ChatServices = {
   planner: Planner;
   directory: ProviderDirectory;
   counter: TokenCounter;
+  policies: PolicyBook;
   /** The leaf of an act of this call's. */
   leafOf(call: Call, act: AuditedAct): Leaf;
 };
@@ -25,7 +29,10 @@ export type ChatInput = {
   stream: boolean;
   maxTokens: number | null;
   passedOn: Record<string, string>;
+  attribution: Attribution;
 };
+
+export type CountInput = Omit<CountCall, 'by' | 'signal'> & { attribution: Attribution };
 
 /** A model that can be asked for by name. */
 export type KnownModel = { id: string; provider: string; createdAt: Date };
@@ -38,7 +45,7 @@ export const chatOperations = (services: ChatServices) =>
     countTokens: countTokens(services),
   }) satisfies Record<string, AnyOperation>;
 
-const executeChat = ({ executor, leafOf }: ChatServices) =>
+const executeChat = ({ executor, policies, leafOf }: ChatServices) =>
   operation({
     name: 'providers.chat.execute',
     summary: 'Ask a model, whole or streamed, within the budgets that apply.',
@@ -47,23 +54,13 @@ const executeChat = ({ executor, leafOf }: ChatServices) =>
     rate: 'gateway',
     audit: 'own',
     transaction: 'none',
-    run(context, input: ChatInput): Promise<ChatAnswer> {
-      const { by, call } = context;
-      const orgId = orgOf(context);
+    async run(context, { attribution, ...input }: ChatInput): Promise<ChatAnswer> {
+      const { call } = context;
+      const claims = await billedTo(context, attribution, policies);
       const detail = { model: input.wish.model, provider: input.wish.provider, stream: input.stream };
       const leaf = leafOf(call, { action: 'chat.requested', target: null, detail, personal: {} });
       return executor.execute({
-        claims: {
-          orgId,
-          teamId: null,
-          projectId: null,
-          principal: { kind: by.kind, id: by.id },
-          apiKeyId: by.kind === 'api_key' ? by.id : null,
-          agentId: null,
-          work: null,
-          tags: {},
-          requestId: call.requestId,
-        },
+        claims,
         ...input,
         attached: { leaves: [leaf] },
         trace: context.trace,
@@ -72,7 +69,7 @@ const executeChat = ({ executor, leafOf }: ChatServices) =>
     },
   });
 
-const estimateChat = ({ planner }: ChatServices) =>
+const estimateChat = ({ planner, policies }: ChatServices) =>
   operation({
     name: 'providers.chat.estimate',
     summary: 'Estimate what a call would use and cost, without making it.',
@@ -81,27 +78,30 @@ const estimateChat = ({ planner }: ChatServices) =>
     rate: 'gateway',
     audit: null,
     transaction: 'none',
-    run: (context, input: ChatInput): Promise<Estimate> => planner.estimate(demandOfChat(input, orgOf(context))),
+    run: async (context, { attribution, ...input }: ChatInput): Promise<Estimate> =>
+      planner.estimate(demandOfChat(input, await billedTo(context, attribution, policies))),
   });
 
-const listModels = ({ directory }: ChatServices) =>
+const listModels = ({ directory, policies }: ChatServices) =>
   operation({
     name: 'providers.model.list',
-    summary: 'List the models that can be asked for by name.',
+    summary: 'List the models that the caller can ask for by name.',
     scope: 'providers:read',
     effect: 'read',
     rate: 'control',
     audit: null,
     transaction: 'none',
-    async run(context, _input: undefined): Promise<KnownModel[]> {
+    async run(context, { attribution }: { attribution: Attribution }): Promise<KnownModel[]> {
+      const applied = await policies.appliedTo(await billedTo(context, attribution, policies));
       const providers = await directory.providersOf(orgOf(context));
       const active = providers.filter(({ archivedAt }) => archivedAt === null);
-      const named = new Map(active.flatMap(modelsOf).map((model) => [model.id, model]));
+      const models = active.flatMap((provider) => modelsOf(provider, applied));
+      const named = new Map(models.map((model) => [model.id, model]));
       return [...named.values()].sort((a, b) => a.id.localeCompare(b.id));
     },
   });
 
-const countTokens = ({ counter }: ChatServices) =>
+const countTokens = ({ counter, policies }: ChatServices) =>
   operation({
     name: 'providers.tokens.count',
     summary: 'Count the tokens that a request would be.',
@@ -110,15 +110,19 @@ const countTokens = ({ counter }: ChatServices) =>
     rate: 'gateway',
     audit: null,
     transaction: 'none',
-    run: (context, input: Omit<CountCall, 'orgId' | 'signal'>): Promise<TokenCount> =>
-      counter.count({ ...input, orgId: orgOf(context), signal: context.call.signal }),
+    async run(context, { attribution, ...input }: CountInput): Promise<TokenCount> {
+      const by = await billedTo(context, attribution, policies);
+      return counter.count({ ...input, by, signal: context.call.signal });
+    },
   });
 
-function modelsOf(provider: Provider): KnownModel[] {
-  const of = (id: string): KnownModel => ({ id, provider: provider.name, createdAt: provider.createdAt });
-  const listed = provider.models.map(({ id, alias }) => of(alias ?? id));
-  if (provider.defaultModel === null) return listed;
-  return [...listed, of(isBuiltIn(provider.kind) ? provider.name : provider.defaultModel)];
+/** What of a provider's can be asked for by name, under these policies. */
+function modelsOf({ name, kind, models, defaultModel, createdAt }: Provider, applied: Applied): KnownModel[] {
+  const listed = models.map(({ id, alias }) => ({ shown: alias ?? id, names: alias === null ? [id] : [id, alias] }));
+  const byDefault = isBuiltIn(kind) ? name : defaultModel;
+  return [...listed, ...(byDefault === null ? [] : [{ shown: byDefault, names: [byDefault] }])]
+    .filter(({ names }) => refusalOf(applied, { provider: name, names }) === null)
+    .map(({ shown }) => ({ id: shown, provider: name, createdAt }));
 }
 
 const orgOf = ({ by }: Pick<Context, 'by'>): string => String(by.orgId);

@@ -13,4 +13,18 @@ export const providerErrors = defineErrors('provider', {
   none_fits: 'invalid',
   model_unknown: 'invalid',
   down: 'unavailable',
+  not_allowed: 'denied',
+});
+
+export const policyErrors = defineErrors('model_policy', {
+  not_found: 'not_found',
+  subject_unknown: 'not_found',
+  team_unknown: 'invalid',
+  too_many: 'conflict',
+});
+
+export const attributionErrors = defineErrors('attribution', {
+  team_unknown: 'invalid',
+  team_bound: 'denied',
+  team_not_yours: 'denied',
 });

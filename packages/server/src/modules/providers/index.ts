@@ -1,11 +1,13 @@
 /**
  * Providers answer model calls: the organization's own rows and those that are built in, the dialects that they speak,
  * routing between them, and the execution of a chat from reservation to bill.
- * Table: providers. Invariants: money is set aside before a provider is asked, and what went out is billed, however the
- * call ends; nobody else is asked once something was said; a key leaves only in requests to its own provider, and
- * follows no change of its address.
+ * Tables: providers, model_policies. Invariants: who may not be asked by policy is never asked, as a fallback neither;
+ * money is set aside before a provider is asked, and what went out is billed, however the call ends; nobody else is asked
+ * once something was said; a key leaves only in requests to its own provider, and follows no change of its
+ * address.
  */
 
+export type { Attribution } from './attribution.ts';
 export { providerKeyResealer } from './catalogue/jobs.ts';
 export type { GivenKey } from './catalogue/keys.ts';
 export { capabilitiesOf, isBuiltIn, type ListedModel, type Provider } from './catalogue/model.ts';
@@ -28,6 +30,9 @@ export { Planner } from './execution/planner.ts';
 export { TokenCounter } from './execution/token-counter.ts';
 export type { ChatEvent, ChatResponse } from './model.ts';
 export { watchCalls } from './observation/call-watch.ts';
+export type { ModelPolicy, PolicyTerms, Subject } from './policies/model.ts';
+export { policyOperations } from './policies/operations.ts';
+export { PolicyBook, type TeamStanding } from './policies/policy-book.ts';
 export { Breakers } from './routing/breaker.ts';
 export type { KindConfig } from './upstream/endpoints.ts';
 export { ProviderClient } from './upstream/provider-client.ts';

@@ -15,7 +15,7 @@ export const tenancyOperations = (services: TenancyServices) => ({
   ...lifecycleOperations(services),
   ...billingOperations(services),
   ...memberOperations(services),
-  ...teamOperations(),
+  ...teamOperations(services),
   ...invitationOperations(services),
   ...customRoleOperations(services),
   ...serviceAccountOperations(services),

@@ -1,4 +1,5 @@
 import { type ExecuteRequest, controlRoutes as routes } from '@assay/contract';
+import type { FastifyRequest } from 'fastify';
 import { Sensitive } from '../../kernel/sensitive.ts';
 import {
   type Breakers,
@@ -17,16 +18,21 @@ import {
   openAiChat,
   type Provider,
   type ProviderSettings,
+  type policyOperations,
   type StreamedAnswer,
 } from '../../modules/providers/index.ts';
+import { attributionOf } from '../http/attribution.ts';
 import { etagOf, expectedVersions } from '../http/etag.ts';
 import { rateHeaders } from '../http/headers.ts';
 import type { HttpKit } from '../http/kit.ts';
 import { type SseFrame, sendEvents } from '../http/sse.ts';
 import type { Surface } from '../http/surface.ts';
 import { envelope } from './envelope.ts';
+import { serveModelPolicies } from './model-policies.ts';
 
-export type ProviderOperations = ReturnType<typeof catalogueOperations> & ReturnType<typeof chatOperations>;
+export type ProviderOperations = ReturnType<typeof catalogueOperations> &
+  ReturnType<typeof chatOperations> &
+  ReturnType<typeof policyOperations>;
 
 type Body = {
   display_name?: string | undefined;
@@ -42,10 +48,11 @@ type WireModel = Omit<ListedModel, 'maxOutputTokens'> & { max_output_tokens: num
 /** Providers of models, and calls to them in Assay's own words. */
 export function serveProviders(
   surface: Surface,
-  { operator }: HttpKit,
+  kit: HttpKit,
   { operations: of, health }: { operations: ProviderOperations; health: Pick<Breakers, 'healthOfAll'> },
 ): void {
-  const run = operator.run.bind(operator);
+  const run = kit.operator.run.bind(kit.operator);
+  serveModelPolicies(surface, kit, of);
   const encode = (provider: Provider) => encodeProvider(provider, health);
   const self = ({ id }: Provider): string => `/v1/providers/${id}`;
 
@@ -99,23 +106,23 @@ export function serveProviders(
     one(await run(of.unarchiveProvider, call, params), call),
   );
 
-  surface.serve(routes.execute, async ({ body }, call) => {
-    const answer = await run(of.executeChat, call, chatOf(body, false));
+  surface.serve(routes.execute, async ({ body }, call, { request }) => {
+    const answer = await run(of.executeChat, call, chatOf(body, request, false));
     if (answer.kind !== 'whole') throw new Error('A whole answer was asked for.');
     const execution = encodeExecution(answer.answer, answer.bill);
     return envelope(call, { status: 200, data: { execution }, links: { self: '/v1/providers/execute' } });
   });
 
-  surface.serve(routes.executeStream, async ({ body }, call, { reply }) => {
-    const answer = await run(of.executeChat, call, chatOf(body, true));
+  surface.serve(routes.executeStream, async ({ body }, call, { request, reply }) => {
+    const answer = await run(of.executeChat, call, chatOf(body, request, true));
     if (answer.kind !== 'stream') throw new Error('A stream was asked for.');
     const headers = { 'x-request-id': call.requestId, ...rateHeaders(call.notes.rate) };
     await sendEvents(reply, framesOf(answer, call.requestId), { headers, signal: call.signal });
     return undefined;
   });
 
-  surface.serve(routes.estimate, async ({ body }, call) => {
-    const estimate = await run(of.estimateChat, call, chatOf(body, false));
+  surface.serve(routes.estimate, async ({ body }, call, { request }) => {
+    const estimate = await run(of.estimateChat, call, chatOf(body, request, false));
     return envelope(call, {
       status: 200,
       data: { estimate: encodeEstimate(estimate) },
@@ -185,7 +192,11 @@ function encodeProvider(provider: Provider, breakers: Pick<Breakers, 'healthOfAl
 }
 
 /** What was asked in Assay's words, as a chat: input and options are read as OpenAI's clients write them. */
-function chatOf({ provider, model, tier, input, params }: ExecuteRequest, stream: boolean): ChatInput {
+function chatOf(
+  { provider, model, tier, input, params }: ExecuteRequest,
+  { headers }: FastifyRequest,
+  stream: boolean,
+): ChatInput {
   const { messages, system } =
     typeof input === 'string' ? { messages: [{ role: 'user', content: input }], system: undefined } : input;
   const turns = system === undefined ? messages : [{ role: 'system', content: system }, ...messages];
@@ -197,6 +208,7 @@ function chatOf({ provider, model, tier, input, params }: ExecuteRequest, stream
     stream,
     maxTokens,
     passedOn: {},
+    attribution: attributionOf(headers),
   };
 }
 

@@ -6,6 +6,7 @@ import {
   encodeAnthropicAnswer,
   type JsonObject,
 } from '../../modules/providers/index.ts';
+import { attributionOf } from '../http/attribution.ts';
 import { Surface } from '../http/surface.ts';
 import type { AnswerFormat } from './answers.ts';
 import { answerChat, headersOf, providerNamed } from './chat.ts';
@@ -30,7 +31,8 @@ export function registerAnthropic(scope: FastifyInstance, { kit, operations: of 
   const chat = { kit, executeChat: of.executeChat, dialect: anthropicMessages, formatOf: () => FORMAT, passes };
   surface.serve(routes.messages, answerChat(chat));
   surface.serve(routes.countTokens, async ({ body }, call, { request, reply }) => {
-    const asked = { body, provider: providerNamed(request), passedOn: headersOf(request, passes) };
+    const attribution = attributionOf(request.headers);
+    const asked = { body, provider: providerNamed(request), passedOn: headersOf(request, passes), attribution };
     const { tokens, countedBy } = await kit.operator.run(of.countTokens, call, asked);
     reply.header('x-assay-counted-by', countedBy);
     return { input_tokens: tokens };

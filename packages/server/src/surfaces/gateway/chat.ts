@@ -1,6 +1,7 @@
 import type { Route } from '@assay/contract';
 import type { FastifyRequest } from 'fastify';
 import type { ClientDialect, chatOperations, JsonObject } from '../../modules/providers/index.ts';
+import { attributionOf } from '../http/attribution.ts';
 import type { HttpKit } from '../http/kit.ts';
 import { type Handler, rawBodyOf } from '../http/surface.ts';
 import { type AnswerFormat, sendStreamed, sendWhole } from './answers.ts';
@@ -25,6 +26,7 @@ export function answerChat({ kit, executeChat, dialect, formatOf, passes }: Chat
       stream,
       maxTokens,
       passedOn: headersOf(request, passes),
+      attribution: attributionOf(request.headers),
     });
     const format = formatOf(body);
     if (answer.kind === 'whole') return sendWhole(reply, answer, format);

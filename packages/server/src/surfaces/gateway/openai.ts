@@ -11,6 +11,7 @@ import {
   openAiChat,
   openAiResponses,
 } from '../../modules/providers/index.ts';
+import { attributionOf } from '../http/attribution.ts';
 import type { HttpKit } from '../http/kit.ts';
 import { Surface } from '../http/surface.ts';
 import type { AnswerFormat } from './answers.ts';
@@ -33,8 +34,8 @@ export function registerOpenAi(scope: FastifyInstance, { kit, operations: of }: 
   surface.serve(routes.chatCompletions, chat(openAiChat, chatFormat));
   surface.serve(routes.responses, chat(openAiResponses, responsesFormat));
 
-  surface.serve(routes.models, async (_decoded, call) => {
-    const models = await run(of.listModels, call, undefined);
+  surface.serve(routes.models, async (_decoded, call, { request }) => {
+    const models = await run(of.listModels, call, { attribution: attributionOf(request.headers) });
     const list = models.map(({ id, provider, createdAt }) => ({
       id,
       object: 'model',

@@ -9,6 +9,7 @@ import {
   sse,
 } from '../../../../test/fakes/model-provider.ts';
 import { aBudget, counterOf, someClaims, testLedgers } from '../../../../test/metering.ts';
+import { NO_POLICIES } from '../../../../test/model-policies.ts';
 import { until } from '../../../../test/until.ts';
 import { unwatched } from '../../../../test/unwatched.ts';
 import { newId } from '../../../kernel/ids.ts';
@@ -53,7 +54,12 @@ async function executor({
   } as unknown as ProviderDirectory;
   const breakers = new Breakers();
   return new ChatExecutor({
-    planner: new Planner({ directory, breakers, priceOf: async ({ name }) => prices[name] ?? price }),
+    planner: new Planner({
+      directory,
+      policies: NO_POLICIES,
+      breakers,
+      priceOf: async ({ name }) => prices[name] ?? price,
+    }),
     access: new ProviderAccess({ directory } as unknown as AccessServices),
     client: new ProviderClient({ dispatcher: client.dispatcher, silenceMs: 2_000 }),
     breakers,

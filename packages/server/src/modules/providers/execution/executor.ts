@@ -49,7 +49,7 @@ export class ChatExecutor {
 
   /** @throws AppError for every refusal: of the request, of a budget, and of all the providers that were asked */
   async execute(call: ChatCall): Promise<ChatAnswer> {
-    const plan = await this.#services.planner.plan(demandOfChat(call, call.claims.orgId));
+    const plan = await this.#services.planner.plan(demandOfChat(call, call.claims));
     const boundOf = (served: Served): number => Math.min(plan.maxTokens, outputBound(call.maxTokens, served));
     const watched = watchedChat(call, boundOf);
     return this.#attempts.run({ ...call, watched }, plan, (of) => this.#ask(call, of, boundOf(of.served)));

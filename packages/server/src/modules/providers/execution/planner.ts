@@ -2,6 +2,8 @@ import { AppError } from '../../../kernel/errors.ts';
 import { costOf, mostOf, type Price, type Recount } from '../../metering/index.ts';
 import { isBuiltIn, type Provider } from '../catalogue/model.ts';
 import type { ChatRequest } from '../model.ts';
+import { type Applied, refusalOf, type Subjects } from '../policies/model.ts';
+import type { PolicyBook } from '../policies/policy-book.ts';
 import type { Breakers } from '../routing/breaker.ts';
 import { type Candidate, route, type Wish } from '../routing/route.ts';
 import { encodingOf } from '../tokens/encodings.ts';
@@ -13,6 +15,7 @@ import { type ChatCall, type Estimate, requestOf, type Served } from './model.ts
 
 export type PlannerServices = {
   directory: ProviderDirectory;
+  policies: Pick<PolicyBook, 'appliedTo'>;
   breakers: Breakers;
   /** What a model of a provider costs the organization now; null when nobody has said. */
   priceOf(provider: Provider, model: string): Promise<Price | null>;
@@ -20,7 +23,8 @@ export type PlannerServices = {
 
 /** What is asked of a model, as far as who answers and what it costs go. Quantities are tokens. */
 export type Demand = {
-  orgId: string;
+  /** Whom it is for. */
+  by: Subjects;
   wish: Wish;
   /** What it is at the most whoever answers; quickly found. */
   input: InputBound;
@@ -31,11 +35,11 @@ export type Demand = {
 };
 
 /** What a chat demands. */
-export function demandOfChat(call: Pick<ChatCall, 'wish' | 'asked' | 'maxTokens'>, orgId: string): Demand {
+export function demandOfChat(call: Pick<ChatCall, 'wish' | 'asked' | 'maxTokens'>, by: Subjects): Demand {
   const { wish, asked, maxTokens } = call;
   const input = inputBoundOf(asked.dialect === null ? asked.request : asked.body);
   return {
-    orgId,
+    by,
     wish,
     input,
     async countFor(model) {
@@ -58,6 +62,8 @@ function understood(asked: ChatCall['asked']): ChatRequest | null {
 
 /** Who is asked for a call, in which order, and the most that it can come to. Quantities are tokens. */
 export type Planned = {
+  /** The policies that the call falls under. */
+  applied: Applied;
   candidates: Served[];
   likelyInput: number;
   mostInput: number;
@@ -81,11 +87,15 @@ export class Planner {
     this.#services = services;
   }
 
-  /** @throws AppError `invalid` when no provider of the organization has what is wished for */
+  /**
+   * @throws AppError `invalid` when no provider of the organization has what is wished for, `denied` when a policy allows
+   *   none of those that do
+   */
   async plan(demand: Demand): Promise<Planned> {
-    const { orgId, wish, input, outputOf } = demand;
-    const { directory, breakers, priceOf } = this.#services;
-    const providers = await directory.providersOf(orgId);
+    const { by, wish, input, outputOf } = demand;
+    const { directory, policies, breakers, priceOf } = this.#services;
+    const applied = await policies.appliedTo(by);
+    const providers = await directory.providersOf(by.orgId);
     const { likely, most } = input;
     const found = await route(withEcho(wish), {
       providers,
@@ -94,6 +104,7 @@ export class Planner {
         const price = await priceOf(candidate.provider, candidate.model);
         return price && costOf(price, { input: likely, output: outputOf(candidate), requests: 1 });
       },
+      refusalOf: (model) => refusalOf(applied, model),
       random: Math.random,
     });
     const candidates = await Promise.all(
@@ -106,6 +117,7 @@ export class Planner {
     );
     const maxTokens = Math.max(...candidates.map(outputOf));
     return {
+      applied,
       candidates,
       likelyInput: likely,
       mostInput: most,

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../../../test/database.ts';
 import { fakeProvider, json, openAiAnswer } from '../../../../test/fakes/model-provider.ts';
 import { aBudget, counterOf, someClaims, testLedgers } from '../../../../test/metering.ts';
+import { forOrganization, NO_POLICIES } from '../../../../test/model-policies.ts';
 import { unwatched } from '../../../../test/unwatched.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { Sensitive } from '../../../kernel/sensitive.ts';
@@ -43,7 +44,7 @@ async function gateway() {
     keyOf: async ({ name }: Provider) => new Sensitive(`key of ${name}`),
   } as unknown as ProviderDirectory;
   const breakers = new Breakers();
-  const planner = new Planner({ directory, breakers, priceOf: async () => PRICE });
+  const planner = new Planner({ directory, policies: NO_POLICIES, breakers, priceOf: async () => PRICE });
   const client = new ProviderClient({ dispatcher: http.dispatcher, silenceMs: 2_000 });
   const access = new ProviderAccess({ directory } as unknown as AccessServices);
   const services = { planner, access, client, breakers, ledger: await ledgers.open(), watch: unwatched };
@@ -60,7 +61,7 @@ describe('a count of tokens', () => {
   const count = async (model: string) => {
     const { counter, orgId } = await gateway();
     const passedOn = { 'anthropic-beta': 'x' };
-    return counter.count({ orgId, provider: null, body: said(model), passedOn, signal });
+    return counter.count({ by: forOrganization(orgId), provider: null, body: said(model), passedOn, signal });
   };
 
   test('for a model of Anthropic is what Anthropic counts', async () => {
@@ -104,7 +105,7 @@ test('an estimate counts the input with the vocabulary of the model that would a
   const estimate = (model: string) => {
     const asked = { dialect: null, request: openAiChat.decode(said(model)) };
     const wish = { provider: null, model, tier: null, needs: [] };
-    return planner.estimate(demandOfChat({ wish, asked, maxTokens: 5 }, orgId));
+    return planner.estimate(demandOfChat({ wish, asked, maxTokens: 5 }, forOrganization(orgId)));
   };
   const counted = await estimate('gpt-4o');
   expect(counted).toMatchObject({ countedBy: 'o200k_base', input: { low: TOKENS }, cost: { low: TOKENS } });

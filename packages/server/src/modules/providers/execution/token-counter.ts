@@ -1,5 +1,6 @@
 import { anthropicMessages } from '../dialects/client-dialects.ts';
 import { isObject, type JsonObject } from '../dialects/json-reader.ts';
+import type { Subjects } from '../policies/model.ts';
 import type { InputCount } from '../tokens/input-count.ts';
 import { ANTHROPIC_VERSION, baseUrlOf } from '../upstream/endpoints.ts';
 import { type ProviderClient, wholeAnswer } from '../upstream/provider-client.ts';
@@ -12,7 +13,7 @@ export type CounterServices = { planner: Planner; access: ProviderAccess; client
 
 /** A request in Anthropic's words whose tokens are asked for. */
 export type CountCall = {
-  orgId: string;
+  by: Subjects;
   /** Who would be asked, where the caller says. */
   provider: string | null;
   body: JsonObject;
@@ -43,10 +44,7 @@ export class TokenCounter {
     const body = { ...call.body, max_tokens: 1 };
     const { model, maxTokens, needs } = anthropicMessages.head(body);
     const wish = { provider: call.provider, model, tier: null, needs };
-    const demand = demandOfChat(
-      { wish, asked: { dialect: anthropicMessages, body, raw: null }, maxTokens },
-      call.orgId,
-    );
+    const demand = demandOfChat({ wish, asked: { dialect: anthropicMessages, body, raw: null }, maxTokens }, call.by);
     const [served] = (await this.#services.planner.plan(demand)).candidates;
     if (!served) throw new Error('A route without candidates.');
     const told = served.provider.kind === 'anthropic' ? await this.#ask(served, call) : null;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { builtIns, type ListedModel, type Provider } from '../catalogue/model.ts';
+import type { NamedModel } from '../policies/model.ts';
 import type { Health } from './breaker.ts';
 import { type Candidate, type RoutingView, route, type Wish } from './route.ts';
 
@@ -29,7 +30,7 @@ async function ask(
   view: Partial<RoutingView> = {},
 ): Promise<string[]> {
   const whole = { provider: null, model: null, tier: null, needs: [], ...wish };
-  const quiet = { healthOf: () => CLOSED, costOf: async () => null, random: () => 0.5 };
+  const quiet = { healthOf: () => CLOSED, costOf: async () => null, refusalOf: () => null, random: () => 0.5 };
   const found = await route(whole, { providers, ...quiet, ...view });
   return found.map((candidate) => `${candidate.provider.name}:${candidate.model}`);
 }
@@ -82,6 +83,19 @@ describe('a route', () => {
     const costOf = async ({ provider: { name } }: Candidate): Promise<number> => (name === 'b' ? 9 : 1);
     const found = await ask({ model: 'm' }, [a, b, c] as Provider[], { healthOf, costOf });
     expect(found).toEqual(['c:m', 'b:m', 'a:m']);
+  });
+
+  test('leads only to what the caller may ask, by the name of the model or its alias', async () => {
+    const models = [entry('m', { alias: 'house' })];
+    const all = ['a', 'b', 'c'].map((name) => provider(name, 'openai-compatible', { models }));
+    const asked: NamedModel[] = [];
+    const refusalOf = (model: NamedModel): Error | null => {
+      asked.push(model);
+      return model.provider === 'b' ? null : new Error(`Not ${model.provider}.`);
+    };
+    expect(await ask({ model: 'house' }, all, { refusalOf })).toEqual(['b:m']);
+    expect(asked[0]).toEqual({ provider: 'a', names: ['m', 'house'] });
+    await expect(ask({ provider: 'c', model: 'house' }, all, { refusalOf })).rejects.toThrow('Not c.');
   });
 
   test('shares calls by weight', async () => {

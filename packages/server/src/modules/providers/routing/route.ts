@@ -7,6 +7,7 @@ import {
   type Tier,
 } from '../catalogue/model.ts';
 import { providerErrors } from '../errors.ts';
+import type { NamedModel } from '../policies/model.ts';
 import type { Health } from './breaker.ts';
 
 /** What a caller asks for: a provider by name or id, a model by name or alias, or a tier. */
@@ -31,6 +32,8 @@ export type RoutingView = {
   healthOf(candidate: Candidate): Health;
   /** What the call would likely cost there, micro-dollars; null where it has no price. */
   costOf(candidate: Candidate): Promise<number | null>;
+  /** Why the caller may not ask this model, known under these names; null when they may. */
+  refusalOf(model: NamedModel): Error | null;
   /** A number from 0 up to 1; for shares among models of the same name. */
   random(): number;
 };
@@ -44,15 +47,18 @@ const FAMILIES: readonly (readonly [RegExp, ReadonlySet<Provider['kind']>])[] = 
 
 /**
  * Finds the models that can answer, the best first: an explicit provider before an explicit model before a tier, then what
- * has the capabilities, then who is healthy, then shares, then price.
- * @throws AppError `invalid` when nothing fits, saying what is there
+ * the caller may ask, then what has the capabilities, then who is healthy, then shares, then price.
+ * @throws AppError `invalid` when nothing fits, saying what is there; `denied` when the caller may ask none of what fits
  */
 export async function route(wish: Wish, view: RoutingView): Promise<Candidate[]> {
   const active = view.providers.filter(({ archivedAt }) => archivedAt === null);
   const { named, model } = nameProvider(wish, active);
   const found = named ? [candidateOf(named, model)] : search({ ...wish, model }, active);
   if (found.length === 0) throw nothingFits(wish, active);
-  const able = found.filter(({ entry, candidate }) => can(candidate.provider, entry, wish.needs));
+  const refusals = found.map((each) => view.refusalOf(namesOf(each)));
+  const allowed = found.filter((_each, at) => refusals[at] === null);
+  if (allowed.length === 0) throw refusals[0];
+  const able = allowed.filter(({ entry, candidate }) => can(candidate.provider, entry, wish.needs));
   if (able.length === 0) {
     throw providerErrors.none_fits(
       `No provider of this model can do what the request needs: ${wish.needs.join(', ')}. Ask another model.`,
@@ -62,6 +68,11 @@ export async function route(wish: Wish, view: RoutingView): Promise<Candidate[]>
 }
 
 type Found = { candidate: Candidate; entry: ListedModel | null };
+
+const namesOf = ({ candidate, entry }: Found): NamedModel => ({
+  provider: candidate.provider.name,
+  names: entry?.alias ? [candidate.model, entry.alias] : [candidate.model],
+});
 
 /** `name/model` names a provider too, as clients can say it that know only a model. */
 function nameProvider(

@@ -5,6 +5,7 @@ import { type AnyOperation, type Context, operation } from '../../../platform/op
 import { memberErrors, teamErrors } from '../errors.ts';
 import { afterOf, type ListRequest, toPage } from '../listing.ts';
 import type { Wanted } from '../model.ts';
+import type { TenancyServices } from '../ports.ts';
 import type { Team, TeamMember, TeamOf, TeamRole } from './model.ts';
 import * as store from './store.ts';
 
@@ -14,6 +15,9 @@ const detailOf = ({ name, description }: Team) => ({ name, description });
 
 type TeamChange = { id: string; expected: Expected } & Wanted<{ name: string; description: string }>;
 type Change = { before: Team; after: Team };
+/** Who is in which team is remembered where calls are billed to teams. */
+type TeamServices = Pick<TenancyServices, 'grantsChanged'>;
+
 type Seat = { id: string; userId: string };
 
 const createTeam = operation({
@@ -87,74 +91,80 @@ const changeTeam = operation({
   },
 });
 
-const deleteTeam = operation({
-  name: 'tenancy.team.delete',
-  summary: 'Delete a team. Its members stay in the organization.',
-  scope: 'teams:write',
-  effect: 'wind_down',
-  rate: 'control',
-  audit: {
-    action: 'team.deleted',
-    target: ({ id }: { id: string; expected: Expected }, _team: Team) => targetOf(id),
-    detail: (_input, team) => detailOf(team),
-  },
-  async run(context, { id, expected }) {
-    const team = await store.lockTeam(context.tx, orgOf(context), id);
-    assertExpected(expected, team.version);
-    await store.deleteTeam(context.tx, orgOf(context), id);
-    context.emit({ type: 'team.deleted', subject: id, data: { name: team.name } });
-    return team;
-  },
-});
+const deleteTeam = ({ grantsChanged }: TeamServices) =>
+  operation({
+    name: 'tenancy.team.delete',
+    summary: 'Delete a team. Its members stay in the organization.',
+    scope: 'teams:write',
+    effect: 'wind_down',
+    rate: 'control',
+    audit: {
+      action: 'team.deleted',
+      target: ({ id }: { id: string; expected: Expected }, _team: Team) => targetOf(id),
+      detail: (_input, team) => detailOf(team),
+    },
+    async run(context, { id, expected }) {
+      const team = await store.lockTeam(context.tx, orgOf(context), id);
+      assertExpected(expected, team.version);
+      await store.deleteTeam(context.tx, orgOf(context), id);
+      grantsChanged(context.tx);
+      context.emit({ type: 'team.deleted', subject: id, data: { name: team.name } });
+      return team;
+    },
+  });
 
-const putTeamMember = operation({
-  name: 'tenancy.team_member.put',
-  summary: 'Put a member of the organization into a team, or give them another role in it; for its maintainers too.',
-  scope: 'teams:write',
-  narrows: true,
-  effect: 'create',
-  rate: 'control',
-  audit: {
-    action: 'team.member_added',
-    target: ({ id }: Seat & { role: TeamRole }, _member: TeamMember) => targetOf(id),
-    detail: ({ userId, role }) => ({ user_id: userId, role }),
-  },
-  async run(context, { id, userId, role }) {
-    const { tx } = context;
-    const seat = { orgId: orgOf(context), teamId: id, userId };
-    await lockMaintained(context, id);
-    if (!isUuid(userId)) throw noSuchMember();
-    await store.putTeamMember(tx, seat, role);
-    context.emit({ type: 'team.member_added', subject: id, data: { user_id: userId, role } });
-    const member = (await store.listTeamMembers(tx, seat.orgId, id)).find((each) => each.userId === userId);
-    if (!member) throw noSuchMember();
-    return member;
-  },
-});
+const putTeamMember = ({ grantsChanged }: TeamServices) =>
+  operation({
+    name: 'tenancy.team_member.put',
+    summary: 'Put a member of the organization into a team, or give them another role in it; for its maintainers too.',
+    scope: 'teams:write',
+    narrows: true,
+    effect: 'create',
+    rate: 'control',
+    audit: {
+      action: 'team.member_added',
+      target: ({ id }: Seat & { role: TeamRole }, _member: TeamMember) => targetOf(id),
+      detail: ({ userId, role }) => ({ user_id: userId, role }),
+    },
+    async run(context, { id, userId, role }) {
+      const { tx } = context;
+      const seat = { orgId: orgOf(context), teamId: id, userId };
+      await lockMaintained(context, id);
+      if (!isUuid(userId)) throw noSuchMember();
+      await store.putTeamMember(tx, seat, role);
+      grantsChanged(tx);
+      context.emit({ type: 'team.member_added', subject: id, data: { user_id: userId, role } });
+      const member = (await store.listTeamMembers(tx, seat.orgId, id)).find((each) => each.userId === userId);
+      if (!member) throw noSuchMember();
+      return member;
+    },
+  });
 
-const removeTeamMember = operation({
-  name: 'tenancy.team_member.delete',
-  summary: 'Take somebody out of a team; for its maintainers too.',
-  scope: 'teams:write',
-  narrows: true,
-  effect: 'wind_down',
-  rate: 'control',
-  audit: {
-    action: 'team.member_removed',
-    target: ({ id }: Seat, _output: Team) => targetOf(id),
-    detail: ({ userId }) => ({ user_id: userId }),
-  },
-  async run(context, { id, userId }) {
-    const { tx } = context;
-    await lockMaintained(context, id);
-    const seat = { orgId: orgOf(context), teamId: id, userId };
-    if (!isUuid(userId) || !(await store.deleteTeamMember(tx, seat))) {
-      throw memberErrors.not_found('There is no member with this id in the team.');
-    }
-    context.emit({ type: 'team.member_removed', subject: id, data: { user_id: userId } });
-    return store.getTeam(tx, orgOf(context), id);
-  },
-});
+const removeTeamMember = ({ grantsChanged }: TeamServices) =>
+  operation({
+    name: 'tenancy.team_member.delete',
+    summary: 'Take somebody out of a team; for its maintainers too.',
+    scope: 'teams:write',
+    narrows: true,
+    effect: 'wind_down',
+    rate: 'control',
+    audit: {
+      action: 'team.member_removed',
+      target: ({ id }: Seat, _output: Team) => targetOf(id),
+      detail: ({ userId }) => ({ user_id: userId }),
+    },
+    async run(context, { id, userId }) {
+      const { tx } = context;
+      await lockMaintained(context, id);
+      const seat = { orgId: orgOf(context), teamId: id, userId };
+      if (!isUuid(userId) || !(await store.deleteTeamMember(tx, seat))) {
+        throw memberErrors.not_found('There is no member with this id in the team.');
+      }
+      grantsChanged(tx);
+      context.emit({ type: 'team.member_removed', subject: id, data: { user_id: userId } });
+      return store.getTeam(tx, orgOf(context), id);
+    },
+  });
 
 const listMyTeams = operation({
   name: 'tenancy.team.list_mine',
@@ -189,14 +199,14 @@ async function lockMaintained(context: Context, id: string): Promise<void> {
 
 const noSuchMember = (): Error => memberErrors.not_found('There is no member with this id in the organization.');
 
-export const teamOperations = () =>
+export const teamOperations = (services: TeamServices) =>
   ({
     createTeam,
     listTeams,
     getTeam,
     changeTeam,
-    deleteTeam,
-    putTeamMember,
-    removeTeamMember,
+    deleteTeam: deleteTeam(services),
+    putTeamMember: putTeamMember(services),
+    removeTeamMember: removeTeamMember(services),
     listMyTeams,
   }) satisfies Record<string, AnyOperation>;
