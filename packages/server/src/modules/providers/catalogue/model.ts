@@ -59,7 +59,7 @@ const KIND_CAPABILITIES: Readonly<Record<Provider['kind'], readonly Capability[]
   gemini: ['tools', 'json_schema', 'images', 'documents', 'reasoning', 'embeddings'],
   'azure-openai': ['tools', 'json_schema', 'images', 'reasoning', 'embeddings'],
   vertex: ['tools', 'json_schema', 'images', 'documents', 'reasoning'],
-  'openai-compatible': ['tools', 'json_schema', 'images', 'embeddings'],
+  'openai-compatible': ['tools', 'json_schema', 'images', 'reasoning', 'embeddings'],
   ollama: ['tools', 'json_schema', 'images', 'reasoning', 'embeddings'],
   echo: [],
   replay: ['tools', 'json_schema', 'images', 'documents', 'reasoning', 'embeddings'],

@@ -2,7 +2,7 @@ import type { Capability } from '../catalogue/model.ts';
 import type { ChatRequest } from '../model.ts';
 import { decodeAnthropicRequest } from './anthropic/request.ts';
 import type { DialectName } from './index.ts';
-import { isObject, type JsonObject, JsonReader, listOf } from './json-reader.ts';
+import { isObject, type JsonObject, JsonReader, listOf, objectOf, textOf } from './json-reader.ts';
 import { decodeOpenAiChatRequest } from './openai-chat/request.ts';
 import { decodeOpenAiResponsesRequest } from './openai-responses/request.ts';
 import { invalidRequest } from './refusal.ts';
@@ -21,15 +21,25 @@ export type ClientDialect = {
   forward(body: JsonObject, of: { model: string; maxTokens: number | null; stream: boolean }): JsonObject;
 };
 
-/** Looks a request over. `limits` are the fields that bound the answer, the first one there counts. */
-function headOf(body: unknown, limits: readonly string[], turns: string): RequestHead {
+/** Where a dialect says what has to be known of a request. */
+type Places = {
+  /** Fields that bound the answer; the first one there counts. */
+  limits: readonly string[];
+  turns: string;
+  /** What the answer has to look like. */
+  format(body: JsonObject): unknown;
+  /** How much is to be thought first. */
+  effort(body: JsonObject): unknown;
+};
+
+function headOf(body: unknown, places: Places): RequestHead {
   const of = new JsonReader(body, '');
-  const [limit = null] = limits.flatMap((name) => limitIn(of, name) ?? []);
+  const [limit = null] = places.limits.flatMap((name) => limitIn(of, name) ?? []);
   return {
     model: of.requiredText('model'),
     stream: of.flag('stream') ?? false,
     maxTokens: limit,
-    needs: needsOf(of, body as JsonObject, turns),
+    needs: needsOf(of, body as JsonObject, places),
   };
 }
 
@@ -42,11 +52,14 @@ function limitIn(of: JsonReader, name: string): number | null {
   throw invalidRequest(name, `${name} must be from 1 to ${MOST_OUTPUT_TOKENS}.`);
 }
 
-function needsOf(of: JsonReader, body: JsonObject, turns: string): Capability[] {
-  const needs: Capability[] = [];
-  if ((of.list('tools') ?? []).length > 0) needs.push('tools');
-  for (const kind of mediaOf(listOf(body[turns]))) needs.push(kind);
-  return needs;
+function needsOf(of: JsonReader, body: JsonObject, { turns, format, effort }: Places): Capability[] {
+  const needs = new Set<Capability>();
+  if ((of.list('tools') ?? []).length > 0) needs.add('tools');
+  if (objectOf(format(body))['type'] === 'json_schema') needs.add('json_schema');
+  const asked = textOf(effort(body));
+  if (asked !== '' && asked !== 'none') needs.add('reasoning');
+  for (const turn of listOf(body[turns])) addMedia(needs, turn);
+  return [...needs];
 }
 
 const MEDIA: Readonly<Record<string, Capability>> = {
@@ -57,16 +70,14 @@ const MEDIA: Readonly<Record<string, Capability>> = {
   file: 'documents',
   input_file: 'documents',
 };
+/** A message holds parts, and the result of a tool parts of its own. */
+const DEEPEST_PART = 3;
 
-function mediaOf(messages: readonly unknown[]): Set<Capability> {
-  const found = new Set<Capability>();
-  for (const message of messages) {
-    for (const part of isObject(message) ? listOf(message['content']) : []) {
-      const kind = isObject(part) ? MEDIA[String(part['type'])] : undefined;
-      if (kind !== undefined) found.add(kind);
-    }
-  }
-  return found;
+function addMedia(needs: Set<Capability>, of: unknown, depth = 0): void {
+  if (!isObject(of) || depth > DEEPEST_PART) return;
+  const kind = MEDIA[textOf(of['type'])];
+  if (kind !== undefined) needs.add(kind);
+  for (const part of [...listOf(of['content']), ...listOf(of['output'])]) addMedia(needs, part, depth + 1);
 }
 
 /** The body itself where nothing is to be changed: then its very bytes can be sent on. */
@@ -75,9 +86,16 @@ function changed(body: JsonObject, changes: JsonObject): JsonObject {
   return isSame ? body : { ...body, ...JSON.parse(JSON.stringify(changes)) };
 }
 
+const IN_OPENAI_CHAT: Places = {
+  limits: ['max_completion_tokens', 'max_tokens'],
+  turns: 'messages',
+  format: (body) => body['response_format'],
+  effort: (body) => body['reasoning_effort'],
+};
+
 export const openAiChat: ClientDialect = {
   name: 'openai-chat',
-  head: (body) => headOf(body, ['max_completion_tokens', 'max_tokens'], 'messages'),
+  head: (body) => headOf(body, IN_OPENAI_CHAT),
   decode: (body) => decodeOpenAiChatRequest(body).request,
   forward(body, { model, maxTokens, stream }) {
     const isBounded = body['max_completion_tokens'] !== undefined || body['max_tokens'] !== undefined;
@@ -91,9 +109,16 @@ export const openAiChat: ClientDialect = {
   },
 };
 
+const IN_OPENAI_RESPONSES: Places = {
+  limits: ['max_output_tokens'],
+  turns: 'input',
+  format: (body) => objectOf(body['text'])['format'],
+  effort: (body) => objectOf(body['reasoning'])['effort'],
+};
+
 export const openAiResponses: ClientDialect = {
   name: 'openai-responses',
-  head: (body) => headOf(body, ['max_output_tokens'], 'input'),
+  head: (body) => headOf(body, IN_OPENAI_RESPONSES),
   decode: (body) => decodeOpenAiResponsesRequest(body).request,
   forward: (body, { model, maxTokens }) =>
     changed(body, {
@@ -102,10 +127,20 @@ export const openAiResponses: ClientDialect = {
     }),
 };
 
+const IN_ANTHROPIC: Places = {
+  limits: ['max_tokens'],
+  turns: 'messages',
+  format: (body) => objectOf(body['output_config'])['format'] ?? body['output_format'],
+  effort(body) {
+    const thinking = objectOf(body['thinking'])['type'];
+    return thinking === 'disabled' ? 'none' : (thinking ?? objectOf(body['output_config'])['effort']);
+  },
+};
+
 export const anthropicMessages: ClientDialect = {
   name: 'anthropic',
   head(body) {
-    const head = headOf(body, ['max_tokens'], 'messages');
+    const head = headOf(body, IN_ANTHROPIC);
     if (head.maxTokens === null) throw invalidRequest('max_tokens', 'max_tokens is required.');
     return head;
   },

@@ -69,6 +69,15 @@ describe('a route', () => {
     await expect(ask(wish, everyone)).rejects.toThrow(message);
   });
 
+  test.each(['json_schema', 'reasoning', 'images'] as const)(
+    'leaves out what has no %s where that is needed',
+    async (need) => {
+      const plain = provider('plain', 'openai', { models: [entry('m', { capabilities: ['tools'] })] });
+      const able = provider('able', 'openai', { models: [entry('m', { capabilities: [need] })] });
+      expect(await ask({ model: 'm', needs: [need] }, [plain, able])).toEqual(['able:m']);
+    },
+  );
+
   test('leaves archived providers out', async () => {
     const gone = { ...openai, archivedAt: new Date() };
     await expect(ask({ model: 'gpt-5' }, [gone])).rejects.toThrow(/No provider/);
