@@ -194,6 +194,16 @@ describe("OpenAI's client", () => {
     const { output_tokens } = await usage();
     expect(output_tokens - before.output_tokens).toBeGreaterThanOrEqual(3);
   });
+
+  test('that sends a call again with its key is refused, and billed once', async () => {
+    const name = () =>
+      openai.chat.completions.create(
+        { model: 'echo', messages: said },
+        { headers: { 'Idempotency-Key': 'nightly-1' } },
+      );
+    await name();
+    await expect(name()).rejects.toMatchObject({ status: 409, message: expect.stringContaining('has been billed') });
+  });
 });
 
 describe("Anthropic's client", () => {

@@ -58,13 +58,22 @@ const REQUEST_HEADERS = {
       'Sent again within 24 hours with the same body, it gives the first answer again and has no second effect.',
     schema: { type: 'string', minLength: 1, maxLength: 255 },
   },
+  BillingKey: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description:
+      'Names the call: while one of this name is under way, and after it was billed, it is not made again but refused (409). Its answer is not kept. A call that was not billed may be sent again.',
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
+  },
 } as const;
 
-function requestHeadersOf({ isPublic, organization, method }: Route): (keyof typeof REQUEST_HEADERS)[] {
+function requestHeadersOf({ isPublic, organization, method, isBilledOnce }: Route): (keyof typeof REQUEST_HEADERS)[] {
   if (isPublic) return [];
   return [
     ...(organization === undefined ? (['OrganizationId'] as const) : []),
-    ...(method === 'POST' || method === 'PATCH' ? (['IdempotencyKey'] as const) : []),
+    ...(isBilledOnce ? (['BillingKey'] as const) : []),
+    ...(!isBilledOnce && (method === 'POST' || method === 'PATCH') ? (['IdempotencyKey'] as const) : []),
   ];
 }
 

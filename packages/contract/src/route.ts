@@ -44,6 +44,8 @@ export type Route = {
   isSigned?: boolean;
   /** It may go on to somebody else as it came: the body is kept byte for byte. */
   isForwarded?: boolean;
+  /** `Idempotency-Key` keeps it from being billed twice; its answer is not kept. */
+  isBilledOnce?: boolean;
   /** Name of the path parameter that says which team this is about; answers name it in their context. */
   team?: string;
   /** Works without a credential. */

@@ -270,6 +270,7 @@ export const providerRoutes = {
     method: 'POST',
     path: '/v1/providers/execute',
     operation: 'providers.chat.execute',
+    isBilledOnce: true,
     summary: 'Execute a provider request',
     body: ExecuteRequest,
     answers: {
@@ -281,6 +282,7 @@ export const providerRoutes = {
     method: 'POST',
     path: '/v1/providers/execute/stream',
     operation: 'providers.chat.execute',
+    isBilledOnce: true,
     summary: 'Execute with token streaming (SSE)',
     body: ExecuteRequest,
     answers: {

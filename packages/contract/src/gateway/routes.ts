@@ -59,6 +59,7 @@ export const openAiRoutes = {
     body: ChatCompletionRequest,
     answers,
     isForwarded: true,
+    isBilledOnce: true,
   }),
   responses: route({
     surface: 'openai',
@@ -69,6 +70,7 @@ export const openAiRoutes = {
     body: ResponsesRequest,
     answers,
     isForwarded: true,
+    isBilledOnce: true,
   }),
   models: route({
     surface: 'openai',
@@ -91,6 +93,7 @@ export const anthropicRoutes = {
     body: MessagesRequest,
     answers,
     isForwarded: true,
+    isBilledOnce: true,
   }),
   countTokens: route({
     surface: 'anthropic',

@@ -62,6 +62,7 @@ const executeChat = ({ executor, policies, leafOf }: ChatServices) =>
       return executor.execute({
         claims,
         ...input,
+        ...billedOnce(context),
         attached: { leaves: [leaf] },
         trace: context.trace,
         signal: call.signal,
@@ -124,5 +125,9 @@ function modelsOf({ name, kind, models, defaultModel, createdAt }: Provider, app
     .filter(({ names }) => refusalOf(applied, { provider: name, names }) === null)
     .map(({ shown }) => ({ id: shown, provider: name, createdAt }));
 }
+
+/** A call that its caller named is billed once, however often it is sent. */
+const billedOnce = ({ by, call }: Pick<Context, 'by' | 'call'>): { fact?: string } =>
+  call.idempotency === null ? {} : { fact: `model-call:${by.kind}:${by.id}:${call.idempotency.key}` };
 
 const orgOf = ({ by }: Pick<Context, 'by'>): string => String(by.orgId);

@@ -54,4 +54,10 @@ describe('the headers of a refusal', () => {
       expect(of(kind)).toEqual(expected[kind as keyof typeof expected] ?? {});
     }
   });
+
+  test('say no try again to who has been billed', () => {
+    expect(refusalHeaders(new AppError('conflict', 'usage.already_billed', 'No.'))).toEqual({
+      'x-should-retry': 'false',
+    });
+  });
 });

@@ -32,7 +32,7 @@ export function refusalHeaders(error: AppError): Record<string, string> {
     headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
   else if (error.kind === 'unavailable') headers['retry-after'] = '5';
   // The vendors' clients try again at any 429, and a budget is not fuller by then.
-  if (error.kind === 'over_budget') headers['x-should-retry'] = 'false';
+  if (error.kind === 'over_budget' || error.code === 'usage.already_billed') headers['x-should-retry'] = 'false';
   if (error.kind === 'unauthenticated') headers['www-authenticate'] = 'Bearer realm="assay"';
   return headers;
 }

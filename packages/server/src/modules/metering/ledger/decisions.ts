@@ -110,7 +110,11 @@ export class Decisions {
   #reserve(call: ReserveCall): Admitted | Refused {
     const { claims, amount } = call;
     if (this.#open.has(keyOf(call)) || this.#billed.has(keyOf(call))) {
-      return refused(usageErrors.already_billed('This call is under way, or has been billed. It is not made twice.'));
+      return refused(
+        usageErrors.already_billed(
+          'This call is under way, or has been billed. It is not made twice: to make another, give it another name.',
+        ),
+      );
     }
     const tallies = scopesOf(claims).flatMap((scope) => this.#byScope.get(scopeKey(call.orgId, scope)) ?? []);
     if (amount === null && tallies.length > 0) return refused(noPrice(claims));

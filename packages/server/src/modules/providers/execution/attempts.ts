@@ -22,7 +22,7 @@ type Admitted = { plan: Planned; hold: Hold; watch: CallWatch };
 export type Asking = { served: Served; plan: Planned; hold: Hold; attempt: AttemptWatch };
 
 /** Who calls, whatever is asked. */
-export type Caller = Pick<ChatCall, 'claims' | 'attached' | 'signal'> & { watched: Watched };
+export type Caller = Pick<ChatCall, 'claims' | 'fact' | 'attached' | 'signal'> & { watched: Watched };
 
 /** Longer than this the caller waits better by itself. */
 const LONGEST_BACK_OFF_MS = 2_000;
@@ -48,7 +48,9 @@ export class Attempts {
     if (!first) throw new Error('A route without candidates.');
     const claims = { ...caller.claims, ...namesOf(first), others: others.map(namesOf), isBatch: false };
     const { amount, recount } = plan;
-    const hold = await this.#services.ledger.reserve({ claims, amount, recount, attached: caller.attached });
+    const { fact, attached } = caller;
+    const named = fact === undefined ? {} : { fact };
+    const hold = await this.#services.ledger.reserve({ claims, amount, recount, ...named, attached });
     const watch = this.#services.watch(caller.watched);
     let asked = first;
     try {

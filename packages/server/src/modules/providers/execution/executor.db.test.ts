@@ -519,3 +519,28 @@ describe('echo', () => {
     expect(await counterOf(db, budget)).toMatchObject({ spent: 30, reserved: 0 });
   });
 });
+
+describe('a call that its caller named', () => {
+  const called = (orgId: string) => aCall(orgId, hello(), { fact: 'model-call:api_key:k:nightly' });
+
+  test('is made and billed once', async () => {
+    const orgId = await db.organization();
+    upstream.respond = (_received, response) => json(response, 200, openAiAnswer('Hi.', { prompt: 3, completion: 1 }));
+    const run = await executor({ providers: [aProvider(orgId, {})] });
+    const [one, other] = await Promise.allSettled([run.execute(called(orgId)), run.execute(called(orgId))]);
+    expect([one.status, other.status].sort()).toEqual(['fulfilled', 'rejected']);
+    await expect(run.execute(called(orgId))).rejects.toMatchObject({ kind: 'conflict', code: 'usage.already_billed' });
+    expect(upstream.received).toHaveLength(1);
+    expect(await recordsOf(orgId)).toHaveLength(1);
+  });
+
+  test('may be made again when it was not billed', async () => {
+    const orgId = await db.organization();
+    const run = await executor({ providers: [aProvider(orgId, {})] });
+    upstream.respond = (_received, response) => json(response, 400, { error: { message: 'Wrong.' } });
+    await expect(run.execute(called(orgId))).rejects.toThrow(/Wrong/);
+    upstream.respond = (_received, response) => json(response, 200, openAiAnswer('Hi.', { prompt: 3, completion: 1 }));
+    expect(await run.execute(called(orgId))).toMatchObject({ kind: 'whole' });
+    expect(await recordsOf(orgId)).toHaveLength(1);
+  });
+});

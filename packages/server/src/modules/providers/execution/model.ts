@@ -17,6 +17,8 @@ export type ChatCall = {
   maxTokens: number | null;
   /** Headers of the caller's that its own vendor understands. */
   passedOn: Record<string, string>;
+  /** The caller's name for the call: one that is under way or was billed is not made again. */
+  fact?: string;
   /** Written with the reservation. */
   attached: Attached;
   /** The span that the call is a part of; null where nobody listens. */
