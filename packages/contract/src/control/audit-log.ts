@@ -21,7 +21,7 @@ export const AuditEntry = z
     agent_provider: z.string().nullable(),
     principal: z.object({ kind: z.string(), id: z.string() }),
     credential: z.enum(['api_key', 'access_token', 'session', 'none']),
-    via: z.enum(['http', 'websocket', 'grpc', 'cli', 'mcp', 'console', 'job']),
+    via: z.enum(['http', 'websocket', 'grpc', 'cli', 'console', 'job']),
     target: Named.nullable(),
     request_id: z.string(),
     trace_id: z.string().nullable(),

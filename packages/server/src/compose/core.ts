@@ -8,6 +8,7 @@ import { bootstrap } from '../modules/identity/index.ts';
 import { Fleet } from '../modules/runners/index.ts';
 import type { MasterKey } from '../platform/crypto/master-key.ts';
 import { Database, type DatabaseAddress } from '../platform/db/index.ts';
+import { AddressRules, HttpClient } from '../platform/http-client/index.ts';
 import { IdempotencyStore } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
 import { Outbox } from '../platform/mail/mailer.ts';
@@ -58,6 +59,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const systemTransaction: Governed['systemTransaction'] = (work) => system.transaction({ orgId: null }, work);
   const systemStatements: Governed['systemStatements'] = (work) => system.statements({ orgId: null }, work);
   const told = (): void => wakeups.raise(TOPICS.events);
+  const http = stack.use(new HttpClient({ rules: new AddressRules(config.outboundNetworks) }));
   const vault = await composeVault({
     config,
     transaction: systemTransaction,
@@ -65,15 +67,15 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     wakeups,
     topic: TOPICS.vaultKeys,
     database,
+    http,
     told,
     log,
-    stack,
   });
   // What the installation seals for itself, or derives from: the master key itself may be out of reach, in a KMS.
   const masterKey = await vault.dataKeys.platformKey();
   const mailer = mailerOf(config, masterKey, wakeups);
   const work = { statements: systemStatements, transaction: systemTransaction };
-  const identityParts = { ...work, config, masterKey, mailer, wakeups, topics: TOPICS, told, log };
+  const identityParts = { ...work, config, masterKey, mailer, wakeups, topics: TOPICS, http, told, log };
   const identity = await composeIdentity(identityParts, stack);
   const { authenticator, ...rates } = composeAdmission({
     config,
@@ -94,7 +96,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const base = { config, database, systemTransaction, systemStatements, wakeups, told, log };
   const metering = await composeMetering({ ...base, topic: TOPICS.prices }, stack);
   const providers = composeProviders(
-    { config, database, vault, ...metering, wakeups, topics: TOPICS, metrics, tracing },
+    { ...base, ...metering, rules: http.rules, vault, topics: TOPICS, metrics, tracing },
     stack,
   );
   const onWake = (topic: string) => (listener: () => void) => wakeups.on(topic, listener);

@@ -5,7 +5,7 @@ import { insertEvent } from '../modules/events/index.ts';
 import type { Database } from '../platform/db/index.ts';
 import type { IdempotencyScope, IdempotencyStore } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
-import type { AnyOperation, Call, Governance, RateState } from '../platform/operation.ts';
+import type { AnyOperation, AuditedAct, Call, Governance, RateState } from '../platform/operation.ts';
 import type { RateLimiter, Taken } from '../platform/rate-limiter.ts';
 import type { Metrics } from '../platform/telemetry/metrics.ts';
 import type { Tracing } from '../platform/telemetry/tracing.ts';
@@ -44,10 +44,7 @@ export function createGovernance(parts: GovernanceParts): Governance {
     systemTransaction: (work) => system.transaction({ orgId: null }, work),
     statements: (scope, work) => database.statements(scope, work),
     audit(tx, call, { isOfInstallation, ...act }) {
-      const leaf = leafOf(call);
-      const orgId = isOfInstallation ? INSTALLATION : leaf.orgId;
-      const personal = { ...leaf.personal, ...act.personal };
-      insertLeaf(tx, { ...leaf, ...act, orgId, personal, outcome: 'allowed' });
+      insertLeaf(tx, leafOfAct(call, act, isOfInstallation ? { orgId: INSTALLATION } : {}));
       tx.onCommit(told);
     },
     emit(tx, orgId, event) {
@@ -102,7 +99,7 @@ const windowOf = ({ windowMs }: RateState): string =>
   windowMs === 60_000 ? 'a minute' : windowMs === 3_600_000 ? 'an hour' : `${windowMs / 1000} s`;
 
 /** The parts of a leaf that a call knows. */
-export function leafOf(call: Call): Omit<Leaf, 'action' | 'target' | 'detail' | 'outcome'> {
+function leafOf(call: Call): Omit<Leaf, 'action' | 'target' | 'detail' | 'outcome'> {
   return {
     orgId: call.principal.orgId ?? INSTALLATION,
     actor: { kind: call.principal.kind, id: call.principal.id },
@@ -112,6 +109,12 @@ export function leafOf(call: Call): Omit<Leaf, 'action' | 'target' | 'detail' | 
     traceId: call.traceId,
     personal: call.address === null ? {} : { address: call.address },
   };
+}
+
+/** The leaf of an act that was done; `elsewhere` where the call does not say whose it is. */
+export function leafOfAct(call: Call, act: AuditedAct, elsewhere: Partial<Pick<Leaf, 'orgId' | 'actor'>> = {}): Leaf {
+  const leaf = leafOf(call);
+  return { ...leaf, ...act, ...elsewhere, personal: { ...leaf.personal, ...act.personal }, outcome: 'allowed' };
 }
 
 function scopeOf(call: Call, operation: AnyOperation): IdempotencyScope {

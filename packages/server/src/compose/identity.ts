@@ -18,12 +18,12 @@ import {
 } from '../modules/identity/index.ts';
 import type { MasterKey } from '../platform/crypto/master-key.ts';
 import type { Tx } from '../platform/db/index.ts';
-import { AddressRules, HttpClient } from '../platform/http-client/index.ts';
+import type { HttpClient } from '../platform/http-client/index.ts';
 import type { Log } from '../platform/log.ts';
 import type { Mailer } from '../platform/mail/mailer.ts';
 import type { NewEvent } from '../platform/operation.ts';
 import type { Wakeups } from '../platform/queue/wakeups.ts';
-import { leafOf } from './governance.ts';
+import { leafOfAct } from './governance.ts';
 
 type Work = <Result>(work: (tx: Tx) => Promise<Result>) => Promise<Result>;
 
@@ -36,6 +36,8 @@ export type IdentityParts = {
   mailer: Mailer;
   wakeups: Wakeups;
   topics: { grants: string; signingKeys: string };
+  /** For addresses that organizations choose. */
+  http: HttpClient;
   told(): void;
   log: Log;
 };
@@ -57,11 +59,8 @@ export async function composeIdentity(parts: IdentityParts, stack: AsyncDisposab
   const throttle = new Throttle(statements);
   const secondFactors = new SecondFactors(masterKey);
   const audit: AccountServices['audit'] = ({ tx, call }, { orgId, userId }, act) => {
-    const leaf = leafOf(call);
-    const personal = { ...leaf.personal, ...act.personal };
-    const full = { target: null, detail: {}, ...act, personal };
-    const actor = { kind: 'user', id: userId };
-    insertLeaf(tx, { ...leaf, ...full, orgId: orgId ?? INSTALLATION, actor, outcome: 'allowed' });
+    const full = { target: null, detail: {}, personal: {}, ...act };
+    insertLeaf(tx, leafOfAct(call, full, { orgId: orgId ?? INSTALLATION, actor: { kind: 'user', id: userId } }));
     tx.onCommit(told);
   };
   const accounts: AccountServices = {
@@ -95,16 +94,15 @@ export async function composeIdentity(parts: IdentityParts, stack: AsyncDisposab
     signIn,
     loginUsage: stack.use(new LoginUsage({ statements, log })),
     passkeys: { ...accounts, signIn, party: relyingParty(config.publicUrl) },
-    singleSignOn: stack.use(singleSignOn(parts, { accounts, signIn })),
+    singleSignOn: singleSignOn(parts, { accounts, signIn }),
   };
 }
 
-/** Signing in at issuers that organizations trust; disposing it ends the connections to them. */
+/** Signing in at issuers that organizations trust. */
 function singleSignOn(
-  { config, masterKey, told, log }: IdentityParts,
+  { masterKey, http, told, log }: IdentityParts,
   { accounts, signIn }: { accounts: AccountServices; signIn: SignIn },
 ) {
-  const http = new HttpClient({ rules: new AddressRules(config.outboundNetworks) });
   const secrets = new ProviderSecrets(masterKey);
   return {
     providers: { secrets, rules: http.rules },
@@ -119,7 +117,6 @@ function singleSignOn(
         tx.onCommit(told);
       },
     },
-    [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
   };
 }
 

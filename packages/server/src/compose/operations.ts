@@ -27,7 +27,7 @@ import { tenancyOperations } from '../modules/tenancy/index.ts';
 import type { AnyOperation, AuditedAct, Context } from '../platform/operation.ts';
 import { type Core, TOPICS } from './core.ts';
 import { eventVisibility } from './event-visibility.ts';
-import { leafOf } from './governance.ts';
+import { leafOfAct } from './governance.ts';
 import { meteringOperations } from './metering.ts';
 import { peopleOperations } from './people.ts';
 import { providerOperations } from './providers.ts';
@@ -83,10 +83,7 @@ function operationsOver(core: Core, types: ResourceTypes) {
       vault: core.vault ?? ({} as typeof core.vault),
       wakeups: core.wakeups,
       topics: TOPICS,
-      leafOf: (call, act) => {
-        const leaf = leafOf(call);
-        return { ...leaf, ...act, personal: { ...leaf.personal, ...act.personal }, outcome: 'allowed' };
-      },
+      leafOf: leafOfAct,
     }),
     metering: meteringOperations(core.metering ?? {}, { ...core, topic: TOPICS.prices }),
     evaluations: evaluationOperations({
@@ -115,9 +112,7 @@ function auditOperations({ database, systemTransaction, checkpointKeys: keys }: 
 
 /** Writes the leaf of a person's act in an organization that their credential did not name. */
 function auditAs(context: Context, { orgId, userId }: { orgId: string; userId: string }, act: AuditedAct): void {
-  const leaf = leafOf(context.call);
-  const personal = { ...leaf.personal, ...act.personal };
-  insertLeaf(context.tx, { ...leaf, ...act, orgId, actor: { kind: 'user', id: userId }, personal, outcome: 'allowed' });
+  insertLeaf(context.tx, leafOfAct(context.call, act, { orgId, actor: { kind: 'user', id: userId } }));
 }
 
 function auditLogin(context: Context, orgId: string, userId: string, action: string): void {

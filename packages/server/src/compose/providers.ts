@@ -1,4 +1,3 @@
-import type { Config } from '../config/config.ts';
 import { findPersonStanding, findTenancyRows } from '../modules/access/index.ts';
 import type { Leaf } from '../modules/audit/index.ts';
 import { findKeyMakers } from '../modules/identity/index.ts';
@@ -29,7 +28,8 @@ import type { Tracing } from '../platform/telemetry/tracing.ts';
 import type { Vault } from './vault.ts';
 
 export type ProviderParts = {
-  config: Config;
+  /** Which addresses providers may have. */
+  rules: AddressRules;
   database: Database;
   vault: Vault;
   ledger: Ledger;
@@ -48,9 +48,8 @@ const SILENCE_MS = 5 * 60_000;
 
 /** What model calls go through. */
 export function composeProviders(parts: ProviderParts, stack: AsyncDisposableStack) {
-  const { config, database, vault, ledger, prices, wakeups, topics, metrics, tracing } = parts;
+  const { rules, database, vault, ledger, prices, wakeups, topics, metrics, tracing } = parts;
   const { dataKeys, credentials, secrets } = vault;
-  const rules = new AddressRules(config.outboundNetworks);
   const http = stack.use(new HttpClient({ rules, connections: CONNECTIONS }));
   const breakers = new Breakers();
   const directory = new ProviderDirectory({

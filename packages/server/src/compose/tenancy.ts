@@ -5,7 +5,7 @@ import { insertEvent } from '../modules/events/index.ts';
 import { assertAcceptable, freezeKeysOf, hashPassword, personOf, revokeKeysOf } from '../modules/identity/index.ts';
 import type { TenancyServices } from '../modules/tenancy/index.ts';
 import { type Core, TOPICS } from './core.ts';
-import { leafOf } from './governance.ts';
+import { leafOfAct } from './governance.ts';
 import { urlOf } from './listening-address.ts';
 
 /** What tenancy is given by those that it must not know. */
@@ -20,15 +20,7 @@ export function tenancyServices(core: Core): TenancyServices {
     },
     recorder: {
       audit(tx, { call, orgId, actor }, act) {
-        const leaf = leafOf(call);
-        insertLeaf(tx, {
-          ...leaf,
-          ...act,
-          ...(actor ? { actor } : {}),
-          orgId: orgId ?? INSTALLATION,
-          personal: { ...leaf.personal, ...act.personal },
-          outcome: 'allowed',
-        });
+        insertLeaf(tx, leafOfAct(call, act, { orgId: orgId ?? INSTALLATION, ...(actor ? { actor } : {}) }));
         tx.onCommit(told);
       },
       emit(tx, orgId, event) {

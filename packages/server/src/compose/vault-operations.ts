@@ -10,7 +10,7 @@ import {
 import type { Tx } from '../platform/db/index.ts';
 import type { AuditedAct, Call } from '../platform/operation.ts';
 import { type Core, TOPICS } from './core.ts';
-import { leafOf } from './governance.ts';
+import { leafOfAct } from './governance.ts';
 import type { Vault } from './vault.ts';
 
 /** The operations of the vault; listed without a core they are only looked at. */
@@ -18,9 +18,7 @@ export function vaultOperations(core: Core) {
   const { vault = {} as Vault, database, systemStatements: statements, systemTransaction, wakeups, told } = core;
   const { masterKeys, roots, dataKeys, minter, issuers, http } = vault;
   const audit = (tx: Tx, { call, orgId }: { call: Call; orgId: string }, act: AuditedAct): void => {
-    const leaf = leafOf(call);
-    const personal = { ...leaf.personal, ...act.personal };
-    insertLeaf(tx, { ...leaf, ...act, orgId, personal, outcome: 'allowed' });
+    insertLeaf(tx, leafOfAct(call, act, { orgId }));
     tx.onCommit(told);
   };
   // Providers remember what they are let in with.

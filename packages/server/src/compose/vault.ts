@@ -15,7 +15,7 @@ import {
 } from '../modules/vault/index.ts';
 import { MasterKeys, masterKeySources } from '../platform/crypto/master-keys.ts';
 import type { Database, Tx } from '../platform/db/index.ts';
-import { AddressRules, HttpClient } from '../platform/http-client/index.ts';
+import type { HttpClient } from '../platform/http-client/index.ts';
 import type { Log } from '../platform/log.ts';
 import type { Wakeups } from '../platform/queue/wakeups.ts';
 
@@ -31,9 +31,10 @@ export type VaultParts = {
   wakeups: Wakeups;
   /** Raised when keys were replaced. */
   topic: string;
+  /** For addresses that organizations choose. */
+  http: HttpClient;
   told(): void;
   log: Log;
-  stack: AsyncDisposableStack;
 };
 
 /** What a leaf says of an act that no request asked for. */
@@ -48,7 +49,7 @@ const BY_ITSELF = {
 
 /** The keys of the installation and what they open. */
 export async function composeVault(parts: VaultParts) {
-  const { config, database, statements, transaction, wakeups, topic, told, log: base, stack } = parts;
+  const { config, database, statements, transaction, wakeups, topic, http, told, log: base } = parts;
   const log = base.child({ subsystem: 'vault' });
   const masterKeys = await MasterKeys.load(
     masterKeySources({
@@ -74,7 +75,6 @@ export async function composeVault(parts: VaultParts) {
       insertLeaf(tx, { ...BY_ITSELF, orgId, action: 'secret.used', actor, target, detail: { name, version, reason } });
     },
   });
-  const http = stack.use(new HttpClient({ rules: new AddressRules(config.outboundNetworks) }));
   const issuers = new IssuerClient(http);
   const inOrganization = {
     statements: <Result>(orgId: string, work: (tx: Tx) => Promise<Result>) => database.statements({ orgId }, work),

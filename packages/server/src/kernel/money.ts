@@ -12,6 +12,9 @@ export const MOST_MICROS: Micros = 1_000_000_000_000_000;
 /** Dollars as a decimal number, for answers whose seeds show one. */
 export const dollarsOf = (micros: Micros): number => micros / MICROS_PER_DOLLAR;
 
+/** Dollars as decimal text, exact to the micro-dollar, for headers. */
+export const decimalDollars = (micros: Micros): string => dollarsOf(micros).toFixed(6);
+
 /** Dollars as a person reads them: two digits behind the point, more where they say something. */
 export function formatDollars(micros: Micros): string {
   const sign = micros < 0 ? '-' : '';

@@ -7,7 +7,7 @@ import type { TraceContext } from './telemetry/trace-context.ts';
 export type Effect = 'read' | 'create' | 'wind_down';
 
 /** Through which door a call came. */
-export type Via = 'http' | 'websocket' | 'grpc' | 'cli' | 'mcp' | 'console' | 'job';
+export type Via = 'http' | 'websocket' | 'grpc' | 'cli' | 'console' | 'job';
 
 /** Everything about a call but its input. */
 export type Call = {

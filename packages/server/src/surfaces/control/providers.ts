@@ -1,5 +1,6 @@
 import { type ExecuteRequest, controlRoutes as routes } from '@assay/contract';
 import type { FastifyRequest } from 'fastify';
+import { dollarsOf } from '../../kernel/money.ts';
 import { Sensitive } from '../../kernel/sensitive.ts';
 import {
   type Breakers,
@@ -212,16 +213,13 @@ function chatOf(
   };
 }
 
-/** Money inside is whole micro-dollars. */
-const dollars = (micros: number): number => micros / 1_000_000;
-
 const encodeUsage = ({ usage, cost, priceVersion }: CallBill) => ({
   input_tokens: usage.input,
   cache_read_tokens: usage.cacheRead,
   cache_write_tokens: usage.cacheWrite,
   output_tokens: usage.output,
   reasoning_tokens: usage.reasoning,
-  cost_usd: cost === null ? null : dollars(cost),
+  cost_usd: cost === null ? null : dollarsOf(cost),
   price_version: priceVersion,
 });
 
@@ -287,6 +285,6 @@ const encodeEstimate = ({ provider, model, input, output, countedBy, cost, price
   input_tokens: input,
   counted_by: countedBy,
   output_tokens: output,
-  cost_usd: cost === null ? null : { low: dollars(cost.low), high: dollars(cost.high) },
+  cost_usd: cost === null ? null : { low: dollarsOf(cost.low), high: dollarsOf(cost.high) },
   price_version: priceVersion,
 });

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { type AppError, toAppError } from '../../kernel/errors.ts';
+import { decimalDollars } from '../../kernel/money.ts';
 import type {
   CallBill,
   ChatEvent,
@@ -26,21 +27,18 @@ export type AnswerFormat = {
   hides(events: readonly ChatEvent[]): boolean;
 };
 
-/** Money in the headers is decimal dollars, exact to the micro-dollar. */
-const dollars = (micros: number): string => (micros / 1_000_000).toFixed(6);
-
 function servedHeaders(of: Pick<CallBill, 'provider' | 'model' | 'budgetLeft'>): Record<string, string> {
   return {
     'x-assay-provider': of.provider,
     'x-assay-model': of.model,
-    ...(of.budgetLeft === null ? {} : { 'x-assay-budget-remaining': dollars(of.budgetLeft) }),
+    ...(of.budgetLeft === null ? {} : { 'x-assay-budget-remaining': decimalDollars(of.budgetLeft) }),
   };
 }
 
 /** Sends an answer that is whole: the provider's own bytes where both speak the same dialect. */
 export function sendWhole(reply: FastifyReply, { raw, answer, bill }: WholeAnswer, format: AnswerFormat): unknown {
   setHeaders(reply, servedHeaders(bill));
-  if (bill.cost !== null) reply.header('x-assay-cost', dollars(bill.cost));
+  if (bill.cost !== null) reply.header('x-assay-cost', decimalDollars(bill.cost));
   if (raw === null) return format.whole(answer);
   reply.header('content-type', 'application/json; charset=utf-8');
   return raw;
@@ -81,7 +79,7 @@ async function* chunksOf(
     }
     if (isTranslated) yield `${writer.end().map(format.frame).join('')}${format.tail}`;
     const { cost } = await answer.bill;
-    if (cost !== null) yield `: assay cost=${dollars(cost)}\n\n`;
+    if (cost !== null) yield `: assay cost=${decimalDollars(cost)}\n\n`;
   } catch (thrown) {
     yield format.failure(toAppError(thrown), call);
   }

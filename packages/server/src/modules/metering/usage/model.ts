@@ -1,5 +1,5 @@
 import type { Micros } from '../../../kernel/money.ts';
-import type { Outcome } from '../ledger/model.ts';
+import type { Claims, Outcome } from '../ledger/model.ts';
 
 /*
  * usage record   what one call was billed: the ledger writes it, once
@@ -7,22 +7,7 @@ import type { Outcome } from '../ledger/model.ts';
  * bucket         a stretch of time that usage is summed over
  */
 
-/** By their names on the wire. `work` is one unit of work, by its id; `work_type` all of a kind. */
-export const DIMENSIONS = [
-  'provider',
-  'model',
-  'principal',
-  'key',
-  'team',
-  'project',
-  'agent',
-  'work_type',
-  'work',
-  'day',
-] as const;
-export type Dimension = (typeof DIMENSIONS)[number];
-
-/** Those that records can be chosen by. */
+/** What records can be chosen by, as named on the wire. `work` is one unit of work, by its id; `work_type` all of a kind. */
 export const FILTERS = [
   'provider',
   'model',
@@ -35,6 +20,10 @@ export const FILTERS = [
   'work',
 ] as const;
 export type UsageFilter = Partial<Record<(typeof FILTERS)[number], string>>;
+
+/** What sums can be broken down by. */
+export const DIMENSIONS = [...FILTERS, 'day'] as const;
+export type Dimension = (typeof DIMENSIONS)[number];
 
 export const BUCKETS = ['hour', 'day', 'week', 'month'] as const;
 export type Bucket = (typeof BUCKETS)[number];
@@ -55,27 +44,15 @@ export type Sums = { records: number; cost: Micros; overrun: Micros; tokens: Tok
 /** `values` in the order of the dimensions that were asked for; null where a call had none. */
 export type UsageGroup = Sums & { bucket: Date | null; values: readonly (string | null)[] };
 
-export type UsageRecordView = {
+export type UsageRecordView = Omit<Claims, 'orgId'> & {
   id: string;
   at: Date;
   settledAt: Date;
-  teamId: string | null;
-  projectId: string | null;
-  principal: { kind: string; id: string };
-  apiKeyId: string | null;
-  agentId: string | null;
-  work: { type: string; id: string } | null;
-  provider: string;
-  model: string;
-  priceVersion: string;
   outcome: Outcome;
   isEstimated: boolean;
-  isBatch: boolean;
   cost: Micros;
   overrun: Micros;
   tokens: Tokens;
-  tags: Record<string, string>;
-  requestId: string | null;
 };
 
 const HOUR_MS = 3_600_000;

@@ -3,7 +3,6 @@ import {
   type ChatRequest,
   type DocumentPart,
   type ImagePart,
-  type ImageSource,
   type Message,
   type OutputFormat,
   REASONING_EFFORTS,
@@ -12,6 +11,7 @@ import {
   type ToolChoice,
   type UserPart,
 } from '../../model.ts';
+import { sourceOfUrl, urlOfSource } from '../data-url.ts';
 import { isObject, type JsonObject, JsonReader } from '../json-reader.ts';
 import { inexpressible, invalidRequest } from '../refusal.ts';
 
@@ -178,7 +178,7 @@ function decodeImage(part: JsonReader): ImagePart {
   const image = part.reader('image_url');
   if (!image) throw invalidRequest(part.pathOf('image_url'), `${part.pathOf('image_url')} is required.`);
   const detail = image.oneOf('detail', ['auto', 'low', 'high']);
-  const source = imageSource(image.requiredText('url'));
+  const source = sourceOfUrl(image.requiredText('url'));
   return { type: 'image', source, ...(detail === null ? {} : { detail }) };
 }
 
@@ -186,15 +186,7 @@ function decodeFile(part: JsonReader): DocumentPart {
   const file = part.reader('file');
   const data = file?.text('file_data');
   if (!file || data === null || data === undefined) throw inexpressible(part.pathOf('file.file_id'), 'This provider');
-  return { type: 'document', source: imageSource(data), name: file.text('filename') };
-}
-
-const DATA_URL = /^data:([\w.+-]+\/[\w.+-]+);base64,/;
-
-function imageSource(url: string): ImageSource {
-  const found = DATA_URL.exec(url);
-  if (!found) return { kind: 'url', url };
-  return { kind: 'base64', mediaType: found[1] ?? '', data: url.slice(found[0].length) };
+  return { type: 'document', source: sourceOfUrl(data), name: file.text('filename') };
 }
 
 function assistantParts(of: JsonReader): AssistantPart[] {
@@ -295,14 +287,12 @@ function userMessage(parts: readonly (TextPart | ImagePart | DocumentPart)[]): J
   return [{ role: 'user', content: parts.map(encodeUserPart) }];
 }
 
-const urlOf = (source: ImageSource): string =>
-  source.kind === 'url' ? source.url : `data:${source.mediaType};base64,${source.data}`;
-
 function encodeUserPart(part: TextPart | ImagePart | DocumentPart): JsonObject {
   if (part.type === 'text') return { type: 'text', text: part.text };
-  if (part.type === 'image') return { type: 'image_url', image_url: { url: urlOf(part.source), detail: part.detail } };
+  if (part.type === 'image')
+    return { type: 'image_url', image_url: { url: urlOfSource(part.source), detail: part.detail } };
   if (part.source.kind === 'url') throw inexpressible('document.source.url', 'OpenAI');
-  return { type: 'file', file: { filename: part.name ?? 'document', file_data: urlOf(part.source) } };
+  return { type: 'file', file: { filename: part.name ?? 'document', file_data: urlOfSource(part.source) } };
 }
 
 function encodeAssistant(content: readonly AssistantPart[]): JsonObject {

@@ -10,6 +10,7 @@ import {
   type ToolChoice,
   type UserPart,
 } from '../../model.ts';
+import { sourceOfUrl } from '../data-url.ts';
 import { isObject, JsonReader } from '../json-reader.ts';
 import { inexpressible, invalidRequest } from '../refusal.ts';
 
@@ -195,11 +196,8 @@ function decodeUserPart(part: JsonReader): UserPart {
   }
 }
 
-const DATA_URL = /^data:([\w.+-]+\/[\w.+-]+);base64,/;
-
 function sourceOf(part: JsonReader, field: string): ImageSource {
   const url = part.text(field);
   if (url === null) throw inexpressible(part.pathOf('file_id'), 'This provider');
-  const found = DATA_URL.exec(url);
-  return found ? { kind: 'base64', mediaType: found[1] ?? '', data: url.slice(found[0].length) } : { kind: 'url', url };
+  return sourceOfUrl(url);
 }
