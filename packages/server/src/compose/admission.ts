@@ -6,6 +6,7 @@ import type { Log } from '../platform/log.ts';
 import type { Wakeups } from '../platform/queue/wakeups.ts';
 import { RateLimiter } from '../platform/rate-limiter.ts';
 import { sharedAllowances } from '../platform/shared-allowances.ts';
+import { OwnTokenWindows, sharedTokenWindows, type TokenWindows } from '../platform/token-windows.ts';
 import { rateClaims } from './rate-policies.ts';
 
 type Statements = <Result>(work: (tx: Tx) => Promise<Result>) => Promise<Result>;
@@ -42,14 +43,24 @@ export function composeAdmission({ config, statements, wakeups, identity, log, s
     authenticator,
     claimsOf: rateClaims(config),
     limiter: isOn ? limiterOf(config, statements, log) : null,
+    // What an organization allows itself holds whatever the installation does.
+    tokenWindows: tokenWindowsOf(config, statements, log),
   };
 }
 
 /** Limits of one process, or of all that share its database. */
-function limiterOf({ rateCounters, databaseUrl }: Config, statements: Statements, log: Log): RateLimiter {
-  const isShared = rateCounters === 'database' || (rateCounters === 'auto' && databaseUrl !== null);
-  if (!isShared) return new RateLimiter();
-  const onFailure = (error: unknown): void =>
-    log.warn({ err: error }, 'rate limits could not be counted in the database; this process counts by itself');
-  return new RateLimiter(Date.now, sharedAllowances({ statements, onFailure }));
+function limiterOf(config: Config, statements: Statements, log: Log): RateLimiter {
+  if (!isShared(config)) return new RateLimiter();
+  return new RateLimiter(Date.now, sharedAllowances({ statements, onFailure: warnOf(log) }));
 }
+
+const tokenWindowsOf = (config: Config, statements: Statements, log: Log): TokenWindows =>
+  isShared(config) ? sharedTokenWindows({ statements, onFailure: warnOf(log) }) : new OwnTokenWindows();
+
+const isShared = ({ rateCounters, databaseUrl }: Config): boolean =>
+  rateCounters === 'database' || (rateCounters === 'auto' && databaseUrl !== null);
+
+const warnOf =
+  (log: Log) =>
+  (error: unknown): void =>
+    log.warn({ err: error }, 'rate limits could not be counted in the database; this process counts by itself');

@@ -95,10 +95,8 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const endings = new Endings();
   const base = { config, database, systemTransaction, systemStatements, wakeups, told, log };
   const metering = await composeMetering({ ...base, topic: TOPICS.prices }, stack);
-  const providers = composeProviders(
-    { ...base, ...metering, rules: http.rules, vault, topics: TOPICS, metrics, tracing },
-    stack,
-  );
+  const parts = { ...base, ...metering, ...rates, rules: http.rules, vault, topics: TOPICS, metrics, tracing };
+  const providers = composeProviders(parts, stack);
   const onWake = (topic: string) => (listener: () => void) => wakeups.on(topic, listener);
   return {
     ...base,

@@ -16,6 +16,7 @@ import {
   type Subject,
   type TeamStanding,
   TokenCounter,
+  TokenLimits,
   watchCalls,
 } from '../modules/providers/index.ts';
 import type { Database, Tx } from '../platform/db/index.ts';
@@ -25,6 +26,7 @@ import type { Wakeups } from '../platform/queue/wakeups.ts';
 import type { Metrics } from '../platform/telemetry/metrics.ts';
 import { ModelCalls } from '../platform/telemetry/model-calls.ts';
 import type { Tracing } from '../platform/telemetry/tracing.ts';
+import type { TokenWindows } from '../platform/token-windows.ts';
 import type { Vault } from './vault.ts';
 
 export type ProviderParts = {
@@ -39,6 +41,7 @@ export type ProviderParts = {
   topics: { providers: string; modelPolicies: string; grants: string };
   metrics: Metrics;
   tracing: Tracing;
+  tokenWindows: TokenWindows;
 };
 
 /** Connections to one provider: as many calls as are under way at once, for each waits on its own. */
@@ -48,7 +51,7 @@ const SILENCE_MS = 5 * 60_000;
 
 /** What model calls go through. */
 export function composeProviders(parts: ProviderParts, stack: AsyncDisposableStack) {
-  const { rules, database, vault, ledger, prices, wakeups, topics, metrics, tracing } = parts;
+  const { rules, database, vault, ledger, prices, wakeups, topics, metrics, tracing, tokenWindows } = parts;
   const { dataKeys, credentials, secrets } = vault;
   const http = stack.use(new HttpClient({ rules, connections: CONNECTIONS }));
   const breakers = new Breakers();
@@ -86,6 +89,7 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     client,
     breakers,
     ledger,
+    limits: new TokenLimits(tokenWindows),
     watch: watchCalls(new ModelCalls({ tracing, metrics: metrics.modelCalls })),
   });
   metrics.gauge(

@@ -92,7 +92,7 @@ describe('an act', () => {
       'tenant org: commit',
       'observed ok',
     ]);
-    expect(call.notes).toEqual({ rate: expect.objectContaining({ remaining: 4 }), replayed: false });
+    expect(call.notes).toEqual({ rate: expect.objectContaining({ remaining: 4 }), replayed: false, tokens: null });
   });
 
   test('does what waits behind the commit, without a transaction', async () => {

@@ -26,8 +26,11 @@ export type Call = {
   idempotency: { key: string; inputHash: Buffer } | null;
   /** The team that the call is about, where it is about one. */
   teamId?: string | null;
-  /** Filled by the Operator, for the surface: what the rate limiter said, and whether the answer is a replay. */
-  notes: { rate: RateState | null; replayed: boolean };
+  /**
+   * For the surface: what the rate limiter said and whether the answer is a replay, which the Operator fills in, and how a
+   * limit on tokens stands, which calls of models do.
+   */
+  notes: { rate: RateState | null; replayed: boolean; tokens: RateState | null };
 };
 
 /** A rate-limit window as the caller stands in it. `resetAt` is epoch milliseconds. */

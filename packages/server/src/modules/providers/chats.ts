@@ -65,6 +65,7 @@ const executeChat = ({ executor, policies, leafOf }: ChatServices) =>
         ...billedOnce(context),
         attached: { leaves: [leaf] },
         trace: context.trace,
+        notes: call.notes,
         signal: call.signal,
       });
     },

@@ -28,3 +28,8 @@ export const attributionErrors = defineErrors('attribution', {
   team_bound: 'denied',
   team_not_yours: 'denied',
 });
+
+export const tokenErrors = defineErrors('tokens', {
+  limit_exceeded: 'rate_limited',
+  input_too_large: 'too_large',
+});

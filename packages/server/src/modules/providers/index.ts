@@ -33,6 +33,7 @@ export { watchCalls } from './observation/call-watch.ts';
 export type { ModelPolicy, PolicyTerms, Subject } from './policies/model.ts';
 export { policyOperations } from './policies/operations.ts';
 export { PolicyBook, type TeamStanding } from './policies/policy-book.ts';
+export { TokenLimits } from './policies/token-limits.ts';
 export { Breakers } from './routing/breaker.ts';
 export type { KindConfig } from './upstream/endpoints.ts';
 export { ProviderClient } from './upstream/provider-client.ts';

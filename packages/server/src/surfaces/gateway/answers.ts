@@ -51,7 +51,7 @@ export async function sendStreamed(
 ): Promise<void> {
   const { served, budgetLeft } = answer;
   const headers = {
-    'x-request-id': call.requestId,
+    ...(reply.getHeaders() as Record<string, string>),
     ...rateHeaders(call.notes.rate),
     ...servedHeaders({ provider: served.provider.name, model: served.model, budgetLeft }),
   };

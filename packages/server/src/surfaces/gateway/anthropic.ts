@@ -12,6 +12,7 @@ import type { AnswerFormat } from './answers.ts';
 import { answerChat, headersOf, providerNamed } from './chat.ts';
 import type { GatewaySurface } from './openai.ts';
 import { anthropicErrorOf, renderAnthropicError } from './render-error.ts';
+import { anthropicTokenHeaders } from './token-headers.ts';
 
 const named = (event: JsonObject): string => `event: ${String(event['type'])}\ndata: ${JSON.stringify(event)}\n\n`;
 
@@ -28,7 +29,14 @@ const FORMAT: AnswerFormat = {
 export function registerAnthropic(scope: FastifyInstance, { kit, operations: of }: GatewaySurface): Surface {
   const surface = new Surface(scope, { name: 'anthropic', renderError: renderAnthropicError, rate: 'gateway', kit });
   const passes = ['anthropic-version', 'anthropic-beta'];
-  const chat = { kit, executeChat: of.executeChat, dialect: anthropicMessages, formatOf: () => FORMAT, passes };
+  const chat = {
+    kit,
+    executeChat: of.executeChat,
+    dialect: anthropicMessages,
+    formatOf: () => FORMAT,
+    passes,
+    tokenHeaders: anthropicTokenHeaders,
+  };
   surface.serve(routes.messages, answerChat(chat));
   surface.serve(routes.countTokens, async ({ body }, call, { request, reply }) => {
     const attribution = attributionOf(request.headers);

@@ -5,6 +5,7 @@ import { attributionOf } from '../http/attribution.ts';
 import type { HttpKit } from '../http/kit.ts';
 import { type Handler, rawBodyOf } from '../http/surface.ts';
 import { type AnswerFormat, sendStreamed, sendWhole } from './answers.ts';
+import { showingTokens, type TokenHeaders } from './token-headers.ts';
 
 export type ChatEndpoint = {
   kit: HttpKit;
@@ -13,14 +14,22 @@ export type ChatEndpoint = {
   formatOf(body: JsonObject): AnswerFormat;
   /** Headers that mean something to the dialect's own vendor. */
   passes: readonly string[];
+  tokenHeaders: TokenHeaders;
 };
 
 /** Serves a chat in a dialect: what is asked is read no further than it must be, and shown in the dialect's own form. */
-export function answerChat({ kit, executeChat, dialect, formatOf, passes }: ChatEndpoint): Handler<Route> {
+export function answerChat({
+  kit,
+  executeChat,
+  dialect,
+  formatOf,
+  passes,
+  tokenHeaders,
+}: ChatEndpoint): Handler<Route> {
   return async ({ body: decoded }, call, { request, reply }) => {
     const body = decoded as unknown as JsonObject;
     const { model, stream, maxTokens, needs } = dialect.head(body);
-    const answer = await kit.operator.run(executeChat, call, {
+    const asked = kit.operator.run(executeChat, call, {
       asked: { dialect, body, raw: rawBodyOf(request) },
       wish: { provider: providerNamed(request), model, tier: null, needs },
       stream,
@@ -28,6 +37,7 @@ export function answerChat({ kit, executeChat, dialect, formatOf, passes }: Chat
       passedOn: headersOf(request, passes),
       attribution: attributionOf(request.headers),
     });
+    const answer = await showingTokens({ call, reply, as: tokenHeaders }, asked);
     const format = formatOf(body);
     if (answer.kind === 'whole') return sendWhole(reply, answer, format);
     await sendStreamed(reply, { call, answer, format });

@@ -17,6 +17,7 @@ import { Surface } from '../http/surface.ts';
 import type { AnswerFormat } from './answers.ts';
 import { answerChat } from './chat.ts';
 import { openAiErrorOf, renderOpenAiError } from './render-error.ts';
+import { openAiTokenHeaders } from './token-headers.ts';
 
 export type GatewaySurface = { kit: HttpKit; operations: ReturnType<typeof chatOperations> };
 
@@ -27,9 +28,10 @@ const named = (event: JsonObject): string => `event: ${String(event['type'])}\n$
 /** Endpoints that OpenAI's clients know. */
 export function registerOpenAi(scope: FastifyInstance, { kit, operations: of }: GatewaySurface): Surface {
   const surface = new Surface(scope, { name: 'openai', renderError: renderOpenAiError, rate: 'gateway', kit });
+  const tokenHeaders = openAiTokenHeaders;
   const run = kit.operator.run.bind(kit.operator);
   const chat = (dialect: ClientDialect, formatOf: (body: JsonObject) => AnswerFormat) =>
-    answerChat({ kit, executeChat: of.executeChat, dialect, formatOf, passes: ['openai-beta'] });
+    answerChat({ kit, executeChat: of.executeChat, dialect, formatOf, passes: ['openai-beta'], tokenHeaders });
 
   surface.serve(routes.chatCompletions, chat(openAiChat, chatFormat));
   surface.serve(routes.responses, chat(openAiResponses, responsesFormat));

@@ -28,6 +28,8 @@ const OPEN_AI_CODES: Readonly<Record<string, string>> = {
   'provider.too_long': 'context_length_exceeded',
 };
 
+const OPEN_AI_TYPES: Readonly<Record<string, string>> = { 'tokens.limit_exceeded': 'tokens' };
+
 export function openAiErrorOf(error: AppError): {
   message: string;
   type: string;
@@ -37,7 +39,7 @@ export function openAiErrorOf(error: AppError): {
   const [, type, code] = OPEN_AI[error.kind];
   return {
     message: error.message,
-    type,
+    type: OPEN_AI_TYPES[error.code] ?? type,
     param: error.faults[0]?.field ?? null,
     code: OPEN_AI_CODES[error.code] ?? code,
   };

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../../kernel/errors.ts';
 import { ANONYMOUS, type Principal } from '../../kernel/principal.ts';
-import type { Call, RateState } from '../../platform/operation.ts';
+import type { Call } from '../../platform/operation.ts';
 import { type TraceContext, traceContext } from '../../platform/telemetry/trace-context.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 
@@ -23,7 +23,7 @@ export class HttpCall implements Call {
   via: Call['via'];
   credential?: NonNullable<Call['credential']>;
   readonly address: string | null;
-  readonly notes: { rate: RateState | null; replayed: boolean } = { rate: null, replayed: false };
+  readonly notes: Call['notes'] = { rate: null, replayed: false, tokens: null };
   principal: Principal = ANONYMOUS;
   idempotency: Call['idempotency'] = null;
   teamId: string | null = null;

@@ -35,6 +35,7 @@ export class Hold {
   #asked = 0;
   #state: 'open' | 'lost' | 'ending' = 'open';
   #isUntold = false;
+  #onEnd: ((delivered: Quantities) => void) | null = null;
 
   constructor(services: HoldServices, admission: Admission, leaseEnds: number) {
     this.#services = services;
@@ -87,12 +88,18 @@ export class Hold {
     return this.#delivered;
   }
 
+  /** Tells the listener what was delivered in all, once the call ends. */
+  onEnd(listener: (delivered: Quantities) => void): void {
+    this.#onEnd = listener;
+  }
+
   /**
    * Bills the call. It waits for the commit, and for the database where that is away; the answer to the client need not
    * wait for it.
    */
   async settle(delivered: Delivered, attached: Attached = {}): Promise<Bill> {
     this.#state = 'ending';
+    this.#onEnd?.(delivered.quantities);
     this.#services.journal.write(this.#slot, Math.min(delivered.cost, this.amount), delivered.quantities);
     return this.#end({ kind: 'settle', ...this.#name(), ...delivered, isEstimated: false, attached });
   }
@@ -100,6 +107,7 @@ export class Hold {
   /** Gives all of it back: nothing was delivered and the provider takes nothing for it. */
   async release(attached: Attached = {}): Promise<Bill> {
     this.#state = 'ending';
+    this.#onEnd?.({});
     return this.#end({ kind: 'release', ...this.#name(), attached });
   }
 

@@ -3,8 +3,9 @@ import { AppError } from '../../../kernel/errors.ts';
 import { costOf, type Hold, type Ledger } from '../../metering/index.ts';
 import { type ChatResponse, isRetryable, type TokenUsage } from '../model.ts';
 import type { AttemptWatch, CallWatch, Watched, Watching } from '../observation/watch.ts';
+import type { TakenTokens, TokenLimits } from '../policies/token-limits.ts';
 import type { Breakers } from '../routing/breaker.ts';
-import { billable } from '../tokens/answer-count.ts';
+import { billable, tokensOf } from '../tokens/answer-count.ts';
 import { toRefusal, UpstreamError } from '../upstream/upstream-error.ts';
 import type { CallBill, ChatCall, Served } from './model.ts';
 import { breakerOf, MOST_ATTEMPTS, type Planned } from './planner.ts';
@@ -13,6 +14,7 @@ export type AttemptServices = {
   breakers: Breakers;
   ledger: Ledger;
   watch: Watching;
+  limits: TokenLimits;
 };
 
 /** A call whose money is set aside. */
@@ -22,7 +24,7 @@ type Admitted = { plan: Planned; hold: Hold; watch: CallWatch };
 export type Asking = { served: Served; plan: Planned; hold: Hold; attempt: AttemptWatch };
 
 /** Who calls, whatever is asked. */
-export type Caller = Pick<ChatCall, 'claims' | 'fact' | 'attached' | 'signal'> & { watched: Watched };
+export type Caller = Pick<ChatCall, 'claims' | 'fact' | 'attached' | 'notes' | 'signal'> & { watched: Watched };
 
 /** Longer than this the caller waits better by itself. */
 const LONGEST_BACK_OFF_MS = 2_000;
@@ -41,7 +43,7 @@ export class Attempts {
 
   /**
    * Asks until somebody answers. Whoever answers bills the hold; a hold that nobody answered in is given back here.
-   * @throws AppError for every refusal: of a budget, and of all the providers that were asked
+   * @throws AppError for every refusal: of a limit, of a budget, and of all the providers that were asked
    */
   async run<Answer>(caller: Caller, plan: Planned, ask: (of: Asking) => Promise<Answer>): Promise<Answer> {
     const [first, ...others] = plan.candidates;
@@ -50,7 +52,14 @@ export class Attempts {
     const { amount, recount } = plan;
     const { fact, attached } = caller;
     const named = fact === undefined ? {} : { fact };
-    const hold = await this.#services.ledger.reserve({ claims, amount, recount, ...named, attached });
+    const taken = await this.#takeTokens(caller, plan);
+    const hold = await this.#services.ledger
+      .reserve({ claims, amount, recount, ...named, attached })
+      .catch((refusal: unknown) => {
+        taken?.used(0);
+        throw refusal;
+      });
+    if (taken !== null) hold.onEnd((delivered) => taken.used(tokensOf(delivered)));
     const watch = this.#services.watch(caller.watched);
     let asked = first;
     try {
@@ -69,6 +78,10 @@ export class Attempts {
       else await hold.release();
       throw left(thrown);
     }
+  }
+
+  #takeTokens({ notes }: Caller, { applied, likelyInput, maxTokens }: Planned): Promise<TakenTokens> | null {
+    return this.#services.limits.take(applied, { input: likelyInput, output: maxTokens }, notes);
   }
 
   async #firstToAnswer<Answer>(

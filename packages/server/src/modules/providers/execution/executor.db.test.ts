@@ -9,7 +9,7 @@ import {
   sse,
 } from '../../../../test/fakes/model-provider.ts';
 import { aBudget, counterOf, someClaims, testLedgers } from '../../../../test/metering.ts';
-import { NO_POLICIES } from '../../../../test/model-policies.ts';
+import { NO_POLICIES, NO_TOKEN_LIMITS } from '../../../../test/model-policies.ts';
 import { until } from '../../../../test/until.ts';
 import { unwatched } from '../../../../test/unwatched.ts';
 import { newId } from '../../../kernel/ids.ts';
@@ -64,6 +64,7 @@ async function executor({
     client: new ProviderClient({ dispatcher: client.dispatcher, silenceMs: 2_000 }),
     breakers,
     ledger: ledger ?? (await ledgers.open()),
+    limits: NO_TOKEN_LIMITS,
     watch: unwatched,
   });
 }
@@ -92,6 +93,7 @@ function aCall(orgId: string, body: JsonObject, more: Partial<ChatCall> & { dial
     passedOn: {},
     attached: {},
     trace: null,
+    notes: { tokens: null },
     signal: gone,
     ...rest,
   };

@@ -3,6 +3,7 @@ import type { ClientDialect } from '../dialects/client-dialects.ts';
 import type { JsonObject } from '../dialects/json-reader.ts';
 import type { ChatEvent, ChatRequest, ChatResponse, TokenUsage } from '../model.ts';
 import type { Watched } from '../observation/watch.ts';
+import type { TokenNotes } from '../policies/token-limits.ts';
 import type { Candidate, Wish } from '../routing/route.ts';
 import type { InputCount } from '../tokens/input-count.ts';
 
@@ -23,6 +24,8 @@ export type ChatCall = {
   attached: Attached;
   /** The span that the call is a part of; null where nobody listens. */
   trace: Watched['trace'];
+  /** What the caller's surface is told besides the answer. */
+  notes: TokenNotes;
   /** Aborted when the caller has gone. */
   signal: AbortSignal;
 };

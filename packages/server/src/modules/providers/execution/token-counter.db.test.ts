@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../../../test/database.ts';
 import { fakeProvider, json, openAiAnswer } from '../../../../test/fakes/model-provider.ts';
 import { aBudget, counterOf, someClaims, testLedgers } from '../../../../test/metering.ts';
-import { forOrganization, NO_POLICIES } from '../../../../test/model-policies.ts';
+import { forOrganization, NO_POLICIES, NO_TOKEN_LIMITS } from '../../../../test/model-policies.ts';
 import { unwatched } from '../../../../test/unwatched.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { Sensitive } from '../../../kernel/sensitive.ts';
@@ -47,7 +47,15 @@ async function gateway() {
   const planner = new Planner({ directory, policies: NO_POLICIES, breakers, priceOf: async () => PRICE });
   const client = new ProviderClient({ dispatcher: http.dispatcher, silenceMs: 2_000 });
   const access = new ProviderAccess({ directory } as unknown as AccessServices);
-  const services = { planner, access, client, breakers, ledger: await ledgers.open(), watch: unwatched };
+  const services = {
+    planner,
+    access,
+    client,
+    breakers,
+    ledger: await ledgers.open(),
+    limits: NO_TOKEN_LIMITS,
+    watch: unwatched,
+  };
   return { orgId, planner, executor: new ChatExecutor(services), counter: new TokenCounter(services) };
 }
 
@@ -134,6 +142,7 @@ describe('a budget that the bytes of a request do not fit', () => {
       passedOn: {},
       attached: {},
       trace: null,
+      notes: { tokens: null },
       signal,
     };
   };

@@ -93,6 +93,10 @@ export class AnswerCount {
   }
 }
 
+/** All tokens of what was billed, in and out. */
+export const tokensOf = ({ requests: _requests, webSearches: _searches, ...tokens }: Quantities): number =>
+  Object.values(tokens).reduce((sum, count) => sum + count, 0);
+
 /** Tokens as they are billed: there, what was reasoned is no output as well. */
 export const billable = ({ input, cacheRead, cacheWrite, output, reasoning }: TokenUsage): Quantities => ({
   input,
