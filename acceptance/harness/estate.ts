@@ -144,7 +144,9 @@ async function addKept(server: Server, of: { apiKey: string; canary: string; org
   };
   const provider = async (): Promise<string> => {
     const named = { name: `${canary.toLowerCase()}-${randomUUID()}`, display_name: canary };
-    const body = { ...named, kind: 'openai', api_key: canary, default_model: canary };
+    // A name that nobody has, so that a test of it calls nobody.
+    const address = { base_url: 'https://nobody.invalid/v1' };
+    const body = { ...named, ...address, kind: 'openai', api_key: canary, default_model: canary };
     return (await post<{ provider: { id: string } }>('/v1/providers', body)).provider.id;
   };
   const price = { rates: { input: 1_000_000, output: 2_000_000 } };

@@ -93,6 +93,7 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
     api_key: canary || 'key',
   }),
   'providers.provider.update': ({ canary }) => ({ display_name: canary || 'Changed' }),
+  'providers.provider.test': () => ({}),
   'providers.model_policy.set': () => ({ models: ['*'] }),
   'tenancy.organization.create': () => ({ name: `Organization ${randomUUID()}` }),
   'tenancy.organization.update': ({ canary }) => ({ name: canary || 'Organization' }),

@@ -194,6 +194,39 @@ const CostEstimate = z
   })
   .meta({ id: 'CostEstimate' });
 
+const ProviderTest = z
+  .object({
+    provider: z.string(),
+    works: z.boolean(),
+    model: z.string().meta({ description: 'What was asked for.' }),
+    answered_by: z.string().nullable().meta({ description: 'The model as the provider names it.' }),
+    latency_ms: z.int(),
+    cost_usd: z.number().nullable().meta({ description: 'Null: nobody knows the price.' }),
+    failure: z
+      .object({
+        reason: z.enum([
+          'unreachable',
+          'address_refused',
+          'timeout',
+          'credential',
+          'model_unknown',
+          'malformed',
+          'interrupted',
+          'overloaded',
+          'rate_limited',
+          'quota',
+          'rejected',
+          'too_long',
+          'config_missing',
+          'address_missing',
+        ]),
+        message: z.string().meta({ description: 'What happened, in the provider’s words where it had some.' }),
+        advice: z.string(),
+      })
+      .nullable(),
+  })
+  .meta({ id: 'ProviderTest' });
+
 /** Providers of models, and calls to them in Assay's own words. */
 export const providerRoutes = {
   createProvider: route({
@@ -264,6 +297,25 @@ export const providerRoutes = {
     summary: 'Take a provider into use again',
     params: Identified,
     answers: one('The provider.'),
+  }),
+  testProvider: route({
+    surface: 'control',
+    method: 'POST',
+    path: '/v1/providers/{id}/test',
+    operation: 'providers.provider.test',
+    summary: 'Ask a provider for a word, to see that address, key and model work',
+    params: Identified,
+    body: z
+      .strictObject({
+        model: ModelName.optional().meta({ description: 'Its default, or the first listed, if left out.' }),
+      })
+      .default({}),
+    answers: {
+      200: {
+        description: 'What came of it; also when it does not work.',
+        schema: enveloped(z.object({ test: ProviderTest })),
+      },
+    },
   }),
   execute: route({
     surface: 'control',

@@ -17,6 +17,7 @@ import {
   type TeamStanding,
   TokenCounter,
   TokenLimits,
+  testOperations,
   watchCalls,
 } from '../modules/providers/index.ts';
 import type { Database, Tx } from '../platform/db/index.ts';
@@ -116,6 +117,14 @@ export function providerOperations(
   },
 ) {
   const { dataKeys, credentials, secrets } = vault;
+  const calls = {
+    executor: executor as ChatExecutor,
+    planner: planner as Planner,
+    directory: directory as ProviderDirectory,
+    counter: counter as TokenCounter,
+    policies: policies as PolicyBook,
+    leafOf,
+  };
   return {
     ...catalogueOperations({
       dataKeys,
@@ -129,14 +138,8 @@ export function providerOperations(
       subjectExists,
       policiesChanged: (tx) => wakeups.raiseWith(tx, topics.modelPolicies),
     }),
-    ...chatOperations({
-      executor: executor as ChatExecutor,
-      planner: planner as Planner,
-      directory: directory as ProviderDirectory,
-      counter: counter as TokenCounter,
-      policies: policies as PolicyBook,
-      leafOf,
-    }),
+    ...chatOperations(calls),
+    ...testOperations(calls),
   };
 }
 

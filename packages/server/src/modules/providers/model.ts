@@ -107,6 +107,7 @@ export type UpstreamFailure = {
   /** `timeout`, `unreachable` and `overloaded` may go better elsewhere or later; `rejected` would not. */
   reason:
     | 'unreachable'
+    | 'address_refused'
     | 'timeout'
     | 'overloaded'
     | 'rate_limited'

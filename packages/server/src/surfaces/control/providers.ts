@@ -19,8 +19,10 @@ import {
   openAiChat,
   type Provider,
   type ProviderSettings,
+  type ProviderTest,
   type policyOperations,
   type StreamedAnswer,
+  type testOperations,
 } from '../../modules/providers/index.ts';
 import { attributionOf } from '../http/attribution.ts';
 import { etagOf, expectedVersions } from '../http/etag.ts';
@@ -33,7 +35,8 @@ import { serveModelPolicies } from './model-policies.ts';
 
 export type ProviderOperations = ReturnType<typeof catalogueOperations> &
   ReturnType<typeof chatOperations> &
-  ReturnType<typeof policyOperations>;
+  ReturnType<typeof policyOperations> &
+  ReturnType<typeof testOperations>;
 
 type Body = {
   display_name?: string | undefined;
@@ -106,6 +109,16 @@ export function serveProviders(
   surface.serve(routes.unarchiveProvider, async ({ params }, call) =>
     one(await run(of.unarchiveProvider, call, params), call),
   );
+
+  surface.serve(routes.testProvider, async ({ params, body }, call, { request }) => {
+    const attribution = attributionOf(request.headers);
+    const test = await run(of.testProvider, call, { ...params, model: body.model ?? null, attribution });
+    return envelope(call, {
+      status: 200,
+      data: { test: encodeTest(test) },
+      links: { self: `${self(test.provider)}/test` },
+    });
+  });
 
   surface.serve(routes.execute, async ({ body }, call, { request }) => {
     const answer = await run(of.executeChat, call, chatOf(body, request, false));
@@ -278,6 +291,16 @@ async function* framesOf({ served, pieces, bill }: StreamedAnswer, requestId: st
     usage: encodeUsage(settled),
   });
 }
+
+const encodeTest = ({ provider, model, answeredBy, latencyMs, cost, failure }: ProviderTest) => ({
+  provider: provider.name,
+  works: failure === null,
+  model,
+  answered_by: answeredBy,
+  latency_ms: Math.round(latencyMs),
+  cost_usd: cost === null ? null : dollarsOf(cost),
+  failure,
+});
 
 const encodeEstimate = ({ provider, model, input, output, countedBy, cost, priceVersion }: Estimate) => ({
   provider,

@@ -47,12 +47,12 @@ export class ProviderAccess {
   async letIn<Answer>(provider: Provider, send: (authorization: Authorization) => Promise<Answer>): Promise<Answer> {
     const sent = await this.#authorization(provider);
     try {
-      return await send(sent);
+      return await sending(send, sent);
     } catch (thrown) {
       if (!(thrown instanceof UpstreamError) || thrown.failure.status !== 401) throw thrown;
       const renewed = await this.#renewed(provider, sent);
       if (renewed === null) throw thrown;
-      return send(renewed);
+      return sending(send, renewed);
     }
   }
 
@@ -113,6 +113,22 @@ export class ProviderAccess {
     if (this.#read.size >= MOST_SECRETS) this.#read.clear();
     this.#read.set(`${orgId} ${name}`, { id: found.id, version: found.version, value });
     return value;
+  }
+}
+
+/** Sends; what a provider says when it refuses is shown to callers, and may hold what it was sent. */
+async function sending<Answer>(
+  send: (authorization: Authorization) => Promise<Answer>,
+  authorization: Authorization,
+): Promise<Answer> {
+  try {
+    return await send(authorization);
+  } catch (thrown) {
+    if (!(thrown instanceof UpstreamError)) throw thrown;
+    const values = [...Object.values(authorization.headers), ...Object.values(authorization.query)];
+    const secrets = values.map((value) => value.replace(/^(?:Bearer|Basic) /, ''));
+    const message = secrets.reduce((text, secret) => text.replaceAll(secret, '[key]'), thrown.failure.message);
+    throw message === thrown.failure.message ? thrown : new UpstreamError({ ...thrown.failure, message });
   }
 }
 

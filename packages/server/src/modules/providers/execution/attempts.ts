@@ -18,13 +18,15 @@ export type AttemptServices = {
 };
 
 /** A call whose money is set aside. */
-type Admitted = { plan: Planned; hold: Hold; watch: CallWatch };
+type Admitted = { plan: Planned; hold: Hold; watch: CallWatch; isTrial: boolean };
 
 /** One of those who could answer, asked within a reservation. */
 export type Asking = { served: Served; plan: Planned; hold: Hold; attempt: AttemptWatch };
 
 /** Who calls, whatever is asked. */
-export type Caller = Pick<ChatCall, 'claims' | 'fact' | 'attached' | 'notes' | 'signal'> & { watched: Watched };
+export type Caller = Pick<ChatCall, 'claims' | 'fact' | 'attached' | 'notes' | 'signal' | 'isTrial'> & {
+  watched: Watched;
+};
 
 /** Longer than this the caller waits better by itself. */
 const LONGEST_BACK_OFF_MS = 2_000;
@@ -63,7 +65,7 @@ export class Attempts {
     const watch = this.#services.watch(caller.watched);
     let asked = first;
     try {
-      return await this.#firstToAnswer({ plan, hold, watch }, caller.signal, (of) => {
+      return await this.#firstToAnswer({ plan, hold, watch, isTrial: caller.isTrial === true }, caller.signal, (of) => {
         asked = of.served;
         return ask(of);
       });
@@ -89,10 +91,10 @@ export class Attempts {
     signal: AbortSignal,
     ask: (of: Asking) => Promise<Answer>,
   ): Promise<Answer> {
-    const { plan } = admitted;
+    const { plan, isTrial } = admitted;
     const isAlone = plan.candidates.length === 1;
     let failed: AppError | null = null;
-    for (const [tries, served] of attemptsOf(plan.candidates).entries()) {
+    for (const [tries, served] of attemptsOf(plan.candidates, isTrial).entries()) {
       if (tries > 0 && isAlone) await backOff(tries, failed?.retryAfterMs ?? 0, signal);
       admitted.hold.asks(isAlone ? 0 : tries);
       const outcome = await this.#try(admitted, served, ask);
@@ -100,19 +102,19 @@ export class Attempts {
       // Who refuses takes nothing.
       admitted.hold.progress(0, {});
       failed = outcome.refusal;
-      if (outcome.isFinal || (isAlone && (failed.retryAfterMs ?? 0) > LONGEST_BACK_OFF_MS)) break;
+      if (outcome.isFinal || (isAlone && isFar(failed))) break;
     }
     throw failed ?? new Error('A route without candidates.');
   }
 
   /** Asks one of them. Gives why it did not answer, and whether nobody else would. */
   async #try<Answer>(
-    { plan, hold, watch }: Admitted,
+    { plan, hold, watch, isTrial }: Admitted,
     served: Served,
     ask: (of: Asking) => Promise<Answer>,
   ): Promise<{ answer: Answer } | { refusal: AppError; isFinal: boolean }> {
     const { breakers } = this.#services;
-    if (!breakers.admits(breakerOf(served))) return { refusal: resting(served), isFinal: false };
+    if (!isTrial && !breakers.admits(breakerOf(served))) return { refusal: resting(served), isFinal: false };
     const attempt = watch.asked(served);
     try {
       return { answer: await ask({ served, plan, hold, attempt }) };
@@ -171,9 +173,12 @@ export const billOf = ({ served, hold }: Asking, { usage, cost }: Pick<CallBill,
   budgetLeft: hold.budgetLeft,
 });
 
-/** Each is asked once; one that is alone, again. */
-const attemptsOf = (candidates: readonly Served[]): readonly Served[] =>
-  candidates.length === 1 ? Array<Served>(MOST_ATTEMPTS).fill(candidates[0] as Served) : candidates;
+/** Each is asked once; one that is alone, again, unless it is to be seen how it is. */
+const attemptsOf = (candidates: readonly Served[], isTrial: boolean): readonly Served[] =>
+  candidates.length === 1 && !isTrial ? Array<Served>(MOST_ATTEMPTS).fill(candidates[0] as Served) : candidates;
+
+/** Whether the provider asked for more patience than the caller should spend here. */
+const isFar = ({ retryAfterMs = 0 }: AppError): boolean => retryAfterMs > LONGEST_BACK_OFF_MS;
 
 /** Waits before the same provider is asked again: as long as it said, else longer each time, never all callers alike. */
 async function backOff(tries: number, saidMs: number, signal: AbortSignal): Promise<void> {

@@ -33,6 +33,8 @@ export type ExecutorServices = AttemptServices & {
 /** Longest that an answer may take in all, however slowly it drips. */
 const WHOLE_DEADLINE_MS = 15 * 60_000;
 const STREAM_DEADLINE_MS = 60 * 60_000;
+/** Somebody waits at a form for it; a model that has to be loaded first is given the time. */
+const TRIAL_DEADLINE_MS = 30_000;
 
 /**
  * Runs chats: finds who answers, sets the money aside, asks, falls to the next while nothing was said yet, and bills what
@@ -65,7 +67,7 @@ export class ChatExecutor {
     const count = new AnswerCount({ likelyInput: plan.likelyInput, bound });
     const signal = AbortSignal.any([
       call.signal,
-      AbortSignal.timeout(call.stream ? STREAM_DEADLINE_MS : WHOLE_DEADLINE_MS),
+      AbortSignal.timeout(call.isTrial ? TRIAL_DEADLINE_MS : call.stream ? STREAM_DEADLINE_MS : WHOLE_DEADLINE_MS),
     ]);
     hold.progress(Math.min(this.#cost(served, count) ?? 0, hold.amount), billable(count.usage));
     if (!call.stream) {

@@ -20,6 +20,8 @@ export type ChatCall = {
   passedOn: Record<string, string>;
   /** The caller's name for the call: one that is under way or was billed is not made again. */
   fact?: string;
+  /** To see how a provider is: asked once, whatever its circuit breaker says, and not waited for long. */
+  isTrial?: boolean;
   /** Written with the reservation. */
   attached: Attached;
   /** The span that the call is a part of; null where nobody listens. */

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { AppError } from '../../../kernel/errors.ts';
 import { isObject } from '../dialects/json-reader.ts';
 import type { UpstreamFailure } from '../model.ts';
 import { failureOf } from './failures.ts';
@@ -112,6 +113,8 @@ function connectionFailure(thrown: unknown, otherwise: 'unreachable' | 'interrup
   if (thrown instanceof Error && thrown.name === 'TimeoutError')
     return new UpstreamError(failure('timeout', 'It did not answer in time.'), thrown);
   if (thrown instanceof Error && thrown.name === 'AbortError') return thrown;
+  if (thrown instanceof AppError && thrown.code === 'destination.refused')
+    return new UpstreamError(failure('address_refused', thrown.message), thrown);
   const code = isObject(thrown) || thrown instanceof Error ? String((thrown as { code?: unknown }).code ?? '') : '';
   if (/TIMEOUT/.test(code)) return new UpstreamError(failure('timeout', 'It did not answer in time.'), thrown);
   if (/HEADERS_OVERFLOW/.test(code))

@@ -14,6 +14,7 @@ export class UpstreamError extends Error {
 
 const KINDS = {
   unreachable: 'unavailable',
+  address_refused: 'unavailable',
   timeout: 'deadline',
   overloaded: 'unavailable',
   rate_limited: 'rate_limited',
