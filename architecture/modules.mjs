@@ -15,5 +15,6 @@ export const moduleDependencies = {
   access: ['tenancy'],
   identity: ['tenancy', 'access'],
   providers: ['vault', 'metering', 'audit'],
+  webhooks: ['events', 'vault'],
   evaluations: ['runners', 'assets', 'events'],
 };

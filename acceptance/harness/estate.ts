@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ScriptedRunner } from './scripted-runner.ts';
 import type { Server } from './server.ts';
+import { until } from './until.ts';
 
 /** Something of everything that an organization can have, and the word that all of it contains. */
 export type Estate = {
@@ -24,6 +25,9 @@ type Kept = {
   doomedCredentialId: string;
   modelProviderId: string;
   doomedModelProviderId: string;
+  webhookId: string;
+  doomedWebhookId: string;
+  deliveryId: string;
 };
 
 /** Who and what is in an organization. The doomed are there for routes that take something away. */
@@ -68,6 +72,9 @@ export const NOTHING: Estate = {
   doomedCredentialId: randomUUID(),
   modelProviderId: randomUUID(),
   doomedModelProviderId: randomUUID(),
+  webhookId: randomUUID(),
+  doomedWebhookId: randomUUID(),
+  deliveryId: randomUUID(),
 };
 
 /** Gives an organization one of everything; `canary` is in every text that a caller or a program can choose. */
@@ -149,6 +156,17 @@ async function addKept(server: Server, of: { apiKey: string; canary: string; org
     const body = { ...named, ...address, kind: 'openai', api_key: canary, default_model: canary };
     return (await post<{ provider: { id: string } }>('/v1/providers', body)).provider.id;
   };
+  const webhook = async (): Promise<string> => {
+    // Nothing is ever sent there: it is an address that may not be called.
+    const body = { url: `https://localhost:1/${canary}`, description: canary, subjects: [canary] };
+    return (await post<{ webhook: { id: string } }>('/v1/webhooks', body)).webhook.id;
+  };
+  const webhookId = await webhook();
+  const { delivery } = await post<{ delivery: { id: string } }>(`/v1/webhooks/${webhookId}/test`, {});
+  await until('the test message is given up', async () => {
+    const { text } = await server.as(apiKey).get(`/v1/webhooks/${webhookId}/deliveries/${delivery.id}`);
+    return text.includes('"status":"failed"');
+  });
   const price = { rates: { input: 1_000_000, output: 2_000_000 } };
   const priced = await server
     .as(apiKey)
@@ -163,6 +181,9 @@ async function addKept(server: Server, of: { apiKey: string; canary: string; org
     doomedCredentialId: await credential(),
     modelProviderId: await provider(),
     doomedModelProviderId: await provider(),
+    webhookId,
+    doomedWebhookId: await webhook(),
+    deliveryId: delivery.id,
   };
 }
 

@@ -44,6 +44,11 @@ const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string,
     ({ secretName, doomedSecretName }, _parameter, method) => (method === 'DELETE' ? doomedSecretName : secretName),
   ],
   [
+    '/v1/webhooks/',
+    ({ webhookId, doomedWebhookId, deliveryId }, parameter, method) =>
+      parameter === 'delivery_id' ? deliveryId : method === 'DELETE' ? doomedWebhookId : webhookId,
+  ],
+  [
     '/v1/credentials/',
     ({ credentialId, doomedCredentialId }, _parameter, method) =>
       method === 'DELETE' ? doomedCredentialId : credentialId,
@@ -154,6 +159,10 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
   }),
   'vault.credential.start_oauth': () => ({ return_to: '/' }),
   'vault.encryption_key.rotate_master': () => ({ generate: true }),
+  'webhooks.webhook.create': ({ canary }) => ({ url: `https://localhost:1/${canary}`, subjects: [randomUUID()] }),
+  'webhooks.webhook.update': ({ canary }) => ({ description: canary || 'Changed.' }),
+  'webhooks.webhook.enable': () => ({ missed: 'skip' }),
+  'webhooks.webhook.rotate_secret': () => ({ overlap_seconds: 60 }),
   'access.decision.check': () => ({ action: 'evaluations:read', resource: { type: 'evaluation' } }),
   'access.decision.check_batch': () => ({
     checks: [{ action: 'evaluations:read', resource: { type: 'evaluation' } }],

@@ -22,6 +22,7 @@ export type { ExecuteRequest } from './control/provider.ts';
 export { controlRoutes, EventsQuery, Principal, StreamEvent } from './control/routes.ts';
 export { Secret, SecretVersion } from './control/secret.ts';
 export { UsageGroup, UsageRecord, UsageSummary } from './control/usage.ts';
+export { type LoggedWebhookDelivery, type NewWebhook, Webhook, WebhookDelivery } from './control/webhook.ts';
 export {
   EvaluationRecord,
   EvaluationRequest,

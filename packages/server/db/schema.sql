@@ -1165,6 +1165,124 @@ table users · row security forced
   policy system ALL to {assay_system} using true check true
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
+table webhook_attempts · row security forced
+  answer text
+  at timestamp with time zone not null
+  delivery_id uuid not null
+  duration_ms integer not null
+  error text
+  number integer not null
+  org_id uuid not null
+  status integer
+  constraint webhook_attempts__delivery FOREIGN KEY (org_id, delivery_id) REFERENCES webhook_deliveries(org_id, id) ON DELETE CASCADE
+  constraint webhook_attempts__pk PRIMARY KEY (org_id, delivery_id, number)
+  CREATE UNIQUE INDEX webhook_attempts__pk ON public.webhook_attempts USING btree (org_id, delivery_id, number)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table webhook_deliveries · row security forced
+  attempts integer not null default 0
+  body text not null
+  created_at timestamp with time zone not null default now()
+  due_at timestamp with time zone not null
+  ended_at timestamp with time zone
+  event_type text not null
+  failures integer not null default 0
+  fence integer not null default 0
+  id uuid not null default gen_random_uuid()
+  is_sending boolean not null default false
+  kind text not null
+  last_error text
+  last_status integer
+  message_id text not null
+  org_id uuid not null
+  state text not null default 'pending'::text
+  subject text not null
+  webhook_id uuid not null
+  constraint webhook_deliveries__ended CHECK (((state = 'pending'::text) = (ended_at IS NULL)))
+  constraint webhook_deliveries__kind CHECK ((kind = ANY (ARRAY['event'::text, 'test'::text])))
+  constraint webhook_deliveries__message UNIQUE (org_id, webhook_id, message_id)
+  constraint webhook_deliveries__pk PRIMARY KEY (org_id, id)
+  constraint webhook_deliveries__sending CHECK (((state = 'pending'::text) OR (NOT is_sending)))
+  constraint webhook_deliveries__state CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text])))
+  CREATE INDEX webhook_deliveries__age ON public.webhook_deliveries USING btree (created_at)
+  CREATE INDEX webhook_deliveries__due ON public.webhook_deliveries USING btree (org_id, webhook_id, due_at) WHERE (state = 'pending'::text)
+  CREATE INDEX webhook_deliveries__list ON public.webhook_deliveries USING btree (org_id, webhook_id, created_at DESC, id DESC)
+  CREATE UNIQUE INDEX webhook_deliveries__message ON public.webhook_deliveries USING btree (org_id, webhook_id, message_id)
+  CREATE UNIQUE INDEX webhook_deliveries__pk ON public.webhook_deliveries USING btree (org_id, id)
+  CREATE INDEX webhook_deliveries__sending ON public.webhook_deliveries USING btree (org_id, webhook_id) WHERE is_sending
+  CREATE INDEX webhook_deliveries__tests ON public.webhook_deliveries USING btree (org_id, webhook_id, due_at) WHERE ((state = 'pending'::text) AND (kind = 'test'::text))
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table webhook_progress · row security forced
+  consecutive_failures integer not null default 0
+  failing_since timestamp with time zone
+  org_id uuid not null
+  paused_until timestamp with time zone
+  read_id bigint not null default 0
+  read_xid xid8 not null default pg_current_xact_id()
+  webhook_id uuid not null
+  constraint webhook_progress__failing CHECK (((consecutive_failures = 0) = (failing_since IS NULL)))
+  constraint webhook_progress__pk PRIMARY KEY (org_id, webhook_id)
+  constraint webhook_progress__webhook FOREIGN KEY (org_id, webhook_id) REFERENCES webhooks(org_id, id) ON DELETE CASCADE
+  CREATE UNIQUE INDEX webhook_progress__pk ON public.webhook_progress USING btree (org_id, webhook_id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table webhook_secrets · row security forced
+  created_at timestamp with time zone not null default now()
+  expires_at timestamp with time zone
+  key_version integer not null
+  org_id uuid not null
+  sealed_secret bytea not null
+  version integer not null
+  webhook_id uuid not null
+  constraint webhook_secrets__pk PRIMARY KEY (org_id, webhook_id, version)
+  constraint webhook_secrets__webhook FOREIGN KEY (org_id, webhook_id) REFERENCES webhooks(org_id, id) ON DELETE CASCADE
+  CREATE UNIQUE INDEX webhook_secrets__pk ON public.webhook_secrets USING btree (org_id, webhook_id, version)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table webhooks · row security forced
+  created_at timestamp with time zone not null default now()
+  created_by text not null
+  description text not null default ''::text
+  disabled_at timestamp with time zone
+  disabled_reason text
+  event_types text[] not null default '{}'::text[]
+  id uuid not null
+  is_enabled boolean not null default true
+  maker_id text not null
+  maker_kind text not null
+  maker_scopes text[]
+  maker_user_id uuid
+  org_id uuid not null
+  subjects text[] not null default '{}'::text[]
+  updated_at timestamp with time zone not null default now()
+  url text not null
+  version integer not null default 1
+  constraint webhooks__disabled CHECK (((is_enabled = (disabled_reason IS NULL)) AND (is_enabled = (disabled_at IS NULL))))
+  constraint webhooks__disabled_reason CHECK ((disabled_reason = ANY (ARRAY['by_hand'::text, 'failing'::text, 'gone'::text, 'maker_removed'::text])))
+  constraint webhooks__maker CHECK (((maker_user_id IS NOT NULL) OR (maker_scopes IS NOT NULL)))
+  constraint webhooks__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint webhooks__pk PRIMARY KEY (org_id, id)
+  CREATE INDEX webhooks__list ON public.webhooks USING btree (org_id, created_at DESC, id DESC)
+  CREATE INDEX webhooks__maker_user ON public.webhooks USING btree (org_id, maker_user_id) WHERE (maker_user_id IS NOT NULL)
+  CREATE UNIQUE INDEX webhooks__pk ON public.webhooks USING btree (org_id, id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
 CREATE OR REPLACE FUNCTION public.assay_drop_usage_before(day date)
  RETURNS integer
  LANGUAGE plpgsql

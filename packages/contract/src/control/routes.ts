@@ -25,6 +25,7 @@ import { signingKeyRoutes } from './signing-keys.ts';
 import { teamRoutes } from './team.ts';
 import { usageRoutes } from './usage.ts';
 import { userRoutes } from './user.ts';
+import { webhookRoutes } from './webhook.ts';
 
 const Identified = z.object({ id: z.string().max(64) });
 
@@ -45,7 +46,7 @@ export const EventsQuery = z.object({
     .string()
     .max(1000)
     .optional()
-    .meta({ description: 'Event types, comma-separated; `evaluation.*` is a family.' }),
+    .meta({ description: 'Event types or patterns, comma-separated; `*` stands for any characters: `evaluation.*`.' }),
   subjects: z
     .string()
     .max(1000)
@@ -100,6 +101,7 @@ export const controlRoutes = {
   ...budgetRoutes,
   ...usageRoutes,
   ...priceRoutes,
+  ...webhookRoutes,
   downloadAsset: route({
     surface: 'control',
     method: 'GET',

@@ -33,6 +33,7 @@ import { checkReadiness } from './readiness.ts';
 import { RELEASE } from './release.ts';
 import { runnerToken } from './runner-token.ts';
 import { tenancyServices } from './tenancy.ts';
+import { webhookWork } from './webhooks.ts';
 
 /** All that a sandbox needs is there; what the user's shell adds, shims for example, is of no use. */
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -72,7 +73,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   const core = await composeCore(config, address, log, stack);
   const operations = composeOperations(core);
   const api = config.role.has('api') ? await startApi(core, operations, grpc, stack) : null;
-  if (config.role.has('worker')) stack.use(await startWorker(workerOptions(core)));
+  if (config.role.has('worker')) stack.use(await startWorker(workerOptions(core, stack)));
   const started = stack.move();
   return {
     url: api?.url ?? null,
@@ -88,7 +89,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
 const logFormat = (config: Config): 'json' | 'pretty' =>
   config.logFormat === 'auto' ? (process.stderr.isTTY ? 'pretty' : 'json') : config.logFormat;
 
-const workerOptions = (core: Core): Parameters<typeof startWorker>[0] => ({
+const workerOptions = (core: Core, stack: AsyncDisposableStack): Parameters<typeof startWorker>[0] => ({
   address: core.address,
   statements: core.systemStatements,
   sequencer: {
@@ -112,6 +113,8 @@ const workerOptions = (core: Core): Parameters<typeof startWorker>[0] => ({
   evaluationRetentionDays: core.config.evaluationRetentionDays,
   eventRetentionDays: core.config.eventRetentionDays,
   usageRetentionDays: core.config.usageRetentionDays,
+  webhookRetentionDays: core.config.webhookRetentionDays,
+  webhooks: webhookWork(core, stack),
   ledger: core.metering.ledger,
   removeUnreferredContent: () => removeUnreferredContent(core.blobs, core.systemStatements),
   eraseDueOrganizations: () => eraseDueOrganizations(tenancyServices(core)),

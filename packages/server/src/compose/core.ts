@@ -38,6 +38,7 @@ export const TOPICS = {
   prices: 'prices',
   providers: 'providers',
   modelPolicies: 'model_policies',
+  webhooks: 'webhooks',
 } as const;
 
 /** Longest a statement of a request may run. */

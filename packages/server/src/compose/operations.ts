@@ -35,6 +35,7 @@ import { RELEASE } from './release.ts';
 import { resourceTypes } from './resource-types.ts';
 import { tenancyServices } from './tenancy.ts';
 import { vaultOperations } from './vault-operations.ts';
+import { webhookOperations } from './webhooks.ts';
 
 /** Past this, requests wait noticeably before anybody looks at them. */
 const SLOW_LOOP_MS = 250;
@@ -77,6 +78,7 @@ function operationsOver(core: Core, types: ResourceTypes) {
     tenancy: tenancyOperations(tenancyServices(core)),
     audit: auditOperations(core),
     events: eventOperations({ feed: core.feed, visibility: eventVisibility(types) }),
+    webhooks: webhookOperations(core, eventVisibility(types)),
     assets: assetOperations({ blobs: core.blobs }),
     vault: vaultOperations(core),
     providers: providerOperations(core.providers ?? {}, {

@@ -4,9 +4,11 @@ import { endWorkOf } from '../modules/evaluations/index.ts';
 import { insertEvent } from '../modules/events/index.ts';
 import { assertAcceptable, freezeKeysOf, hashPassword, personOf, revokeKeysOf } from '../modules/identity/index.ts';
 import type { TenancyServices } from '../modules/tenancy/index.ts';
+import { disableWebhooksOf, freezeWebhooksOf } from '../modules/webhooks/index.ts';
 import { type Core, TOPICS } from './core.ts';
 import { leafOfAct } from './governance.ts';
 import { urlOf } from './listening-address.ts';
+import { findPersonIn, tellDisabled } from './webhooks.ts';
 
 /** What tenancy is given by those that it must not know. */
 export function tenancyServices(core: Core): TenancyServices {
@@ -30,7 +32,16 @@ export function tenancyServices(core: Core): TenancyServices {
     },
     mailer,
     grantsChanged: (tx) => wakeups.raiseWith(tx, TOPICS.grants),
-    keys: { freezeOf: freezeKeysOf, revokeOf: revokeKeysOf },
+    keys: {
+      async freezeOf(tx, orgId, userId) {
+        await freezeKeysOf(tx, orgId, userId);
+        await freezeWebhooksOf(tx, { orgId, userId }, { findPerson: findPersonIn(core), scopesWithin });
+      },
+      async revokeOf(tx, orgId, userId) {
+        await revokeKeysOf(tx, orgId, userId);
+        await disableWebhooksOf(tx, { orgId, userId }, tellDisabled(core));
+      },
+    },
     accounts: {
       hashPassword(password, owner) {
         assertAcceptable(password, owner);

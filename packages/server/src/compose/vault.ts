@@ -13,6 +13,7 @@ import {
   SecretReader,
   secretResealer,
 } from '../modules/vault/index.ts';
+import { webhookSecretResealer } from '../modules/webhooks/index.ts';
 import { MasterKeys, masterKeySources } from '../platform/crypto/master-keys.ts';
 import type { Database, Tx } from '../platform/db/index.ts';
 import type { HttpClient } from '../platform/http-client/index.ts';
@@ -92,7 +93,12 @@ export async function composeVault(parts: VaultParts) {
     },
   });
   const credentials = new Credentials({ minter, statements: inOrganization.statements });
-  const resealers = [secretResealer(dataKeys), ...credentialResealers(dataKeys), providerKeyResealer(dataKeys)];
+  const resealers = [
+    secretResealer(dataKeys),
+    ...credentialResealers(dataKeys),
+    providerKeyResealer(dataKeys),
+    webhookSecretResealer(dataKeys),
+  ];
   const chores: KeyChores = { roots, dataKeys, resealers, transaction, log };
   return { masterKeys, roots, dataKeys, secrets, issuers, minter, credentials, http, chores };
 }

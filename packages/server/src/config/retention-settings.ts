@@ -19,6 +19,14 @@ export const RETENTION = {
     help: 'Days that events can be replayed.',
     read: integer(1, 36_500),
   }),
+  webhookRetentionDays: setting({
+    flag: 'webhook-retention-days',
+    toml: 'webhooks.retention_days',
+    env: 'ASSAY_WEBHOOK_RETENTION_DAYS',
+    fallback: '30',
+    help: 'Days that the log of deliveries to webhooks is kept.',
+    read: integer(7, 36_500),
+  }),
   usageRetentionDays: setting({
     flag: 'usage-retention-days',
     toml: 'usage.retention_days',

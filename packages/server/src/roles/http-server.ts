@@ -30,6 +30,7 @@ import {
   registerControl,
   serveEventSocket,
   type VaultOperations,
+  type WebhookOperations,
 } from '../surfaces/control/index.ts';
 import { registerDocs } from '../surfaces/docs/index.ts';
 import { downgradeTo30 } from '../surfaces/docs/openapi-30.ts';
@@ -63,6 +64,7 @@ export type HttpServerOptions = {
     events: ReturnType<typeof eventOperations>;
     audit: AuditOperations;
     metering: MeteringOperations;
+    webhooks: WebhookOperations;
     providers: ProviderOperations;
     tenancy: ReturnType<typeof tenancyOperations>;
     assets: ReturnType<typeof assetOperations>;
@@ -105,7 +107,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       ...identityProviders,
       ...operations.passkeys,
     };
-    const { access, keys, events, assets, identity, audit, tenancy, vault, metering } = operations;
+    const { access, keys, events, assets, identity, audit, tenancy, vault, metering, webhooks } = operations;
     return registerControl(scope, {
       kit,
       operations: {
@@ -119,6 +121,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
         ...tenancy,
         ...vault,
         ...metering,
+        ...webhooks,
         ...operations.providers,
       },
       health: options.health,

@@ -13,6 +13,13 @@ import {
 import { forgetOldRunners } from '../modules/runners/index.ts';
 import { deleteOldBillingMessages, deleteOldInvitations } from '../modules/tenancy/index.ts';
 import { deleteExpiredTokens, deleteOldAuthorizations, deleteRevokedCredentials } from '../modules/vault/index.ts';
+import {
+  Deliverer,
+  type DelivererOptions,
+  FanOut,
+  type FanOutOptions,
+  retainDeliveries,
+} from '../modules/webhooks/index.ts';
 import type { DatabaseAddress, Tx } from '../platform/db/index.ts';
 import { deleteOldKeys } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
@@ -32,6 +39,9 @@ export type WorkerOptions = {
   evaluationRetentionDays: number;
   eventRetentionDays: number;
   usageRetentionDays: number;
+  webhookRetentionDays: number;
+  /** What reads events for webhooks, and what sends the messages. */
+  webhooks: { fanOut: FanOutOptions; deliverer: DelivererOptions };
   ledger: RecoveryOptions['ledger'];
   /** Removes stored content that nothing refers to any more; says how much. */
   removeUnreferredContent(): Promise<number>;
@@ -59,6 +69,10 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
   anchoring.start();
   const ledgerJanitor = new LedgerJanitor(options);
   ledgerJanitor.start();
+  const fanOut = new FanOut(options.webhooks.fanOut);
+  fanOut.start();
+  const deliverer = new Deliverer(options.webhooks.deliverer);
+  deliverer.start();
   options.mail?.start();
   const chores = await startChores(options.address, choresOf(options), options.log.child({ subsystem: 'chores' }));
   return {
@@ -67,6 +81,8 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
       await sequencer[Symbol.asyncDispose]();
       await anchoring[Symbol.asyncDispose]();
       await ledgerJanitor[Symbol.asyncDispose]();
+      await fanOut[Symbol.asyncDispose]();
+      await deliverer[Symbol.asyncDispose]();
       await options.mail?.[Symbol.asyncDispose]();
       await chores[Symbol.asyncDispose]();
     },
@@ -78,6 +94,7 @@ function choresOf({
   evaluationRetentionDays,
   eventRetentionDays,
   usageRetentionDays,
+  webhookRetentionDays,
   eraseDueOrganizations,
   removeUnreferredContent,
   rotateSigningKey,
@@ -96,6 +113,11 @@ function choresOf({
       name: 'retain_events',
       schedule: '17 * * * *',
       run: () => inBatches((tx) => deleteEventsOlderThan(tx, eventRetentionDays)),
+    },
+    {
+      name: 'retain_webhook_deliveries',
+      schedule: '41 * * * *',
+      run: () => inBatches((tx) => retainDeliveries(tx, webhookRetentionDays)),
     },
     { name: 'retain_rate_windows', schedule: '*/5 * * * *', run: () => statements(deleteOldWindows) },
     { name: 'retain_idempotency_keys', schedule: '27 * * * *', run: () => statements(deleteOldKeys) },

@@ -35,6 +35,8 @@ export const SCOPES = {
   'budgets:write': 'Set, change and delete budgets, and what models cost.',
   'assets:read': 'Download stored files and run output.',
   'events:read': 'Follow the event stream.',
+  'webhooks:read': 'See webhooks, and what was sent to them of events that you may see. Never shows a secret.',
+  'webhooks:write': 'Add, change, test and delete webhooks, within what you may see.',
   'evaluations:read': 'See evaluations, their output and the queue.',
   'evaluations:read:own': 'See the evaluations that you submitted, and their output.',
   'evaluations:write': 'Submit, cancel and kill evaluations.',
@@ -53,6 +55,7 @@ const GUARDED_READS: ReadonlySet<Scope> = new Set([
   'secrets:read',
   'credentials:read',
   'usage:read',
+  'webhooks:read',
 ]);
 const VIEWER: Scope[] = [...READS.filter((scope) => !GUARDED_READS.has(scope)), 'usage:read:own'];
 /** Whoever is made maintainer of a team looks after it, whatever else they may do. */
@@ -74,6 +77,8 @@ const OPERATOR: Scope[] = [
   'secrets:write',
   'credentials:read',
   'credentials:write',
+  'webhooks:read',
+  'webhooks:write',
 ];
 
 /** What is an owner's alone: whoever sets an issuer can become anybody. */

@@ -5,6 +5,7 @@
  * repeats one, in the order (xid, id), also across a reconnect to another process.
  */
 export { EventFeed } from './feed.ts';
-export type { EventFilter, StreamedEvent } from './model.ts';
+export { type EventFilter, matches, type Position, parsePosition, type StreamedEvent } from './model.ts';
 export { eventOperations } from './operations.ts';
 export { deleteEventsOlderThan, insertEvent, insertEvents } from './outbox.ts';
+export { organizationEventsAfter } from './reads.ts';

@@ -28,12 +28,26 @@ export const formatPosition = ({ xid, id }: Position): string => `${xid}-${id}`;
 
 export const isAfter = (a: Position, b: Position): boolean => (a.xid === b.xid ? a.id > b.id : a.xid > b.xid);
 
-/** Whether an event is wanted: by exact type, or by a family `evaluation.*`. */
-export function matches(filter: EventFilter, event: Pick<StreamedEvent, 'type' | 'subject'>): boolean {
-  const typeFits = ({ type }: { type: string }, wanted: string): boolean =>
-    wanted.endsWith('.*') ? type.startsWith(wanted.slice(0, -1)) : type === wanted;
-  return (
-    (filter.types.length === 0 || filter.types.some((wanted) => typeFits(event, wanted))) &&
-    (filter.subjects.length === 0 || filter.subjects.includes(event.subject))
-  );
+/** Whether an event is wanted: by its type and by what it is about. */
+export const matches = (filter: EventFilter, event: Pick<StreamedEvent, 'type' | 'subject'>): boolean =>
+  (filter.types.length === 0 || filter.types.some((pattern) => fits(pattern, event.type))) &&
+  (filter.subjects.length === 0 || filter.subjects.includes(event.subject));
+
+/** Whether a type fits a pattern, in which `*` stands for any characters, dots included: `evaluation.*`, `*.failed`. */
+function fits(pattern: string, type: string): boolean {
+  const star = pattern.indexOf('*');
+  if (star === -1) return type === pattern;
+  // Most patterns are families, and each event is held to those of every open stream.
+  const head = pattern.slice(0, star);
+  if (star === pattern.length - 1) return type.startsWith(head);
+  const parts = pattern.slice(star + 1).split('*');
+  const tail = parts.pop() ?? '';
+  if (!type.startsWith(head)) return false;
+  let at = head.length;
+  for (const part of parts) {
+    const found = type.indexOf(part, at);
+    if (found === -1) return false;
+    at = found + part.length;
+  }
+  return type.length - tail.length >= at && type.endsWith(tail);
 }

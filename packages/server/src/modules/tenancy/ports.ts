@@ -30,9 +30,9 @@ export type TenancyServices = {
   /** Drops cached grants here at the commit, and on every other process. */
   grantsChanged(tx: Tx): void;
   keys: {
-    /** Before a membership goes: the person's keys keep what they can do right now. */
+    /** Before a membership goes: the person's keys and webhooks keep what they can do right now. */
     freezeOf(tx: Tx, orgId: string, userId: string): Promise<void>;
-    /** The keys of a service account end with it. */
+    /** The keys and webhooks of a service account end with it. */
     revokeOf(tx: Tx, orgId: string, userId: string): Promise<unknown>;
   };
   accounts: {

@@ -12,6 +12,7 @@ export type Metrics = {
   evaluations: Counter<'outcome' | 'engine'>;
   queueWait: Histogram<string>;
   modelCalls: ModelCallMetrics;
+  webhookAttempts: Histogram<'outcome'>;
   /** Adds a gauge whose value is read when somebody asks for the metrics. */
   gauge(name: string, help: string, read: () => number): void;
 };
@@ -67,6 +68,13 @@ export function createMetrics(): Metrics {
       registers,
     }),
     modelCalls: new ModelCallMetrics(registry),
+    webhookAttempts: new Histogram({
+      name: 'assay_webhook_attempt_seconds',
+      help: 'Time of an attempt to send a message to a webhook, by outcome: delivered, retried or failed.',
+      labelNames: ['outcome'],
+      buckets: SECONDS,
+      registers,
+    }),
     gauge(name, help, read) {
       new Gauge({
         name,

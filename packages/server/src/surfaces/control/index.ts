@@ -34,12 +34,14 @@ import { serveSecondFactor } from './second-factor.ts';
 import { serveSigningKeys } from './signing-keys.ts';
 import { serveTenancy } from './tenancy.ts';
 import { serveVault, type VaultOperations } from './vault.ts';
+import { serveWebhooks, type WebhookOperations } from './webhooks.ts';
 
 export type { AuditOperations } from './audit-logs.ts';
 export { serveEventSocket } from './events.ts';
 export type { MeteringOperations } from './metering.ts';
 export type { ProviderOperations } from './providers.ts';
 export type { VaultOperations } from './vault.ts';
+export type { WebhookOperations } from './webhooks.ts';
 
 export type ControlSurface = {
   kit: HttpKit;
@@ -59,6 +61,7 @@ export type ControlSurface = {
     VaultOperations &
     ProviderOperations &
     MeteringOperations &
+    WebhookOperations &
     AuditOperations & { whoAmI: typeof whoAmI };
 };
 
@@ -85,6 +88,7 @@ export function registerControl(scope: FastifyInstance, { kit, operations: of, h
   serveVault(surface, kit, of);
   serveProviders(surface, kit, { operations: of, health });
   serveMetering(surface, kit, of);
+  serveWebhooks(surface, kit, of);
 
   surface.serve(routes.downloadAsset, async ({ params }, call, { reply }) => {
     const { asset, content } = await run(of.downloadAsset, call, params);

@@ -7,7 +7,14 @@
  */
 
 /** What data keys are for; each module adds its own. */
-export type Purpose = 'platform' | 'secrets' | 'credentials' | 'minted_tokens' | 'provider_keys' | 'captured_content';
+export type Purpose =
+  | 'platform'
+  | 'secrets'
+  | 'credentials'
+  | 'minted_tokens'
+  | 'provider_keys'
+  | 'captured_content'
+  | 'webhook_secrets';
 
 /** Whose data key, and where under it. `version` is that of the value, so that an old one cannot be put back. */
 export type Place = { orgId: string; purpose: Purpose; id: string; version: number };

@@ -1,0 +1,1 @@
+export { organizationEventsAfter } from './store.ts';
