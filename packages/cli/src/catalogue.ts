@@ -20,6 +20,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   keys: 'API keys of your organization',
   secrets: 'Secrets of your organization, and the keys that they are sealed with',
   budgets: 'Caps on what is spent',
+  webhooks: 'Events, posted to addresses of your own',
   audit: 'The log of who did what',
   profile: 'Servers by name',
 };
@@ -122,6 +123,52 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     load: () => import('./commands/budgets-create.ts'),
   },
   { words: ['budgets', 'delete'], summary: 'Delete a budget', load: () => import('./commands/budgets-delete.ts') },
+  {
+    words: ['webhooks', 'list'],
+    summary: 'List webhooks and how they fare',
+    load: () => import('./commands/webhooks-list.ts'),
+  },
+  {
+    words: ['webhooks', 'create'],
+    summary: 'Have an address told of events',
+    load: () => import('./commands/webhooks-create.ts'),
+  },
+  {
+    words: ['webhooks', 'test'],
+    summary: 'Send a test message, and show what came of it',
+    load: () => import('./commands/webhooks-test.ts'),
+  },
+  {
+    words: ['webhooks', 'deliveries'],
+    summary: 'List what was sent, newest first',
+    load: () => import('./commands/webhooks-deliveries.ts'),
+  },
+  {
+    words: ['webhooks', 'redeliver'],
+    summary: 'Send a message once more',
+    load: () => import('./commands/webhooks-redeliver.ts'),
+  },
+  {
+    words: ['webhooks', 'rotate'],
+    summary: 'Give a webhook a new secret',
+    load: () => import('./commands/webhooks-rotate.ts'),
+  },
+  {
+    words: ['webhooks', 'disable'],
+    summary: 'Send a webhook nothing any more',
+    load: () => import('./commands/webhooks-disable.ts'),
+  },
+  {
+    words: ['webhooks', 'enable'],
+    summary: 'Send a disabled webhook messages again',
+    load: () => import('./commands/webhooks-enable.ts'),
+  },
+  { words: ['webhooks', 'delete'], summary: 'Delete a webhook', load: () => import('./commands/webhooks-delete.ts') },
+  {
+    words: ['listen'],
+    summary: 'Post events to a program on this machine, as a webhook would',
+    load: () => import('./commands/listen.ts'),
+  },
   {
     words: ['audit', 'list'],
     summary: 'List entries of the audit log, newest first',

@@ -8,7 +8,7 @@ export type View = {
   human: Human;
 };
 
-type Human =
+export type Human =
   | { kind: 'table'; columns: readonly string[]; rows: readonly (readonly Value[])[]; empty: string }
   | { kind: 'fields'; fields: readonly (readonly [name: string, value: Value])[] }
   | { kind: 'text'; text: string };

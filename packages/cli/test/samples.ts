@@ -77,6 +77,39 @@ export const budget = {
   updated_at: '2026-01-02T03:04:05.000Z',
 };
 
+export const webhook = {
+  id: '33333333-2222-4333-8444-555555555555',
+  url: 'https://example.com/hook',
+  description: '',
+  event_types: ['budget.*'],
+  subjects: [],
+  status: 'enabled',
+  disabled_reason: null,
+  disabled_at: null,
+  consecutive_failures: 0,
+  failing_since: null,
+  created_by: 'u1',
+  hears_as: { kind: 'api_key', id: KEY_ID },
+  created_at: '2026-01-02T03:04:05.000Z',
+  updated_at: '2026-01-02T03:04:05.000Z',
+};
+
+export const delivery = {
+  id: '44444444-2222-4333-8444-555555555555',
+  webhook_id: webhook.id,
+  message_id: 'evt_1',
+  event_type: 'budget.exceeded',
+  subject: budget.id,
+  status: 'failed',
+  is_sending: false,
+  attempts: 10,
+  next_attempt_at: null,
+  response_status: 500,
+  error: 'It answered 500.',
+  created_at: '2026-01-02T03:04:05.000Z',
+  ended_at: '2026-01-05T03:04:05.000Z',
+};
+
 const sums = {
   records: 3,
   cost_micros: 700,
@@ -178,6 +211,15 @@ export const HEALTHY: Routes = {
   'GET /v1/budgets': data({ budgets: [budget] }),
   'POST /v1/budgets': { ...data({ budget }), status: 201 },
   [`DELETE /v1/budgets/${budget.id}`]: data({ budget }),
+  'GET /v1/webhooks': data({ webhooks: [webhook] }),
+  'POST /v1/webhooks': { ...data({ webhook, secret: 'whsec_new' }), status: 201 },
+  [`DELETE /v1/webhooks/${webhook.id}`]: data({ webhook }),
+  [`POST /v1/webhooks/${webhook.id}/disable`]: data({ webhook: { ...webhook, status: 'disabled' } }),
+  [`POST /v1/webhooks/${webhook.id}/enable`]: data({ webhook }),
+  [`POST /v1/webhooks/${webhook.id}/rotate-secret`]: data({ webhook, secret: 'whsec_next' }),
+  [`POST /v1/webhooks/${webhook.id}/test`]: { ...data({ delivery }), status: 202 },
+  [`GET /v1/webhooks/${webhook.id}/deliveries`]: data({ deliveries: [delivery] }),
+  [`POST /v1/webhooks/${webhook.id}/deliveries/${delivery.id}/redeliver`]: { ...data({ delivery }), status: 202 },
   'GET /v1/organizations/o/usage': data({ usage }),
 };
 
@@ -198,6 +240,15 @@ export const LINES: readonly (readonly string[])[] = [
   ['budgets', 'list'],
   ['budgets', 'create', 'Everything', '--limit', '20', '--for', 'team:t1'],
   ['budgets', 'delete', budget.id, '--yes'],
+  ['webhooks', 'list'],
+  ['webhooks', 'create', webhook.url, '--event', 'budget.*'],
+  ['webhooks', 'test', webhook.id],
+  ['webhooks', 'deliveries', webhook.id, '--status', 'failed'],
+  ['webhooks', 'redeliver', webhook.id, delivery.id],
+  ['webhooks', 'rotate', webhook.id, '--overlap', '60'],
+  ['webhooks', 'disable', webhook.id],
+  ['webhooks', 'enable', webhook.id, '--with-missed'],
+  ['webhooks', 'delete', webhook.id, '--yes'],
   ['whoami'],
   ['api', 'GET', '/v1/me'],
   ['help', 'exit-codes'],

@@ -8,6 +8,7 @@ import { OAuth } from './oauth.ts';
 import { Platform } from './platform.ts';
 import { Secrets } from './secrets.ts';
 import { type AssayOptions, type CallOptions, Transport, type WireRequest } from './transport.ts';
+import { Webhooks } from './webhooks.ts';
 
 type Me = (typeof controlRoutes)['me'];
 
@@ -31,6 +32,8 @@ export class Assay {
   readonly secrets: Secrets;
   /** What happens in the organization, as it happens. */
   readonly events: Events;
+  /** The same, posted to addresses of the organization's own. */
+  readonly webhooks: Webhooks;
   /** Signing in for a person: devices, tokens. */
   readonly oauth: OAuth;
   /** The server itself. */
@@ -44,6 +47,7 @@ export class Assay {
     this.apiKeys = new ApiKeys(this.#caller);
     this.secrets = new Secrets(this.#caller);
     this.events = new Events(this.#caller);
+    this.webhooks = new Webhooks(this.#caller);
     this.oauth = new OAuth(this.#caller);
     this.platform = new Platform(this.#caller);
   }

@@ -41,3 +41,11 @@ export {
 } from './platform.ts';
 export { type DataKeyVersion, type NewSecret, type SecretPage, type SecretReplacement, Secrets } from './secrets.ts';
 export type { AssayOptions, CallOptions, WireRequest } from './transport.ts';
+export {
+  type DeliveryPage,
+  type IssuedWebhook,
+  type NewWebhook,
+  type WebhookChange,
+  type WebhookPage,
+  Webhooks,
+} from './webhooks.ts';
