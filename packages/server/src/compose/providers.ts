@@ -1,3 +1,4 @@
+import type { Config } from '../config/config.ts';
 import { findPersonStanding, findTenancyRows } from '../modules/access/index.ts';
 import type { Leaf } from '../modules/audit/index.ts';
 import { findKeyMakers } from '../modules/identity/index.ts';
@@ -13,6 +14,8 @@ import {
   ProviderClient,
   ProviderDirectory,
   policyOperations,
+  Recorder,
+  Recordings,
   type Subject,
   type TeamStanding,
   TokenCounter,
@@ -22,6 +25,7 @@ import {
 } from '../modules/providers/index.ts';
 import type { Database, Tx } from '../platform/db/index.ts';
 import { AddressRules, HttpClient } from '../platform/http-client/index.ts';
+import type { Log } from '../platform/log.ts';
 import type { AuditedAct, Call } from '../platform/operation.ts';
 import type { Wakeups } from '../platform/queue/wakeups.ts';
 import type { Metrics } from '../platform/telemetry/metrics.ts';
@@ -43,7 +47,11 @@ export type ProviderParts = {
   metrics: Metrics;
   tracing: Tracing;
   tokenWindows: TokenWindows;
+  config: ReplaySettings;
+  log: Log;
 };
+
+type ReplaySettings = Pick<Config, 'replayDir' | 'replayRecord' | 'replayPace'>;
 
 /** Connections to one provider: as many calls as are under way at once, for each waits on its own. */
 const CONNECTIONS = 1_024;
@@ -52,14 +60,16 @@ const SILENCE_MS = 5 * 60_000;
 
 /** What model calls go through. */
 export function composeProviders(parts: ProviderParts, stack: AsyncDisposableStack) {
-  const { rules, database, vault, ledger, prices, wakeups, topics, metrics, tracing, tokenWindows } = parts;
+  const { rules, database, vault, ledger, prices, wakeups, topics, metrics, tracing, tokenWindows, config, log } =
+    parts;
+  const recordings = recordingsOf(config);
   const { dataKeys, credentials, secrets } = vault;
   const http = stack.use(new HttpClient({ rules, connections: CONNECTIONS }));
   const breakers = new Breakers();
   const directory = new ProviderDirectory({
     dataKeys,
     statements: (orgId, work) => database.statements({ orgId }, work),
-    replayIsOn: false,
+    replayIsOn: recordings !== null,
     hearsChanges: () => wakeups.connected,
   });
   wakeups.on(topics.providers, () => directory.forget());
@@ -90,6 +100,7 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     client,
     breakers,
     ledger,
+    recordings,
     limits: new TokenLimits(tokenWindows),
     watch: watchCalls(new ModelCalls({ tracing, metrics: metrics.modelCalls })),
   });
@@ -99,14 +110,25 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     () => breakers.open,
   );
   const counter = new TokenCounter({ planner, access, client });
-  return { rules, breakers, directory, policies, planner, executor, counter };
+  const recorder = new Recorder({
+    recordings,
+    lost: (cause) => log.warn({ err: cause }, 'a call could not be recorded'),
+  });
+  return { rules, breakers, directory, policies, planner, executor, counter, recordings, recorder };
 }
+
+/** `replay` is there where a directory is named. */
+const recordingsOf = ({
+  replayDir: dir,
+  replayRecord: canRecord,
+  replayPace: pace,
+}: ReplaySettings): Recordings | null => (dir === null ? null : new Recordings({ dir, canRecord, pace }));
 
 export type Providers = ReturnType<typeof composeProviders>;
 
 /** The operations of providers; listed without a core they are only looked at. */
 export function providerOperations(
-  { directory, policies, planner, executor, counter, rules }: Partial<Providers>,
+  { directory, policies, planner, executor, counter, recordings, recorder, rules }: Partial<Providers>,
   {
     vault,
     wakeups,
@@ -123,6 +145,7 @@ export function providerOperations(
     directory: directory as ProviderDirectory,
     counter: counter as TokenCounter,
     policies: policies as PolicyBook,
+    recorder: recorder as Recorder,
     leafOf,
   };
   return {
@@ -131,7 +154,7 @@ export function providerOperations(
       credentials,
       secrets,
       rules: rules ?? new AddressRules(),
-      replayIsOn: false,
+      replayIsOn: Boolean(recordings),
       providersChanged: (tx) => wakeups.raiseWith(tx, topics.providers),
     }),
     ...policyOperations({

@@ -45,6 +45,9 @@ const SAID: Record<SettingName, [string, string, string]> = {
   signUp: ['on', 'true', '1'],
   signingKeyDays: ['1', '2', '3'],
   outboundNetworks: ['loopback', '10.0.0.1, fd00::/8', '10.0.0.0/8'],
+  replayDir: ['/file', '/environment', '/flag'],
+  replayRecord: ['on', 'true', '1'],
+  replayPace: ['recorded', 'recorded', 'recorded'],
   rateLimits: ['off', 'false', '0'],
   rateCounters: ['process', 'database', 'process'],
   rateControl: ['1', '2', '3'],
@@ -85,6 +88,7 @@ const SAID: Record<SettingName, [string, string, string]> = {
 const READ_AS: Partial<Record<SettingName, string>> = {
   migrate: 'false',
   signUp: 'true',
+  replayRecord: 'true',
   grpcPlaintext: 'true',
   rateLimits: 'false',
 };
@@ -119,6 +123,8 @@ const REFUSED: Partial<Record<SettingName, string>> = {
   signUp: 'maybe',
   signingKeyDays: '0',
   outboundNetworks: 'lan',
+  replayRecord: 'maybe',
+  replayPace: 'fast',
   rateLimits: 'offf',
   runnerToken: ' ',
   runnerSlots: '-1',

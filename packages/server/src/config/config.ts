@@ -28,6 +28,7 @@ export function loadConfig(input: ConfigInput): Config {
   return {
     ...values,
     dataDir,
+    replayDir: values.replayDir === null ? null : resolve(input.cwd, values.replayDir),
     masterKeyFile:
       values.masterKeyFile === null ? join(dataDir, 'master.key') : resolve(input.cwd, values.masterKeyFile),
   };

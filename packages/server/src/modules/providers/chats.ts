@@ -11,6 +11,7 @@ import { demandOfChat, type Planner } from './execution/planner.ts';
 import type { CountCall, TokenCount, TokenCounter } from './execution/token-counter.ts';
 import { type Applied, refusalOf } from './policies/model.ts';
 import type { PolicyBook } from './policies/policy-book.ts';
+import type { Recorder } from './replay/recorder.ts';
 import type { Wish } from './routing/route.ts';
 
 export type ChatServices = {
@@ -19,6 +20,7 @@ export type ChatServices = {
   directory: ProviderDirectory;
   counter: TokenCounter;
   policies: PolicyBook;
+  recorder: Recorder;
   /** The leaf of an act of this call's. */
   leafOf(call: Call, act: AuditedAct): Leaf;
 };
@@ -30,6 +32,8 @@ export type ChatInput = {
   maxTokens: number | null;
   passedOn: Record<string, string>;
   attribution: Attribution;
+  /** Whether `replay` is to play it later. */
+  isRecorded?: boolean;
 };
 
 export type CountInput = Omit<CountCall, 'by' | 'signal'> & { attribution: Attribution };
@@ -45,7 +49,7 @@ export const chatOperations = (services: ChatServices) =>
     countTokens: countTokens(services),
   }) satisfies Record<string, AnyOperation>;
 
-const executeChat = ({ executor, policies, leafOf }: ChatServices) =>
+const executeChat = ({ executor, policies, recorder, leafOf }: ChatServices) =>
   operation({
     name: 'providers.chat.execute',
     summary: 'Ask a model, whole or streamed, within the budgets that apply.',
@@ -54,12 +58,13 @@ const executeChat = ({ executor, policies, leafOf }: ChatServices) =>
     rate: 'gateway',
     audit: 'own',
     transaction: 'none',
-    async run(context, { attribution, ...input }: ChatInput): Promise<ChatAnswer> {
-      const { call } = context;
+    async run(context, { attribution, isRecorded, ...input }: ChatInput): Promise<ChatAnswer> {
+      const { by, call } = context;
+      const recording = isRecorded ? recorder.begin(by, input.asked) : null;
       const claims = await billedTo(context, attribution, policies);
       const detail = { model: input.wish.model, provider: input.wish.provider, stream: input.stream };
       const leaf = leafOf(call, { action: 'chat.requested', target: null, detail, personal: {} });
-      return executor.execute({
+      const answer = await executor.execute({
         claims,
         ...input,
         ...billedOnce(context),
@@ -68,6 +73,7 @@ const executeChat = ({ executor, policies, leafOf }: ChatServices) =>
         notes: call.notes,
         signal: call.signal,
       });
+      return recording === null ? answer : recording.answer(answer);
     },
   });
 

@@ -16,6 +16,13 @@ export const providerErrors = defineErrors('provider', {
   not_allowed: 'denied',
 });
 
+export const replayErrors = defineErrors('replay', {
+  missing: 'not_found',
+  unreadable: 'unavailable',
+  off: 'conflict',
+  not_yours: 'denied',
+});
+
 export const policyErrors = defineErrors('model_policy', {
   not_found: 'not_found',
   subject_unknown: 'not_found',

@@ -35,6 +35,8 @@ export { policyOperations } from './policies/operations.ts';
 export { PolicyBook, type TeamStanding } from './policies/policy-book.ts';
 export { TokenLimits } from './policies/token-limits.ts';
 export { type ProviderTest, testOperations } from './provider-test.ts';
+export { Recorder } from './replay/recorder.ts';
+export { Recordings } from './replay/recordings.ts';
 export { Breakers } from './routing/breaker.ts';
 export type { KindConfig } from './upstream/endpoints.ts';
 export { ProviderClient } from './upstream/provider-client.ts';

@@ -28,6 +28,7 @@ import { attributionOf } from '../http/attribution.ts';
 import { etagOf, expectedVersions } from '../http/etag.ts';
 import { rateHeaders } from '../http/headers.ts';
 import type { HttpKit } from '../http/kit.ts';
+import { isRecorded } from '../http/recording.ts';
 import { type SseFrame, sendEvents } from '../http/sse.ts';
 import type { Surface } from '../http/surface.ts';
 import { envelope } from './envelope.ts';
@@ -120,9 +121,10 @@ export function serveProviders(
     });
   });
 
-  surface.serve(routes.execute, async ({ body }, call, { request }) => {
+  surface.serve(routes.execute, async ({ body }, call, { request, reply }) => {
     const answer = await run(of.executeChat, call, chatOf(body, request, false));
     if (answer.kind !== 'whole') throw new Error('A whole answer was asked for.');
+    if (answer.bill.recorded) reply.header('x-assay-recorded', answer.bill.recorded);
     const execution = encodeExecution(answer.answer, answer.bill);
     return envelope(call, { status: 200, data: { execution }, links: { self: '/v1/providers/execute' } });
   });
@@ -223,6 +225,7 @@ function chatOf(
     maxTokens,
     passedOn: {},
     attribution: attributionOf(headers),
+    isRecorded: isRecorded(headers),
   };
 }
 
@@ -288,6 +291,7 @@ async function* framesOf({ served, pieces, bill }: StreamedAnswer, requestId: st
     provider: settled.provider,
     model: settled.model,
     stop_reason: stopReason,
+    ...(settled.recorded ? { recorded: settled.recorded } : {}),
     usage: encodeUsage(settled),
   });
 }

@@ -39,6 +39,7 @@ function servedHeaders(of: Pick<CallBill, 'provider' | 'model' | 'budgetLeft'>):
 export function sendWhole(reply: FastifyReply, { raw, answer, bill }: WholeAnswer, format: AnswerFormat): unknown {
   setHeaders(reply, servedHeaders(bill));
   if (bill.cost !== null) reply.header('x-assay-cost', decimalDollars(bill.cost));
+  if (bill.recorded) reply.header('x-assay-recorded', bill.recorded);
   if (raw === null) return format.whole(answer);
   reply.header('content-type', 'application/json; charset=utf-8');
   return raw;
@@ -78,8 +79,9 @@ async function* chunksOf(
       if (chunk.length > 0 && !(raw !== null && format.hides(events))) yield chunk;
     }
     if (isTranslated) yield `${writer.end().map(format.frame).join('')}${format.tail}`;
-    const { cost } = await answer.bill;
+    const { cost, recorded } = await answer.bill;
     if (cost !== null) yield `: assay cost=${decimalDollars(cost)}\n\n`;
+    if (recorded) yield `: assay recorded=${recorded}\n\n`;
   } catch (thrown) {
     yield format.failure(toAppError(thrown), call);
   }

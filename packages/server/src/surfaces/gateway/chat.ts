@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { ClientDialect, chatOperations, JsonObject } from '../../modules/providers/index.ts';
 import { attributionOf } from '../http/attribution.ts';
 import type { HttpKit } from '../http/kit.ts';
+import { isRecorded } from '../http/recording.ts';
 import { type Handler, rawBodyOf } from '../http/surface.ts';
 import { type AnswerFormat, sendStreamed, sendWhole } from './answers.ts';
 import { showingTokens, type TokenHeaders } from './token-headers.ts';
@@ -36,6 +37,7 @@ export function answerChat({
       maxTokens,
       passedOn: headersOf(request, passes),
       attribution: attributionOf(request.headers),
+      isRecorded: isRecorded(request.headers),
     });
     const answer = await showingTokens({ call, reply, as: tokenHeaders }, asked);
     const format = formatOf(body);

@@ -62,7 +62,7 @@ const KIND_CAPABILITIES: Readonly<Record<Provider['kind'], readonly Capability[]
   'openai-compatible': ['tools', 'json_schema', 'images', 'reasoning', 'embeddings'],
   ollama: ['tools', 'json_schema', 'images', 'reasoning', 'embeddings'],
   echo: [],
-  replay: ['tools', 'json_schema', 'images', 'documents', 'reasoning', 'embeddings'],
+  replay: ['tools', 'json_schema', 'images', 'documents', 'reasoning'],
 };
 
 export const capabilitiesOf = (kind: Provider['kind'], model: ListedModel | null): readonly Capability[] =>
@@ -80,7 +80,8 @@ export function builtIns(orgId: string, replayIsOn: boolean): Provider[] {
     keyHint: null,
     credentialId: null,
     secret: null,
-    defaultModel: kind,
+    // A replay is of some model: which, its caller has to say.
+    defaultModel: kind === 'echo' ? kind : null,
     models: [],
     config: {},
     version: 1,

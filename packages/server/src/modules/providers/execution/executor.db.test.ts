@@ -64,6 +64,7 @@ async function executor({
     client: new ProviderClient({ dispatcher: client.dispatcher, silenceMs: 2_000 }),
     breakers,
     ledger: ledger ?? (await ledgers.open()),
+    recordings: null,
     limits: NO_TOKEN_LIMITS,
     watch: unwatched,
   });

@@ -1,33 +1,26 @@
-import { newId } from '../../../kernel/ids.ts';
 import { costOf } from '../../metering/index.ts';
 import type { Authorization } from '../../vault/index.ts';
 import { isBuiltIn } from '../catalogue/model.ts';
 import type { ChatEvent, TokenUsage } from '../model.ts';
 import { watchedChat } from '../observation/telemetry.ts';
 import type { AttemptOutcome } from '../observation/watch.ts';
+import type { Recordings } from '../replay/recordings.ts';
 import { AnswerCount, billable } from '../tokens/answer-count.ts';
 import type { ProviderClient } from '../upstream/provider-client.ts';
 import { toRefusal, UpstreamError } from '../upstream/upstream-error.ts';
 import type { ProviderAccess } from './access.ts';
 import { fetchStream, fetchWhole, gathered, prepare } from './attempt.ts';
-import { type Asking, type AttemptServices, Attempts, billOf, isAbort, namesOf, resting, wordFor } from './attempts.ts';
-import { echo, echoModel } from './echo.ts';
-import {
-  type CallBill,
-  type ChatAnswer,
-  type ChatCall,
-  type Piece,
-  requestOf,
-  type Served,
-  type StreamedAnswer,
-  type WholeAnswer,
-} from './model.ts';
+import { type Asking, type AttemptServices, Attempts, billOf, isAbort, namesOf, wordFor } from './attempts.ts';
+import { askBuiltIn } from './built-ins.ts';
+import type { CallBill, ChatAnswer, ChatCall, Piece, Served, StreamedAnswer, WholeAnswer } from './model.ts';
 import { breakerOf, demandOfChat, outputBound, type Planner } from './planner.ts';
 
 export type ExecutorServices = AttemptServices & {
   planner: Planner;
   access: ProviderAccess;
   client: ProviderClient;
+  /** What `replay` plays; null where it is off. */
+  recordings: Recordings | null;
 };
 
 /** Longest that an answer may take in all, however slowly it drips. */
@@ -60,7 +53,7 @@ export class ChatExecutor {
   async #ask(call: ChatCall, of: Asking, bound: number): Promise<ChatAnswer> {
     const { served, plan, hold } = of;
     const { access, client } = this.#services;
-    if (isBuiltIn(served.provider.kind)) return this.#echo(call, of);
+    if (isBuiltIn(served.provider.kind)) return this.#builtIn(call, of);
     const { asked, stream, passedOn } = call;
     const preparedWith = (authorization: Authorization) =>
       prepare({ candidate: served, authorization, asked, stream, maxTokens: bound, passedOn });
@@ -85,22 +78,14 @@ export class ChatExecutor {
     return this.#streamed(of, { pieces, count });
   }
 
-  async #echo(call: ChatCall, of: Asking): Promise<ChatAnswer> {
-    const { served, plan } = of;
-    const model = echoModel(served.model);
-    if (!model) throw resting(served);
-    const request = { ...requestOf(call.asked), model: served.model };
-    const bounded = { ...request, maxTokens: request.maxTokens ?? plan.maxTokens };
-    const events = echo(bounded, { id: `chatcmpl-${newId()}`, paceMs: model.paceMs }, call.signal);
-    this.#services.breakers.succeeded(breakerOf(served), 0);
+  async #builtIn(call: ChatCall, of: Asking): Promise<ChatAnswer> {
+    const { events, bound } = await askBuiltIn(call, of, this.#services.recordings);
+    this.#services.breakers.succeeded(breakerOf(of.served), 0);
     if (!call.stream) {
       const answer = await gathered(events);
       return this.#whole(of, { raw: null, answer, usage: answer.usage });
     }
-    return this.#streamed(of, {
-      pieces: asPieces(events),
-      count: new AnswerCount({ likelyInput: 0, bound: plan.maxTokens }),
-    });
+    return this.#streamed(of, { pieces: asPieces(events), count: new AnswerCount({ likelyInput: 0, bound }) });
   }
 
   async #whole(

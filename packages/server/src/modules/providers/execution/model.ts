@@ -54,6 +54,8 @@ export type CallBill = {
   priceVersion: string;
   /** What is left of the tightest budget; null where none applies. */
   budgetLeft: number | null;
+  /** The digest that it was recorded under; null where it was to be and could not. */
+  recorded?: string | null;
 };
 
 /** A piece of a streamed answer: its bytes where caller and provider speak the same dialect, and what they mean. */

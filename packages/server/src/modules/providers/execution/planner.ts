@@ -1,6 +1,6 @@
 import { AppError } from '../../../kernel/errors.ts';
 import { costOf, mostOf, type Price, type Recount } from '../../metering/index.ts';
-import { isBuiltIn, type Provider } from '../catalogue/model.ts';
+import type { Provider } from '../catalogue/model.ts';
 import type { ChatRequest } from '../model.ts';
 import { type Applied, refusalOf, type Subjects } from '../policies/model.ts';
 import type { PolicyBook } from '../policies/policy-book.ts';
@@ -9,6 +9,7 @@ import { type Candidate, route, type Wish } from '../routing/route.ts';
 import { encodingOf } from '../tokens/encodings.ts';
 import { type InputBound, inputBoundOf } from '../tokens/input-bound.ts';
 import { countInput, type InputCount } from '../tokens/input-count.ts';
+import { builtInPrice } from './built-in-price.ts';
 import type { ProviderDirectory } from './directory.ts';
 import { echoModel } from './echo.ts';
 import { type ChatCall, type Estimate, requestOf, type Served } from './model.ts';
@@ -109,10 +110,8 @@ export class Planner {
     });
     const candidates = await Promise.all(
       found.slice(0, MOST_ATTEMPTS).map(async (candidate): Promise<Served> => {
-        const named = isBuiltIn(candidate.provider.kind)
-          ? { ...candidate, model: wish.model ?? candidate.model }
-          : candidate;
-        return { ...named, price: echoModel(named.model)?.price ?? (await priceOf(named.provider, named.model)) };
+        const price = builtInPrice(candidate) ?? (await priceOf(candidate.provider, candidate.model));
+        return { ...candidate, price };
       }),
     );
     const maxTokens = Math.max(...candidates.map(outputOf));

@@ -53,6 +53,7 @@ async function gateway() {
     client,
     breakers,
     ledger: await ledgers.open(),
+    recordings: null,
     limits: NO_TOKEN_LIMITS,
     watch: unwatched,
   };

@@ -93,6 +93,7 @@ function nameProvider(
 function candidateOf(provider: Provider, asked: string | null): Found {
   const model = asked ?? provider.defaultModel;
   if (model === null) {
+    if (isBuiltIn(provider.kind)) throw providerErrors.model_unknown(`Say which model: \`${provider.name}/<model>\`.`);
     throw providerErrors.model_unknown(
       `Provider "${provider.name}" has no default model. Name one, or set \`default_model\` on it.`,
     );
