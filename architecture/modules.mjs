@@ -17,4 +17,5 @@ export const moduleDependencies = {
   providers: ['vault', 'metering', 'audit'],
   webhooks: ['events', 'vault'],
   evaluations: ['runners', 'assets', 'events'],
+  workflows: ['events'],
 };

@@ -12,6 +12,8 @@ export type Estate = {
   assetId: string;
   /** The organization itself. */
   orgId: string;
+  definitionId: string;
+  runId: string;
 } & People &
   Kept;
 
@@ -75,6 +77,8 @@ export const NOTHING: Estate = {
   webhookId: randomUUID(),
   doomedWebhookId: randomUUID(),
   deliveryId: randomUUID(),
+  definitionId: randomUUID(),
+  runId: randomUUID(),
 };
 
 /** Gives an organization one of everything; `canary` is in every text that a caller or a program can choose. */
@@ -105,7 +109,23 @@ export async function addEstate(
   const people = await addPeople(server, { apiKey, canary, orgId });
   for (const teamId of [people.teamId, people.doomedTeamId]) await addModelPolicy(server, { apiKey, canary, teamId });
   const kept = await addKept(server, { apiKey, canary, orgId });
-  return { canary, evalId, deadLetterId, keyId: api_key.id, assetId, orgId, ...people, ...kept };
+  const workflow = await addWorkflow(server, { apiKey, canary });
+  return { ...workflow, canary, evalId, deadLetterId, keyId: api_key.id, assetId, orgId, ...people, ...kept };
+}
+
+/** A definition, and a run that waits for longer than any test. */
+async function addWorkflow(
+  server: Server,
+  { apiKey, canary }: { apiKey: string; canary: string },
+): Promise<{ definitionId: string; runId: string }> {
+  const wait = { key: 'wait', runtime: 'native', operation: 'delay', config: { ms: 86_400_000 }, inputs: { canary } };
+  const body = { name: `w-${randomUUID()}`, description: canary, nodes: [wait] };
+  const made = await server.as(apiKey).post('/v1/workflow-definitions', body);
+  const { workflow_definition } = (made.body as { data: { workflow_definition: { id: string } } }).data;
+  const run = { workflow_definition_id: workflow_definition.id, input: { canary } };
+  const begun = await server.as(apiKey).post('/v1/workflow-runs', run);
+  const { workflow_run } = (begun.body as { data: { workflow_run: { id: string } } }).data;
+  return { definitionId: workflow_definition.id, runId: workflow_run.id };
 }
 
 async function addModelPolicy(server: Server, of: { apiKey: string; canary: string; teamId: string }): Promise<void> {

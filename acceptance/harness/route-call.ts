@@ -38,6 +38,8 @@ const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string,
     ({ teamId, doomedTeamId }, parameter, method) =>
       parameter === 'subject_kind' ? 'team' : method === 'DELETE' ? doomedTeamId : teamId,
   ],
+  ['/v1/workflow-definitions/', ({ definitionId }) => definitionId],
+  ['/v1/workflow-runs/', ({ runId }) => runId],
   ['/v1/assets/', ({ assetId }) => assetId],
   [
     '/v1/secrets/',
@@ -148,6 +150,9 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
   }),
   'metering.budget.update': () => ({ limit_micros: 2_000_000 }),
   'metering.price.set': () => ({ rates: { input: 1, output: 2 } }),
+  'workflows.definition.create': aDefinition,
+  'workflows.definition.validate': aDefinition,
+  'workflows.run.create': ({ definitionId }) => ({ workflow_definition_id: definitionId, start: true }),
   'vault.secret.create': () => ({ name: `secret-${randomUUID()}`, value: randomUUID() }),
   'vault.secret.replace': () => ({ value: randomUUID() }),
   'vault.credential.create': () => ({
@@ -168,6 +173,12 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
     checks: [{ action: 'evaluations:read', resource: { type: 'evaluation' } }],
   }),
 };
+
+/** A workflow of one node that says the canary. */
+function aDefinition({ canary }: Estate): object {
+  const node = { key: 'say', runtime: 'native', operation: 'noop', inputs: { word: canary }, config: {} };
+  return { name: `w-${randomUUID()}`, description: canary, nodes: [node] };
+}
 
 /** What routes are sent that are one operation in several wire formats, by their path. */
 const CHAT_BODIES: Readonly<Record<string, object>> = {

@@ -23,6 +23,8 @@ export { controlRoutes, EventsQuery, Principal, StreamEvent } from './control/ro
 export { Secret, SecretVersion } from './control/secret.ts';
 export { UsageGroup, UsageRecord, UsageSummary } from './control/usage.ts';
 export { type LoggedWebhookDelivery, type NewWebhook, Webhook, WebhookDelivery } from './control/webhook.ts';
+export { type NewWorkflowDefinition, WorkflowDefinition, WorkflowRun, WorkflowRunNode } from './control/workflow.ts';
+export { NodeDefinition } from './control/workflow-node.ts';
 export {
   EvaluationRecord,
   EvaluationRequest,

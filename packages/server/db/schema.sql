@@ -1283,6 +1283,93 @@ table webhooks · row security forced
   grant DELETE, INSERT, SELECT, UPDATE to assay_app
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
+table workflow_definitions · row security forced
+  archived_at timestamp with time zone
+  created_at timestamp with time zone not null default now()
+  created_by text not null
+  description text not null
+  id uuid not null
+  input_schema jsonb
+  name text not null
+  nodes jsonb not null
+  org_id uuid not null
+  timeout_ms bigint
+  version integer not null
+  constraint workflow_definitions__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint workflow_definitions__pk PRIMARY KEY (org_id, id)
+  constraint workflow_definitions__version UNIQUE (org_id, name, version)
+  CREATE INDEX workflow_definitions__list ON public.workflow_definitions USING btree (org_id, created_at DESC, id DESC)
+  CREATE UNIQUE INDEX workflow_definitions__pk ON public.workflow_definitions USING btree (org_id, id)
+  CREATE UNIQUE INDEX workflow_definitions__version ON public.workflow_definitions USING btree (org_id, name, version)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table workflow_nodes · row security forced
+  attempt integer not null default 0
+  completed_at timestamp with time zone
+  due_at timestamp with time zone
+  error jsonb
+  fence bigint not null default 0
+  item integer not null default '-1'::integer
+  key text not null
+  lease_expires_at timestamp with time zone
+  org_id uuid not null
+  output jsonb
+  position integer not null
+  priority integer not null default 0
+  reached integer not null default 0
+  resume jsonb
+  run_id uuid not null
+  started_at timestamp with time zone
+  state text not null
+  waits_for integer not null default 0
+  constraint workflow_nodes__lease CHECK (((state = 'running'::text) = (lease_expires_at IS NOT NULL)))
+  constraint workflow_nodes__pk PRIMARY KEY (org_id, run_id, key, item)
+  constraint workflow_nodes__run FOREIGN KEY (org_id, run_id) REFERENCES workflow_runs(org_id, id) ON DELETE CASCADE
+  constraint workflow_nodes__state CHECK ((state = ANY (ARRAY['pending'::text, 'ready'::text, 'running'::text, 'waiting'::text, 'completed'::text, 'failed'::text, 'skipped'::text, 'cancelled'::text])))
+  CREATE INDEX workflow_nodes__due ON public.workflow_nodes USING btree (org_id, priority DESC, due_at) WHERE (due_at IS NOT NULL)
+  CREATE INDEX workflow_nodes__leases ON public.workflow_nodes USING btree (lease_expires_at) WHERE (lease_expires_at IS NOT NULL)
+  CREATE UNIQUE INDEX workflow_nodes__pk ON public.workflow_nodes USING btree (org_id, run_id, key, item)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table workflow_runs · row security forced
+  completed_at timestamp with time zone
+  context jsonb not null
+  created_at timestamp with time zone not null default now()
+  created_by text not null
+  created_by_kind text not null
+  deadline_at timestamp with time zone
+  definition_id uuid not null
+  error jsonb
+  id uuid not null
+  input jsonb not null
+  nodes_left integer not null
+  org_id uuid not null
+  priority integer not null default 0
+  request_id text not null
+  started_at timestamp with time zone
+  state text not null
+  constraint workflow_runs__definition FOREIGN KEY (org_id, definition_id) REFERENCES workflow_definitions(org_id, id)
+  constraint workflow_runs__ended CHECK (((completed_at IS NULL) = (state <> ALL (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]))))
+  constraint workflow_runs__left CHECK ((nodes_left >= 0))
+  constraint workflow_runs__pk PRIMARY KEY (org_id, id)
+  constraint workflow_runs__state CHECK ((state = ANY (ARRAY['created'::text, 'queued'::text, 'running'::text, 'paused'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
+  CREATE INDEX workflow_runs__age ON public.workflow_runs USING btree (completed_at) WHERE (completed_at IS NOT NULL)
+  CREATE INDEX workflow_runs__deadline ON public.workflow_runs USING btree (deadline_at) WHERE ((completed_at IS NULL) AND (deadline_at IS NOT NULL))
+  CREATE INDEX workflow_runs__definition ON public.workflow_runs USING btree (org_id, definition_id, created_at DESC)
+  CREATE INDEX workflow_runs__list ON public.workflow_runs USING btree (org_id, created_at DESC, id DESC)
+  CREATE UNIQUE INDEX workflow_runs__pk ON public.workflow_runs USING btree (org_id, id)
+  CREATE INDEX workflow_runs__unended ON public.workflow_runs USING btree (org_id) WHERE (completed_at IS NULL)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
 CREATE OR REPLACE FUNCTION public.assay_drop_usage_before(day date)
  RETURNS integer
  LANGUAGE plpgsql

@@ -7,6 +7,7 @@ import { Sensitive } from '../src/kernel/sensitive.ts';
 import { scopesOfMember } from '../src/modules/access/index.ts';
 import { Endings } from '../src/modules/evaluations/index.ts';
 import { type TenancyServices, tenancyOperations } from '../src/modules/tenancy/index.ts';
+import { Graphs } from '../src/modules/workflows/index.ts';
 import { Outbox } from '../src/platform/mail/mailer.ts';
 import type { Operation } from '../src/platform/operation.ts';
 import { aCall, aPrincipal } from './calls.ts';
@@ -16,6 +17,8 @@ import { aPerson } from './people.ts';
 
 /** Tenancy as the server wires it, on a test database, with signals that nobody hears. */
 export function tenancyOn(db: TestDatabase, { graceDays = 30 }: { graceDays?: number } = {}) {
+  const systemStatements = (work: Parameters<typeof db.system.statements>[1]) =>
+    db.system.statements({ orgId: null }, work);
   const core = {
     config: {
       publicUrl: 'https://assay.example',
@@ -29,7 +32,8 @@ export function tenancyOn(db: TestDatabase, { graceDays = 30 }: { graceDays?: nu
     told: () => {},
     systemTransaction: (work: Parameters<typeof db.system.transaction>[1]) =>
       db.system.transaction({ orgId: null }, work),
-    systemStatements: (work: Parameters<typeof db.system.statements>[1]) => db.system.statements({ orgId: null }, work),
+    systemStatements,
+    workflows: { graphs: new Graphs(systemStatements as ConstructorParameters<typeof Graphs>[0]), ended: () => {} },
   } as unknown as Core;
   const services: TenancyServices = tenancyServices(core);
   const operations = tenancyOperations(services);

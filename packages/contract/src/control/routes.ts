@@ -26,6 +26,7 @@ import { teamRoutes } from './team.ts';
 import { usageRoutes } from './usage.ts';
 import { userRoutes } from './user.ts';
 import { webhookRoutes } from './webhook.ts';
+import { workflowRoutes } from './workflow.ts';
 
 const Identified = z.object({ id: z.string().max(64) });
 
@@ -102,6 +103,7 @@ export const controlRoutes = {
   ...usageRoutes,
   ...priceRoutes,
   ...webhookRoutes,
+  ...workflowRoutes,
   downloadAsset: route({
     surface: 'control',
     method: 'GET',

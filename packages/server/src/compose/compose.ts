@@ -10,6 +10,7 @@ import type { Bootstrap } from '../modules/identity/index.ts';
 import { RunnerHub } from '../modules/runners/index.ts';
 import { eraseDueOrganizations } from '../modules/tenancy/index.ts';
 import { moveToNewestKeys } from '../modules/vault/index.ts';
+import { nativeHandlers } from '../modules/workflows/index.ts';
 import type { DatabaseAddress } from '../platform/db/index.ts';
 import { createLog, type Log } from '../platform/log.ts';
 import { MailSender } from '../platform/mail/sender.ts';
@@ -40,6 +41,8 @@ const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 /** How long a runner's lease lasts without a renewal. A lost runner's work goes on elsewhere after it. */
 const LEASE_MS = 10_000;
+/** Attempts of workflow nodes that one worker has under way: most of them wait for somebody else. */
+const NODES_AT_ONCE = 64;
 
 /** A running process. Disposing it stops it in phases. */
 export type App = AsyncDisposable & {
@@ -115,6 +118,17 @@ const workerOptions = (core: Core, stack: AsyncDisposableStack): Parameters<type
   usageRetentionDays: core.config.usageRetentionDays,
   webhookRetentionDays: core.config.webhookRetentionDays,
   webhooks: webhookWork(core, stack),
+  workflowRetentionDays: core.config.workflowRetentionDays,
+  workflows: {
+    ...core.workflows,
+    statements: core.systemStatements,
+    handlers: { native: nativeHandlers(core.workflows.expressions) },
+    onReady: core.onWake(TOPICS.workflows),
+    onEnded: (listener) => core.wakeups.on(TOPICS.runsEnded, listener),
+    concurrency: NODES_AT_ONCE,
+    leaseMs: LEASE_MS,
+    log: core.log.child({ subsystem: 'workflows' }),
+  },
   ledger: core.metering.ledger,
   removeUnreferredContent: () => removeUnreferredContent(core.blobs, core.systemStatements),
   eraseDueOrganizations: () => eraseDueOrganizations(tenancyServices(core)),

@@ -24,6 +24,7 @@ import { composeMetering } from './metering.ts';
 import { composeProviders } from './providers.ts';
 import { RELEASE } from './release.ts';
 import { composeVault } from './vault.ts';
+import { composeWorkflows } from './workflows.ts';
 
 /** Topics that processes raise for each other. */
 export const TOPICS = {
@@ -39,6 +40,8 @@ export const TOPICS = {
   providers: 'providers',
   modelPolicies: 'model_policies',
   webhooks: 'webhooks',
+  workflows: 'workflows',
+  runsEnded: 'workflows.ended',
 } as const;
 
 /** Longest a statement of a request may run. */
@@ -98,6 +101,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const metering = await composeMetering({ ...base, topic: TOPICS.prices }, stack);
   const parts = { ...base, ...metering, ...rates, rules: http.rules, vault, topics: TOPICS, metrics, tracing };
   const providers = composeProviders(parts, stack);
+  const workflows = composeWorkflows({ ...base, topics: TOPICS }, stack);
   const onWake = (topic: string) => (listener: () => void) => wakeups.on(topic, listener);
   return {
     ...base,
@@ -115,23 +119,28 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     vault,
     metering,
     providers,
+    workflows,
     mailer,
     blobs: new DiskBlobs(join(config.dataDir, 'assets')),
     endings,
     fleet: stack.use(new Fleet({ statements: systemStatements, onWake: onWake(TOPICS.runners), log })),
-    feed: stack.use(
-      new EventFeed({
-        systemRead: systemStatements,
-        read: (scope, work) => database.statements(scope, work),
-        onWake: onWake(TOPICS.events),
-        // Also those that another process recorded.
-        onEvent: ({ type, subject }) => isEnding(type) && endings.announce(subject),
-        log,
-      }),
-    ),
+    feed: stack.use(eventFeed(base, { endings, onWake: onWake(TOPICS.events) })),
     firstStart,
   };
 }
+
+/** Follows the events of all organizations, and tells of evaluations that ended, also those that another process recorded. */
+const eventFeed = (
+  { systemStatements, database, log }: Pick<Governed, 'systemStatements'> & { database: Database; log: Log },
+  { endings, onWake }: { endings: Endings; onWake(listener: () => void): () => void },
+): EventFeed =>
+  new EventFeed({
+    systemRead: systemStatements,
+    read: (scope, work) => database.statements(scope, work),
+    onWake,
+    onEvent: ({ type, subject }) => isEnding(type) && endings.announce(subject),
+    log,
+  });
 
 const firstOf = (config: Config): Parameters<typeof bootstrap>[1] => ({
   ownerEmail: config.bootstrapOwnerEmail,

@@ -13,7 +13,11 @@ const RESOURCES: Readonly<Record<string, string>> = {
   model_policy: 'providers',
 };
 /** Families whose subject is a thing that somebody may own. */
-const TYPES: Readonly<Record<string, string>> = { apikey: 'api_key', evaluation: 'evaluation' };
+const TYPES: Readonly<Record<string, string>> = {
+  apikey: 'api_key',
+  evaluation: 'evaluation',
+  workflow: 'workflow_run',
+};
 
 /** Subjects of one caller whose owner is remembered: a stream tells of the same few again and again. */
 const REMEMBERED = 1_000;

@@ -36,6 +36,7 @@ import { resourceTypes } from './resource-types.ts';
 import { tenancyServices } from './tenancy.ts';
 import { vaultOperations } from './vault-operations.ts';
 import { webhookOperations } from './webhooks.ts';
+import { workflowOperations } from './workflows.ts';
 
 /** Past this, requests wait noticeably before anybody looks at them. */
 const SLOW_LOOP_MS = 250;
@@ -88,6 +89,11 @@ function operationsOver(core: Core, types: ResourceTypes) {
       leafOf: leafOfAct,
     }),
     metering: meteringOperations(core.metering ?? {}, { ...core, topic: TOPICS.prices }),
+    workflows: workflowOperations(core.workflows ?? {}, {
+      feed: core.feed,
+      visibility: eventVisibility(types),
+      statements: (orgId, work) => core.database.statements({ orgId }, work),
+    }),
     evaluations: evaluationOperations({
       fleet: core.fleet,
       endings: core.endings,

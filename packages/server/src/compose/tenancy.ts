@@ -5,6 +5,7 @@ import { insertEvent } from '../modules/events/index.ts';
 import { assertAcceptable, freezeKeysOf, hashPassword, personOf, revokeKeysOf } from '../modules/identity/index.ts';
 import type { TenancyServices } from '../modules/tenancy/index.ts';
 import { disableWebhooksOf, freezeWebhooksOf } from '../modules/webhooks/index.ts';
+import { endRunsOf } from '../modules/workflows/index.ts';
 import { type Core, TOPICS } from './core.ts';
 import { leafOfAct } from './governance.ts';
 import { urlOf } from './listening-address.ts';
@@ -53,8 +54,10 @@ export function tenancyServices(core: Core): TenancyServices {
       signIn: (tx, { userId, orgId, client, call }) =>
         logins.openTokens(tx, { userId, orgId, client, method: 'invitation' }, { call }),
     },
-    endWork: (tx, orgId) =>
-      endWorkOf(tx, orgId, { endings: core.endings, cancelled: (id) => wakeups.raise(TOPICS.cancelled, id) }),
+    async endWork(tx, orgId) {
+      await endWorkOf(tx, orgId, { endings: core.endings, cancelled: (id) => wakeups.raise(TOPICS.cancelled, id) });
+      await endRunsOf(tx, orgId, core.workflows);
+    },
     erasePersonal: {
       async ofOrganization(tx, orgId) {
         await eraseOrganizationFromAudit(tx, orgId);

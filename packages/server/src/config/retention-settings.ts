@@ -27,6 +27,14 @@ export const RETENTION = {
     help: 'Days that the log of deliveries to webhooks is kept.',
     read: integer(7, 36_500),
   }),
+  workflowRetentionDays: setting({
+    flag: 'workflow-retention-days',
+    toml: 'workflows.retention_days',
+    env: 'ASSAY_WORKFLOW_RETENTION_DAYS',
+    fallback: '90',
+    help: 'Days that a workflow run is kept after its end.',
+    read: integer(1, 36_500),
+  }),
   usageRetentionDays: setting({
     flag: 'usage-retention-days',
     toml: 'usage.retention_days',

@@ -31,6 +31,7 @@ import {
   serveEventSocket,
   type VaultOperations,
   type WebhookOperations,
+  type WorkflowOperations,
 } from '../surfaces/control/index.ts';
 import { registerDocs } from '../surfaces/docs/index.ts';
 import { downgradeTo30 } from '../surfaces/docs/openapi-30.ts';
@@ -69,6 +70,7 @@ export type HttpServerOptions = {
     tenancy: ReturnType<typeof tenancyOperations>;
     assets: ReturnType<typeof assetOperations>;
     evaluations: ReturnType<typeof evaluationOperations>;
+    workflows: WorkflowOperations;
   };
   readiness(): Promise<Check[]>;
   /** How providers of models are doing. */
@@ -123,6 +125,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
         ...metering,
         ...webhooks,
         ...operations.providers,
+        ...operations.workflows,
       },
       health: options.health,
     });

@@ -20,6 +20,7 @@ import {
   type FanOutOptions,
   retainDeliveries,
 } from '../modules/webhooks/index.ts';
+import { deleteRunsOlderThan, Engine, type EngineOptions, RunJanitor } from '../modules/workflows/index.ts';
 import type { DatabaseAddress, Tx } from '../platform/db/index.ts';
 import { deleteOldKeys } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
@@ -42,6 +43,8 @@ export type WorkerOptions = {
   webhookRetentionDays: number;
   /** What reads events for webhooks, and what sends the messages. */
   webhooks: { fanOut: FanOutOptions; deliverer: DelivererOptions };
+  workflowRetentionDays: number;
+  workflows: EngineOptions;
   ledger: RecoveryOptions['ledger'];
   /** Removes stored content that nothing refers to any more; says how much. */
   removeUnreferredContent(): Promise<number>;
@@ -74,9 +77,15 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
   const deliverer = new Deliverer(options.webhooks.deliverer);
   deliverer.start();
   options.mail?.start();
+  const engine = new Engine(options.workflows);
+  engine.start();
+  const runJanitor = new RunJanitor(options.workflows);
+  runJanitor.start();
   const chores = await startChores(options.address, choresOf(options), options.log.child({ subsystem: 'chores' }));
   return {
     async [Symbol.asyncDispose]() {
+      await engine[Symbol.asyncDispose]();
+      await runJanitor[Symbol.asyncDispose]();
       await janitor[Symbol.asyncDispose]();
       await sequencer[Symbol.asyncDispose]();
       await anchoring[Symbol.asyncDispose]();
@@ -95,6 +104,7 @@ function choresOf({
   eventRetentionDays,
   usageRetentionDays,
   webhookRetentionDays,
+  workflowRetentionDays,
   eraseDueOrganizations,
   removeUnreferredContent,
   rotateSigningKey,
@@ -118,6 +128,11 @@ function choresOf({
       name: 'retain_webhook_deliveries',
       schedule: '41 * * * *',
       run: () => inBatches((tx) => retainDeliveries(tx, webhookRetentionDays)),
+    },
+    {
+      name: 'retain_workflow_runs',
+      schedule: '47 * * * *',
+      run: () => inBatches((tx) => deleteRunsOlderThan(tx, workflowRetentionDays)),
     },
     { name: 'retain_rate_windows', schedule: '*/5 * * * *', run: () => statements(deleteOldWindows) },
     { name: 'retain_idempotency_keys', schedule: '27 * * * *', run: () => statements(deleteOldKeys) },

@@ -37,6 +37,10 @@ export const SCOPES = {
   'events:read': 'Follow the event stream.',
   'webhooks:read': 'See webhooks, and what was sent to them of events that you may see. Never shows a secret.',
   'webhooks:write': 'Add, change, test and delete webhooks, within what you may see.',
+  'workflows:read': 'See workflow definitions, runs and what they came to.',
+  'workflows:read:own': 'See workflow definitions, and the runs that you made.',
+  'workflows:write': 'Add and archive workflow definitions, and make, start, pause, retry and cancel runs.',
+  'workflows:write:own': 'Make runs of workflows, and start, pause, retry and cancel those that you made.',
   'evaluations:read': 'See evaluations, their output and the queue.',
   'evaluations:read:own': 'See the evaluations that you submitted, and their output.',
   'evaluations:write': 'Submit, cancel and kill evaluations.',
@@ -64,6 +68,7 @@ const DEVELOPER_OWN: readonly Scope[] = ['audit:read:own', 'credentials:read:own
 const DEVELOPER: Scope[] = [
   ...MAINTAINER,
   'evaluations:write',
+  'workflows:write',
   'providers:execute',
   'apikeys:read',
   'secrets:read',

@@ -6,6 +6,6 @@
  */
 export { EventFeed } from './feed.ts';
 export { type EventFilter, matches, type Position, parsePosition, type StreamedEvent } from './model.ts';
-export { eventOperations } from './operations.ts';
+export { eventOperations, type Shows } from './operations.ts';
 export { deleteEventsOlderThan, insertEvent, insertEvents } from './outbox.ts';
 export { organizationEventsAfter } from './reads.ts';

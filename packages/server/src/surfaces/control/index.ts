@@ -35,6 +35,7 @@ import { serveSigningKeys } from './signing-keys.ts';
 import { serveTenancy } from './tenancy.ts';
 import { serveVault, type VaultOperations } from './vault.ts';
 import { serveWebhooks, type WebhookOperations } from './webhooks.ts';
+import { serveWorkflows, type WorkflowOperations } from './workflows.ts';
 
 export type { AuditOperations } from './audit-logs.ts';
 export { serveEventSocket } from './events.ts';
@@ -42,6 +43,7 @@ export type { MeteringOperations } from './metering.ts';
 export type { ProviderOperations } from './providers.ts';
 export type { VaultOperations } from './vault.ts';
 export type { WebhookOperations } from './webhooks.ts';
+export type { WorkflowOperations } from './workflows.ts';
 
 export type ControlSurface = {
   kit: HttpKit;
@@ -62,6 +64,7 @@ export type ControlSurface = {
     ProviderOperations &
     MeteringOperations &
     WebhookOperations &
+    WorkflowOperations &
     AuditOperations & { whoAmI: typeof whoAmI };
 };
 
@@ -89,6 +92,7 @@ export function registerControl(scope: FastifyInstance, { kit, operations: of, h
   serveProviders(surface, kit, { operations: of, health });
   serveMetering(surface, kit, of);
   serveWebhooks(surface, kit, of);
+  serveWorkflows(surface, kit, of);
 
   surface.serve(routes.downloadAsset, async ({ params }, call, { reply }) => {
     const { asset, content } = await run(of.downloadAsset, call, params);

@@ -58,6 +58,12 @@ const SPECIFIC: Readonly<Record<string, readonly [number, string]>> = {
   'credential.state_invalid': [400, 'oauth_state_invalid'],
   'credential.authorization_refused': [409, 'authorization_refused'],
   'destination.refused': [400, 'destination_refused'],
+  'workflow_definition.archived': [409, 'definition_archived'],
+  'workflow_run.already_started': [409, 'already_started'],
+  'workflow_run.ended': [409, 'run_ended'],
+  'workflow_run.not_running': [409, 'not_running'],
+  'workflow_run.not_paused': [409, 'not_paused'],
+  'workflow_run.not_failed': [409, 'not_failed'],
   'encryption_key.in_use': [409, 'master_key_in_use'],
 };
 

@@ -1,0 +1,200 @@
+import { ControlError, controlRoutes } from '@assay/contract';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { Answer } from './harness/client.ts';
+import { Server } from './harness/server.ts';
+import { until } from './harness/until.ts';
+
+const server = await Server.start({
+  args: ['--role', 'api,worker'],
+  env: { ASSAY_GRPC_PORT: 'off' },
+  awaitReady: false,
+});
+const { apiKey } = server.credentials;
+const client = server.as(apiKey);
+afterAll(() => server[Symbol.asyncDispose]());
+
+type Run = { id: string; state: string; context: Record<string, unknown>; error: unknown };
+
+const dataOf = (answer: Answer, status: number): Record<string, never> => {
+  expect(answer.status, answer.text).toBe(status);
+  return (answer.body as { data: Record<string, never> }).data;
+};
+const refusal = (answer: Answer): { status: number; code: string; fields: string[] } => {
+  const { error } = ControlError.parse(answer.body);
+  const fields = (error.details['fields'] ?? []) as { field: string }[];
+  return { status: answer.status, code: error.code, fields: fields.map(({ field }) => field) };
+};
+
+const native = (key: string, operation: string, config: object = {}, more: object = {}) => ({
+  key,
+  runtime: 'native',
+  operation,
+  config,
+  ...more,
+});
+
+/** Orders above a hundred are looked at again; what is below is taken as it is. */
+const ORDERS = {
+  name: 'orders',
+  input_schema: { type: 'object', required: ['lines'], properties: { lines: { type: 'array' } } },
+  nodes: [
+    native('total', 'transform', { expression: '$sum(lines.price)' }, { inputs: { lines: '$context.input.lines' } }),
+    native(
+      'size',
+      'branch',
+      { cases: [{ when: 'context.total > 100', to: ['review'] }], otherwise: ['accept'] },
+      { depends_on: ['total'] },
+    ),
+    native('review', 'noop', {}, { depends_on: ['size'], inputs: { verdict: 'reviewed' } }),
+    native('accept', 'noop', {}, { depends_on: ['size'], inputs: [{ name: 'total', path: '$context.total' }] }),
+    native('done', 'fan_in', { as: 'first' }, { depends_on: ['review', 'accept'], inputs: { a: 1 } }),
+  ],
+};
+
+async function define(body: object): Promise<{ id: string; version: number }> {
+  return dataOf(await client.post('/v1/workflow-definitions', body), 201)['workflow_definition'] as never;
+}
+
+async function runOf(body: object): Promise<Run> {
+  return dataOf(await client.post('/v1/workflow-runs', body), 201)['workflow_run'] as never;
+}
+
+const read = async (id: string): Promise<Run> =>
+  dataOf(await client.get(`/v1/workflow-runs/${id}`), 200)['workflow_run'] as never;
+const ended = (id: string): Promise<Run> =>
+  until('the run ends', async () => {
+    const run = await read(id);
+    return ['completed', 'failed', 'cancelled'].includes(run.state) ? run : null;
+  });
+
+describe('a definition', () => {
+  test('is kept in versions that never change, and can be read back as it was written', async () => {
+    const first = await define({ ...ORDERS, name: 'versions' });
+    const second = await define({ ...ORDERS, name: 'versions', description: 'As before.' });
+    expect([first.version, second.version]).toEqual([1, 2]);
+    const answer = await client.get(`/v1/workflow-definitions/${first.id}`);
+    const { workflow_definition: kept } = dataOf(answer, 200) as unknown as {
+      workflow_definition: { nodes: { key: string; inputs: object }[] };
+    };
+    expect(kept.nodes.map(({ key }) => key)).toEqual(['total', 'size', 'review', 'accept', 'done']);
+    expect(kept.nodes[0]?.inputs).toEqual({ lines: '$context.input.lines' });
+    const schema = controlRoutes.getWorkflowDefinition.answers[200].schema;
+    expect(schema.parse(answer.body)).toEqual(answer.body);
+  });
+
+  test('is refused with the path of each fault', async () => {
+    const wrong = {
+      name: 'wrong',
+      nodes: [
+        native('a', 'noop', {}, { depends_on: ['a', 'x'] }),
+        native('b', 'transform', { expression: '{' }),
+        native('b', 'noop', {}, { when: '1 +', requires: ['magic'] }),
+        native('c', 'branch', { cases: [{ when: 'true', to: ['a'] }] }),
+      ],
+    };
+    const refused = refusal(await client.post('/v1/workflow-definitions', wrong));
+    expect(refused).toMatchObject({ status: 400 });
+    expect(refused.fields.sort()).toEqual([
+      'nodes.0.depends_on.0',
+      'nodes.0.depends_on.1',
+      'nodes.1.config.expression',
+      'nodes.2.key',
+      'nodes.2.requires.0',
+      'nodes.2.when',
+      'nodes.3.config.cases.0.to.0',
+    ]);
+    const checked = dataOf(await client.post('/v1/workflow-definitions/validate', wrong), 200);
+    expect(checked).toMatchObject({ valid: false });
+    expect(checked['faults']).toHaveLength(7);
+    expect(dataOf(await client.post('/v1/workflow-definitions/validate', ORDERS), 200)).toEqual({
+      valid: true,
+      faults: [],
+    });
+  });
+
+  test('of an operation that nobody knows, or of no nodes, is none', async () => {
+    const unknown = { name: 'unknown', nodes: [native('a', 'conjure')] };
+    expect(refusal(await client.post('/v1/workflow-definitions', unknown)).fields).toEqual(['nodes.0.operation']);
+    const empty = { name: 'empty', nodes: [] };
+    expect(refusal(await client.post('/v1/workflow-definitions', empty)).fields).toEqual(['nodes']);
+  });
+
+  test('that is archived makes no new runs', async () => {
+    const { id } = await define({ ...ORDERS, name: 'archived' });
+    dataOf(await client.post(`/v1/workflow-definitions/${id}/archive`), 200);
+    const byId = await client.post('/v1/workflow-runs', { workflow_definition_id: id });
+    expect(refusal(byId)).toMatchObject({ status: 409, code: 'definition_archived' });
+    expect(refusal(await client.post('/v1/workflow-runs', { name: 'archived' }))).toMatchObject({ status: 404 });
+  });
+});
+
+describe('a run', () => {
+  test('goes the way that its input says, and its events tell of it', async () => {
+    await define(ORDERS);
+    const { id, state } = await runOf({ name: 'orders', input: { lines: [{ price: 90 }, { price: 20 }] } });
+    expect(state).toBe('created');
+    dataOf(await client.post(`/v1/workflow-runs/${id}/start`), 200);
+    expect(await ended(id)).toMatchObject({
+      state: 'completed',
+      context: { total: 110, review: { verdict: 'reviewed' } },
+    });
+    const { nodes } = dataOf(await client.get(`/v1/workflow-runs/${id}/nodes`), 200) as unknown as {
+      nodes: { key: string; state: string }[];
+    };
+    expect(nodes.map(({ key, state: each }) => `${key} ${each}`)).toEqual([
+      'total completed',
+      'size completed',
+      'review completed',
+      'accept skipped',
+      'done completed',
+    ]);
+    const stream = await fetch(`${server.url}/v1/workflow-runs/${id}/events`, { headers: { 'x-api-key': apiKey } });
+    // The stream ends by itself behind the last event of the run.
+    const types = [...(await stream.text()).matchAll(/^event: (.+)$/gm)].map(([, type]) => type);
+    expect(types[0]).toBe('workflow.run.created');
+    expect(types.at(-1)).toBe('workflow.run.completed');
+    expect(types.filter((type) => type === 'workflow.node.completed')).toHaveLength(4);
+    expect(types.filter((type) => type === 'workflow.node.skipped')).toHaveLength(1);
+  });
+
+  test('whose input does not fit the schema is not made', async () => {
+    await define({ ...ORDERS, name: 'strict' });
+    const answer = await client.post('/v1/workflow-runs', { name: 'strict', input: { lines: 'none' } });
+    expect(refusal(answer)).toMatchObject({ status: 400, fields: ['input.lines'] });
+  });
+
+  test('is made once for one idempotency key', async () => {
+    await define({ ...ORDERS, name: 'once' });
+    const body = { name: 'once', input: { lines: [] } };
+    const make = () => client.post('/v1/workflow-runs', body, { 'idempotency-key': 'the-same' });
+    const [first, second] = [await make(), await make()];
+    expect((first.body as { data: unknown }).data).toEqual((second.body as { data: unknown }).data);
+    expect(second.headers.get('idempotent-replayed')).toBe('true');
+  });
+
+  test('can be paused, gone on with, cancelled and retried, each once', async () => {
+    const wait = native('wait', 'delay', { ms: 600_000 });
+    await define({ name: 'long', nodes: [wait, native('then', 'noop', {}, { depends_on: ['wait'] })] });
+    const { id } = await runOf({ name: 'long', start: true });
+    const act = (what: string) => client.post(`/v1/workflow-runs/${id}/${what}`);
+    expect(refusal(await act('start'))).toMatchObject({ status: 409, code: 'already_started' });
+    expect(refusal(await act('resume'))).toMatchObject({ status: 409 });
+    expect(dataOf(await act('pause'), 200)).toMatchObject({ workflow_run: { state: 'paused' } });
+    expect(dataOf(await act('resume'), 200)).toMatchObject({ workflow_run: { state: 'running' } });
+    expect(dataOf(await act('cancel'), 200)).toMatchObject({ workflow_run: { state: 'cancelled' } });
+    expect(refusal(await act('start'))).toMatchObject({ status: 409, code: 'run_ended' });
+    expect(dataOf(await act('retry'), 200)).toMatchObject({ workflow_run: { state: 'running' } });
+    expect(dataOf(await act('cancel'), 200)).toMatchObject({ workflow_run: { state: 'cancelled' } });
+    expect((await read(id)).state).toBe('cancelled');
+  });
+
+  test('fails in words where an expression never ends, and the server goes on', async () => {
+    const endless = native('endless', 'transform', { expression: '($f := function($n) { $f($n + 1) }; $f(0))' });
+    await define({ name: 'endless', nodes: [endless] });
+    const { id } = await runOf({ name: 'endless', start: true });
+    expect(await ended(id)).toMatchObject({
+      state: 'failed',
+      error: { node: 'endless', code: 'expression.too_slow', message: expect.stringMatching(/took longer/) },
+    });
+  });
+});

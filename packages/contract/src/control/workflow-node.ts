@@ -1,0 +1,138 @@
+import { z } from 'zod';
+
+/* A node of a workflow as it stands on the wire, with the configuration that each operation takes. */
+
+const NodeKey = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, 'a letter, then letters, digits, `_` and `-`, at most 63')
+  .meta({ description: 'The name of the node within the definition.' });
+
+const ContextPath = z
+  .string()
+  .max(500)
+  .regex(/^\$context(?:\.[^.]{1,100}){0,20}$/, 'a path like `$context.order.lines.0`')
+  .meta({ id: 'ContextPath', description: 'A path into the context of the run: `$context.order.lines.0`.' });
+
+const Cel = z
+  .string()
+  .min(1)
+  .max(4_000)
+  .meta({ description: 'A condition in CEL (https://cel.dev) over `context` and `input`.' });
+const JsonSchema = z.record(z.string(), z.json()).meta({ description: 'A JSON Schema, draft 2020-12.' });
+
+const InputValue = z.json().meta({
+  description:
+    '`$context.path` is read from the context, anything else is itself; `$$` at the beginning of a text stands for one `$`.',
+});
+const Inputs = z
+  .union([
+    z.record(z.string().min(1).max(100), InputValue),
+    z.array(z.strictObject({ name: z.string().min(1).max(100), path: ContextPath })).max(200),
+  ])
+  .default({})
+  .meta({ description: 'What the node reads: by name, or as a list of names and paths.' });
+
+const MergePolicy = z
+  .enum(['replace', 'append', 'deep_merge', 'keep_first'])
+  .default('replace')
+  .meta({ description: 'What happens to a value that is at the path already.' });
+const Output = z.strictObject({ path: ContextPath, merge: MergePolicy });
+const Outputs = z
+  .union([
+    z.record(z.string().min(1).max(100), z.union([ContextPath, Output])),
+    z.array(Output.extend({ name: z.string().min(1).max(100) })).max(200),
+  ])
+  .optional()
+  .meta({
+    description:
+      'Where fields of the output go in the context; `*` is the whole output. Left out: the whole output goes to `$context.<key>`.',
+  });
+
+const Milliseconds = z.int().min(1).max(604_800_000);
+const Backoff = z
+  .strictObject({
+    kind: z.enum(['fixed', 'exponential']).default('exponential'),
+    first_ms: z.int().min(1).max(3_600_000).default(1_000),
+    most_ms: z.int().min(1).max(86_400_000).default(60_000),
+  })
+  .meta({ description: 'How long a retry waits; exponential doubles each time. A random share is taken off.' });
+
+const Policy = z
+  .strictObject({
+    timeout_ms: Milliseconds.default(300_000),
+    retries: z.int().min(0).max(100).default(0),
+    backoff: Backoff.prefault({}),
+    on_error: z
+      .union([z.enum(['fail', 'continue']), z.strictObject({ fallback: z.json() })])
+      .default('fail')
+      .meta({ description: 'What a failure means for the run; a fallback is the output instead.' }),
+  })
+  .prefault({})
+  .meta({ id: 'NodePolicy' });
+
+const common = {
+  key: NodeKey,
+  depends_on: z.array(NodeKey).max(500).default([]),
+  inputs: Inputs,
+  outputs: Outputs,
+  requires: z.array(z.string().min(1).max(100)).max(20).default([]).meta({ description: 'Capabilities it needs.' }),
+  policy: Policy,
+  when: Cel.optional().meta({ description: 'A CEL condition; false skips the node.' }),
+};
+
+const native = <Operation extends string, Config extends z.ZodType>(
+  operation: Operation,
+  config: Config,
+  description: string,
+) =>
+  z
+    .strictObject({ ...common, runtime: z.literal('native'), operation: z.literal(operation), config })
+    .meta({ description });
+
+const Nothing = z.strictObject({}).default({});
+
+/** Nodes that Assay runs itself, by their operation. */
+const NATIVE_NODES = [
+  native('noop', Nothing, 'Gives its inputs on.'),
+  native(
+    'merge',
+    z.strictObject({ merge: z.enum(['replace', 'deep_merge']).default('deep_merge') }).prefault({}),
+    'Makes one object of its inputs, in the order of their names.',
+  ),
+  native(
+    'validate',
+    z.strictObject({ schema: JsonSchema }),
+    'Gives its input `value` on when it fits the schema, and fails with what does not fit.',
+  ),
+  native(
+    'transform',
+    z.strictObject({ expression: z.string().min(1).max(20_000).meta({ description: 'In JSONata, over the inputs.' }) }),
+    'Makes JSON of JSON.',
+  ),
+  native(
+    'delay',
+    z.union([z.strictObject({ ms: Milliseconds }), z.strictObject({ until: z.iso.datetime() })]),
+    'Waits, holding nothing.',
+  ),
+  native(
+    'branch',
+    z.strictObject({
+      cases: z
+        .array(z.strictObject({ when: Cel, to: z.array(NodeKey).min(1).max(100) }))
+        .min(1)
+        .max(100),
+      otherwise: z.array(NodeKey).max(100).default([]),
+    }),
+    'Goes on to the nodes of the first case that is true. Nodes of the others are skipped.',
+  ),
+  native(
+    'fan_in',
+    z.strictObject({ as: z.enum(['list', 'concat', 'object', 'first']).default('object') }).prefault({}),
+    'Brings its inputs together: a list of them, one list of theirs, an object by name, or the first that is not null.',
+  ),
+] as const;
+
+export const NodeDefinition = z
+  .discriminatedUnion('operation', NATIVE_NODES)
+  .meta({ id: 'NodeDefinition', description: 'A step of a workflow.' });
+export type NodeDefinition = z.infer<typeof NodeDefinition>;

@@ -1,0 +1,242 @@
+import { z } from 'zod';
+import { route } from '../route.ts';
+import { enveloped } from './envelope.ts';
+import { PageQuery } from './page.ts';
+import { NodeDefinition } from './workflow-node.ts';
+
+const Name = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$/, 'lower-case letters, digits, `.`, `_` and `-`, at most 100');
+const JsonSchema = z.record(z.string(), z.json()).meta({ description: 'A JSON Schema, draft 2020-12.' });
+/** Four weeks. */
+const MOST_TIMEOUT_MS = 2_419_200_000;
+
+export const NewWorkflowDefinition = z
+  .strictObject({
+    name: Name.meta({ description: 'What runs ask for. A definition of the same name is its next version.' }),
+    description: z.string().max(5_000).default(''),
+    nodes: z.array(NodeDefinition).min(1).max(2_000),
+    input_schema: JsonSchema.optional().meta({ description: 'What the input of a run must fit.' }),
+    timeout_ms: z.int().min(1).max(MOST_TIMEOUT_MS).optional().meta({ description: 'Longest that a run may take.' }),
+  })
+  .meta({ id: 'NewWorkflowDefinition' });
+export type NewWorkflowDefinition = z.infer<typeof NewWorkflowDefinition>;
+
+export const WorkflowDefinition = z
+  .object({
+    id: z.uuid(),
+    name: z.string(),
+    version: z.int(),
+    description: z.string(),
+    nodes: z.array(NodeDefinition),
+    input_schema: JsonSchema.nullable(),
+    timeout_ms: z.int().nullable(),
+    created_by: z.string(),
+    created_at: z.iso.datetime(),
+    archived_at: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'WorkflowDefinition' });
+export type WorkflowDefinition = z.infer<typeof WorkflowDefinition>;
+
+const RunState = z.enum(['created', 'queued', 'running', 'paused', 'completed', 'failed', 'cancelled']);
+const NodeState = z.enum(['pending', 'ready', 'running', 'waiting', 'completed', 'failed', 'skipped', 'cancelled']);
+const Fault = z.object({ field: z.string(), constraint: z.string(), message: z.string() });
+const Failure = z.object({ code: z.string(), message: z.string(), faults: z.array(Fault).optional() });
+const Input = z.record(z.string(), z.json());
+
+const NewWorkflowRun = z
+  .strictObject({
+    workflow_definition_id: z.uuid().optional(),
+    name: Name.optional(),
+    version: z.int().min(1).optional().meta({ description: 'Of that name; the newest unless given.' }),
+    input: Input.default({}).meta({ description: 'What the context begins with, as `$context.input`.' }),
+    priority: z.int().min(-10).max(10).default(0).meta({ description: 'Nodes of higher ones run first.' }),
+    start: z.boolean().default(false).meta({ description: 'Whether it starts at once.' }),
+  })
+  .refine((body) => (body.workflow_definition_id === undefined) !== (body.name === undefined), {
+    message: 'give either `workflow_definition_id` or `name`',
+    path: ['workflow_definition_id'],
+  })
+  .refine((body) => body.version === undefined || body.name !== undefined, {
+    message: 'a version is of a `name`',
+    path: ['version'],
+  })
+  .meta({ id: 'NewWorkflowRun' });
+
+export const WorkflowRun = z
+  .object({
+    id: z.uuid(),
+    workflow_definition: z.object({ id: z.uuid(), name: z.string(), version: z.int() }),
+    state: RunState,
+    priority: z.int(),
+    input: Input,
+    context: Input.meta({ description: 'What nodes have written so far, beside the input.' }),
+    error: Failure.extend({ node: z.string().nullable() }).nullable(),
+    created_by: z.object({ kind: z.string(), id: z.string() }),
+    created_at: z.iso.datetime(),
+    started_at: z.iso.datetime().nullable(),
+    deadline_at: z.iso.datetime().nullable(),
+    completed_at: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'WorkflowRun' });
+export type WorkflowRun = z.infer<typeof WorkflowRun>;
+
+export const WorkflowRunNode = z
+  .object({
+    key: z.string(),
+    state: NodeState,
+    attempt: z.int(),
+    due_at: z.iso.datetime().nullable().meta({ description: 'When it may begin, or goes on.' }),
+    output: z.json(),
+    error: Failure.nullable(),
+    started_at: z.iso.datetime().nullable(),
+    completed_at: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'WorkflowRunNode' });
+export type WorkflowRunNode = z.infer<typeof WorkflowRunNode>;
+
+const Identified = z.object({ id: z.string().max(64) });
+const OneDefinition = enveloped(z.object({ workflow_definition: WorkflowDefinition }));
+const OneRun = enveloped(z.object({ workflow_run: WorkflowRun }));
+
+const decision = <Path extends string, Operation extends string>(path: Path, operation: Operation, summary: string) =>
+  route({
+    surface: 'control',
+    method: 'POST',
+    path,
+    operation,
+    summary,
+    params: Identified,
+    answers: { 200: { description: 'The run as it is now.', schema: OneRun } },
+  });
+
+/** Workflow definitions, and runs of them. */
+export const workflowRoutes = {
+  createWorkflowDefinition: route({
+    surface: 'control',
+    method: 'POST',
+    path: '/v1/workflow-definitions',
+    operation: 'workflows.definition.create',
+    summary: 'Add the next version of a workflow definition',
+    body: NewWorkflowDefinition,
+    answers: { 201: { description: 'The version that was made of it.', schema: OneDefinition } },
+  }),
+  validateWorkflowDefinition: route({
+    surface: 'control',
+    method: 'POST',
+    path: '/v1/workflow-definitions/validate',
+    operation: 'workflows.definition.validate',
+    summary: 'Find every fault of a workflow definition',
+    body: NewWorkflowDefinition,
+    answers: {
+      200: {
+        description: 'Whether it can be run, and what is wrong with it where it cannot.',
+        schema: enveloped(z.object({ valid: z.boolean(), faults: z.array(Fault) })),
+      },
+    },
+  }),
+  listWorkflowDefinitions: route({
+    surface: 'control',
+    method: 'GET',
+    path: '/v1/workflow-definitions',
+    operation: 'workflows.definition.list',
+    summary: 'List versions of workflow definitions',
+    query: PageQuery.extend({ name: Name.optional().meta({ description: 'Only versions of this name.' }) }),
+    answers: {
+      200: {
+        description: 'A page, newest first.',
+        schema: enveloped(z.object({ workflow_definitions: z.array(WorkflowDefinition) })),
+      },
+    },
+  }),
+  getWorkflowDefinition: route({
+    surface: 'control',
+    method: 'GET',
+    path: '/v1/workflow-definitions/{id}',
+    operation: 'workflows.definition.get',
+    summary: 'Get a version of a workflow definition',
+    params: Identified,
+    answers: { 200: { description: 'The version.', schema: OneDefinition } },
+  }),
+  archiveWorkflowDefinition: route({
+    surface: 'control',
+    method: 'POST',
+    path: '/v1/workflow-definitions/{id}/archive',
+    operation: 'workflows.definition.archive',
+    summary: 'Set a version of a definition aside',
+    params: Identified,
+    answers: { 200: { description: 'The version as it is now.', schema: OneDefinition } },
+  }),
+  createWorkflowRun: route({
+    surface: 'control',
+    method: 'POST',
+    path: '/v1/workflow-runs',
+    operation: 'workflows.run.create',
+    summary: 'Make a run of a workflow',
+    body: NewWorkflowRun,
+    answers: { 201: { description: 'The run.', schema: OneRun } },
+  }),
+  listWorkflowRuns: route({
+    surface: 'control',
+    method: 'GET',
+    path: '/v1/workflow-runs',
+    operation: 'workflows.run.list',
+    summary: 'List runs of workflows',
+    query: PageQuery.extend({
+      state: RunState.optional(),
+      name: Name.optional().meta({ description: 'Only runs of definitions of this name.' }),
+    }),
+    answers: {
+      200: {
+        description: 'A page, newest first.',
+        schema: enveloped(z.object({ workflow_runs: z.array(WorkflowRun) })),
+      },
+    },
+  }),
+  getWorkflowRun: route({
+    surface: 'control',
+    method: 'GET',
+    path: '/v1/workflow-runs/{id}',
+    operation: 'workflows.run.get',
+    summary: 'Get a run of a workflow',
+    params: Identified,
+    answers: { 200: { description: 'The run.', schema: OneRun } },
+  }),
+  listWorkflowRunNodes: route({
+    surface: 'control',
+    method: 'GET',
+    path: '/v1/workflow-runs/{id}/nodes',
+    operation: 'workflows.node.list',
+    summary: 'List the nodes of a run',
+    params: Identified,
+    answers: {
+      200: {
+        description: 'All of them, in the order of the definition.',
+        schema: enveloped(z.object({ nodes: z.array(WorkflowRunNode) })),
+      },
+    },
+  }),
+  followWorkflowRun: route({
+    surface: 'control',
+    method: 'GET',
+    path: '/v1/workflow-runs/{id}/events',
+    operation: 'workflows.run.follow',
+    summary: 'Per-run event stream (SSE)',
+    params: Identified,
+    query: z.object({
+      after: z.string().max(50).optional().meta({ description: 'Replay what came after this event id.' }),
+    }),
+    answers: {
+      200: {
+        description: 'What was, then live, until the run has ended; resume with `Last-Event-ID`.',
+        otherMedia: ['text/event-stream'],
+      },
+    },
+    streams: true,
+  }),
+  startWorkflowRun: decision('/v1/workflow-runs/{id}/start', 'workflows.run.start', 'Start a run'),
+  cancelWorkflowRun: decision('/v1/workflow-runs/{id}/cancel', 'workflows.run.cancel', 'Cancel a run'),
+  pauseWorkflowRun: decision('/v1/workflow-runs/{id}/pause', 'workflows.run.pause', 'Pause a run'),
+  resumeWorkflowRun: decision('/v1/workflow-runs/{id}/resume', 'workflows.run.resume', 'Go on with a paused run'),
+  retryWorkflowRun: decision('/v1/workflow-runs/{id}/retry', 'workflows.run.retry', 'Retry a run from what failed'),
+};

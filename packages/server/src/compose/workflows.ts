@@ -1,0 +1,61 @@
+import {
+  definitionOperations,
+  Expressions,
+  type FollowServices,
+  followRun,
+  Graphs,
+  runOperations,
+  Settler,
+} from '../modules/workflows/index.ts';
+import type { Tx } from '../platform/db/index.ts';
+import type { Wakeups } from '../platform/queue/wakeups.ts';
+
+export type WorkflowParts = {
+  systemTransaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  systemStatements<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  wakeups: Wakeups;
+  /** Raised when nodes became ready; and with the id of a run that ended while attempts may be under way. */
+  topics: { workflows: string; runsEnded: string };
+  told(): void;
+};
+
+/** A condition or a transformation of JSON that takes longer is not one. */
+const EXPRESSION_DEADLINE_MS = 2_000;
+const EXPRESSION_THREADS = 2;
+
+/** What workflows are kept, walked and read with. */
+export function composeWorkflows(parts: WorkflowParts, stack: AsyncDisposableStack) {
+  const { systemTransaction, systemStatements, wakeups, topics, told } = parts;
+  const expressions = stack.use(new Expressions({ deadlineMs: EXPRESSION_DEADLINE_MS, threads: EXPRESSION_THREADS }));
+  const graphs = new Graphs(systemStatements);
+  const progressed = (): void => {
+    wakeups.raise(topics.workflows);
+    told();
+  };
+  const settler = stack.use(new Settler({ transaction: systemTransaction, graphs, progressed }));
+  return {
+    expressions,
+    graphs,
+    settler,
+    ready: progressed,
+    ended: (runId: string): void => {
+      wakeups.raise(topics.runsEnded, runId);
+      told();
+    },
+  };
+}
+
+export type Workflows = ReturnType<typeof composeWorkflows>;
+
+/** The operations of workflows; listed without a core they are only looked at. */
+export function workflowOperations({ expressions, graphs, ready, ended }: Partial<Workflows>, follow: FollowServices) {
+  const engine = { expressions, graphs, ready, ended } as Workflows;
+  return {
+    ...definitionOperations({ ...engine, capabilities: CAPABILITIES }),
+    ...runOperations(engine),
+    followRun: followRun(follow),
+  };
+}
+
+/** What every server can do. */
+const CAPABILITIES: ReadonlySet<string> = new Set(['native']);

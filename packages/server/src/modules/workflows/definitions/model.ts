@@ -1,0 +1,22 @@
+import type { JsonObject, NodeDefinition } from '../model.ts';
+
+/** What a definition says, apart from who made it and when. */
+export type DefinitionContent = {
+  name: string;
+  description: string;
+  nodes: readonly NodeDefinition[];
+  /** What the input of a run must fit; null takes any object. */
+  inputSchema: JsonObject | null;
+  /** Longest that a run may take, milliseconds; null does not bound it. */
+  timeoutMs: number | null;
+};
+
+/** One version of a definition. It never changes, but can be archived. */
+export type Definition = DefinitionContent & {
+  orgId: string;
+  id: string;
+  version: number;
+  createdBy: string;
+  createdAt: Date;
+  archivedAt: Date | null;
+};

@@ -1,0 +1,317 @@
+import pino from 'pino';
+import { afterAll, describe, expect, test } from 'vitest';
+import { eventsOf } from '../../../../test/builders.ts';
+import { testDatabase } from '../../../../test/database.ts';
+import { until } from '../../../../test/until.ts';
+import { newId } from '../../../kernel/ids.ts';
+import { insertDefinition } from '../definitions/store.ts';
+import { Expressions } from '../expressions/expressions.ts';
+import type { JsonObject, NodeDefinition } from '../model.ts';
+import { newProgress } from '../runs/new-progress.ts';
+import { endRunsOf } from '../runs/organization-end.ts';
+import { findRun, insertRunWithNodes, listNodes } from '../runs/store.ts';
+import { completed, type Handler } from '../runtimes/model.ts';
+import { nativeHandlers } from '../runtimes/native.ts';
+import { Engine } from './engine.ts';
+import { Graphs } from './graphs.ts';
+import { RunJanitor } from './janitor.ts';
+import { Settler } from './settler.ts';
+
+const db = testDatabase();
+const log = pino({ level: 'silent' });
+const expressions = new Expressions({ deadlineMs: 2_000, threads: 1 });
+afterAll(() => expressions[Symbol.asyncDispose]());
+
+type Of = Partial<Omit<NodeDefinition, 'key' | 'policy'>> & { policy?: Partial<NodeDefinition['policy']> };
+const node = (key: string, { policy, ...of }: Of = {}): NodeDefinition => ({
+  key,
+  runtime: 'native',
+  operation: 'noop',
+  dependsOn: [],
+  config: {},
+  inputs: [],
+  outputs: [{ name: null, path: [key], merge: 'replace' }],
+  requires: [],
+  policy: {
+    timeoutMs: 10_000,
+    retries: 0,
+    backoff: { kind: 'fixed', firstMs: 1, mostMs: 1 },
+    onError: { kind: 'fail' },
+    ...policy,
+  },
+  when: null,
+  ...of,
+});
+
+/** One worker process, as far as workflows go. `handlers` are operations beside the native ones. */
+function aWorker({ handlers = {}, leaseMs = 1_500 }: { handlers?: Record<string, Handler>; leaseMs?: number } = {}) {
+  const statements: ConstructorParameters<typeof RunJanitor>[0]['statements'] = (work) =>
+    db.system.statements({ orgId: null }, work);
+  const graphs = new Graphs(statements);
+  const listeners = new Set<() => void>();
+  const ended = new Set<(runId: string) => void>();
+  const settler = new Settler({
+    transaction: (work) => db.system.transaction({ orgId: null }, work),
+    graphs,
+    progressed: () => {
+      for (const listener of listeners) listener();
+    },
+  });
+  const engine = new Engine({
+    statements,
+    settler,
+    graphs,
+    expressions,
+    handlers: { native: { ...nativeHandlers(expressions), ...handlers } },
+    onReady(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    onEnded(listener) {
+      ended.add(listener);
+      return () => ended.delete(listener);
+    },
+    concurrency: 16,
+    leaseMs,
+    log,
+  });
+  engine.start();
+  return {
+    settler,
+    graphs,
+    janitor: new RunJanitor({ statements, settler, log }),
+    end(runId: string) {
+      for (const listener of ended) listener(runId);
+    },
+    [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
+  };
+}
+
+async function aRun(
+  nodes: readonly NodeDefinition[],
+  { input = {}, deadlineSeconds = null }: { input?: JsonObject; deadlineSeconds?: number | null } = {},
+): Promise<{ orgId: string; id: string }> {
+  const orgId = await db.organization();
+  const by = { kind: 'user', id: newId() };
+  const id = newId();
+  await db.app.transaction({ orgId }, async (tx) => {
+    const content = { name: 'test', description: '', nodes, inputSchema: null, timeoutMs: null };
+    const definition = await insertDefinition(tx, { ...content, orgId, id: newId(), createdBy: by.id });
+    const graph = {
+      definitionId: definition.id,
+      name: 'test',
+      nodes: new Map(nodes.map((each) => [each.key, each])),
+      dependents: new Map(),
+    };
+    const made = newProgress(graph, { orgId, id, priority: 0, input });
+    made.progress.start();
+    insertRunWithNodes(tx, {
+      ...made,
+      definitionId: definition.id,
+      priority: 0,
+      input,
+      createdBy: by,
+      requestId: 'test',
+      deadlineSeconds,
+    });
+  });
+  return { orgId, id };
+}
+
+const runOf = ({ orgId, id }: { orgId: string; id: string }) =>
+  db.app.statements({ orgId }, (tx) => findRun(tx, orgId, id));
+const nodesOf = async ({ orgId, id }: { orgId: string; id: string }) => {
+  const nodes = await db.app.statements({ orgId }, (tx) => listNodes(tx, orgId, id));
+  return Object.fromEntries(nodes.map((each) => [each.key, each]));
+};
+const isEnded = async (run: { orgId: string; id: string }) => {
+  const found = await until('the run ends', async () => {
+    const now = await runOf(run);
+    return now?.completedAt ? now : null;
+  });
+  return found;
+};
+
+describe('a worker', () => {
+  test('walks a run to its end, with what each node writes', async () => {
+    await using _worker = aWorker();
+    const run = await aRun(
+      [
+        node('double', {
+          operation: 'transform',
+          config: { expression: '$map(list, function($n) { $n * 2 })' },
+          inputs: [{ name: 'list', source: { kind: 'context', path: ['input', 'list'] } }],
+        }),
+        node('many', { dependsOn: ['double'], when: 'size(context.double) > 2' }),
+        node('choose', {
+          operation: 'branch',
+          dependsOn: ['double'],
+          config: { cases: [{ when: 'context.double[0] == 2', to: ['yes'] }], otherwise: ['no'] },
+        }),
+        node('yes', { dependsOn: ['choose'] }),
+        node('no', { dependsOn: ['choose'] }),
+      ],
+      { input: { list: [1, 2] } },
+    );
+    expect(await isEnded(run)).toMatchObject({
+      state: 'completed',
+      context: { double: [2, 4], choose: { to: ['yes'] } },
+    });
+    const states = Object.entries(await nodesOf(run)).map(([key, { state }]) => [key, state]);
+    expect(Object.fromEntries(states)).toEqual({
+      double: 'completed',
+      many: 'skipped',
+      choose: 'completed',
+      yes: 'completed',
+      no: 'skipped',
+    });
+    expect((await eventsOf(db, run.id)).filter((type) => type.startsWith('workflow.run'))).toEqual([
+      'workflow.run.completed',
+    ]);
+  });
+
+  test('tells why a node failed', async () => {
+    await using _worker = aWorker();
+    const schema = { type: 'object', required: ['name'] };
+    const run = await aRun([
+      node('check', {
+        operation: 'validate',
+        config: { schema },
+        inputs: [{ name: 'value', source: { kind: 'context', path: ['input'] } }],
+        policy: { retries: 5 },
+      }),
+    ]);
+    expect(await isEnded(run)).toMatchObject({
+      state: 'failed',
+      error: { node: 'check', code: 'workflow_node.does_not_fit', faults: [{ field: 'value.name' }] },
+    });
+    // What does not fit will not fit the next time.
+    expect((await nodesOf(run))['check']?.attempt).toBe(1);
+  });
+
+  test('tries again what failed by accident, as its policy says', async () => {
+    let tries = 0;
+    const flaky: Handler = async () => {
+      tries += 1;
+      if (tries < 3) throw new Error('by accident');
+      return completed(tries);
+    };
+    await using _worker = aWorker({ handlers: { flaky } });
+    const run = await aRun([node('a', { operation: 'flaky', policy: { retries: 3 } })]);
+    expect(await isEnded(run)).toMatchObject({ state: 'completed', context: { a: 3 } });
+    expect((await nodesOf(run))['a']).toMatchObject({ attempt: 3, error: null });
+  });
+
+  test('ends an attempt that takes longer than its policy says', async () => {
+    const aborted = Promise.withResolvers<void>();
+    const endless: Handler = ({ signal }) =>
+      new Promise(() => signal.addEventListener('abort', () => aborted.resolve()));
+    await using worker = aWorker({ handlers: { endless } });
+    const run = await aRun([node('a', { operation: 'endless', policy: { timeoutMs: 50 } })]);
+    expect(await isEnded(run)).toMatchObject({ state: 'failed', error: { code: 'workflow_node.too_late' } });
+    await aborted.promise;
+    expect(worker).toBeDefined();
+  });
+
+  test('holds nothing while a node waits for a time', async () => {
+    await using _worker = aWorker();
+    const run = await aRun([
+      node('wait', { operation: 'delay', config: { ms: 300 } }),
+      node('then', { dependsOn: ['wait'] }),
+    ]);
+    await until('it waits', async () => (await nodesOf(run))['wait']?.state === 'waiting');
+    expect(await isEnded(run)).toMatchObject({ state: 'completed' });
+    expect((await nodesOf(run))['wait']?.attempt).toBe(1);
+  });
+
+  test('stops what it does for a run that was cancelled, and its report has no effect', async () => {
+    const begun = Promise.withResolvers<void>();
+    const stopped = Promise.withResolvers<void>();
+    const slow: Handler = ({ signal }) =>
+      new Promise((resolve) => {
+        begun.resolve();
+        signal.addEventListener('abort', () => {
+          stopped.resolve();
+          resolve(completed('late'));
+        });
+      });
+    await using worker = aWorker({ handlers: { slow } });
+    const run = await aRun([node('a', { operation: 'slow' })]);
+    await begun.promise;
+    await worker.settler.decide(run, (progress) => progress.cancel());
+    worker.end(run.id);
+    await stopped.promise;
+    expect(await isEnded(run)).toMatchObject({ state: 'cancelled', context: {} });
+    expect((await nodesOf(run))['a']).toMatchObject({ state: 'cancelled', output: null });
+  });
+});
+
+describe('a worker that is lost', () => {
+  test('leaves its nodes to another, and what it reports later has no effect', async () => {
+    const wakes: (() => void)[] = [];
+    const frozen: Handler = () => new Promise((resolve) => wakes.push(() => resolve(completed('frozen'))));
+    const done: Handler = async () => completed('done');
+    const first = aWorker({ handlers: { work: frozen }, leaseMs: 60_000 });
+    const run = await aRun([node('a', { operation: 'work' })]);
+    await until('the first has it', () => wakes.length === 1);
+    await db.owner.query(
+      `update workflow_nodes set lease_expires_at = now() - interval '1 second' where run_id = '${run.id}'`,
+    );
+    await using second = aWorker({ handlers: { work: done } });
+    await second.janitor.sweep();
+    wakes[0]?.();
+    expect(await isEnded(run)).toMatchObject({ state: 'completed', context: { a: 'done' } });
+    await first[Symbol.asyncDispose]();
+    expect(await runOf(run)).toMatchObject({ context: { a: 'done' } });
+    expect((await eventsOf(db, run.id)).filter((type) => type === 'workflow.node.completed')).toHaveLength(1);
+  });
+
+  test('loses nothing when several walk the same run', async () => {
+    const counts = new Map<string, number>();
+    const count: Handler = async ({ node: { key }, runId }) => {
+      counts.set(`${runId} ${key}`, (counts.get(`${runId} ${key}`) ?? 0) + 1);
+      return completed(1);
+    };
+    await using _a = aWorker({ handlers: { count } });
+    await using _b = aWorker({ handlers: { count } });
+    const middle = Array.from({ length: 100 }, (_, index) =>
+      node(`m${index}`, {
+        operation: 'count',
+        dependsOn: ['first'],
+        outputs: [{ name: null, path: ['all'], merge: 'append' }],
+      }),
+    );
+    const last = node('last', { operation: 'count', dependsOn: middle.map(({ key }) => key) });
+    const run = await aRun([node('first', { operation: 'count' }), ...middle, last]);
+    const ended = await isEnded(run);
+    expect(ended).toMatchObject({ state: 'completed', context: { first: 1, last: 1 } });
+    expect(ended?.context['all']).toHaveLength(100);
+    expect([...counts.values()].every((times) => times === 1)).toBe(true);
+  });
+});
+
+test('runs of an organization that is deleted are cancelled', async () => {
+  const never: Handler = () => new Promise(() => {});
+  const worker = aWorker({ handlers: { never } });
+  const run = await aRun([node('a', { operation: 'never' }), node('b', { dependsOn: ['a'] })]);
+  const other = await aRun([node('a', { operation: 'never' })]);
+  const ended: string[] = [];
+  await db.system.transaction({ orgId: null }, (tx) =>
+    endRunsOf(tx, run.orgId, { graphs: worker.graphs, ended: (id) => ended.push(id) }),
+  );
+  expect(ended).toEqual([run.id]);
+  expect(await runOf(run)).toMatchObject({ state: 'cancelled' });
+  expect(await runOf(other)).toMatchObject({ state: 'running' });
+});
+
+test('a run past its deadline fails', async () => {
+  const never: Handler = () => new Promise(() => {});
+  const worker = aWorker({ handlers: { never } });
+  const run = await aRun([node('a', { operation: 'never' })], { deadlineSeconds: 0.05 });
+  await until('its time is over', async () => {
+    await worker.janitor.sweep();
+    return (await runOf(run))?.completedAt;
+  });
+  expect(await runOf(run)).toMatchObject({ state: 'failed', error: { node: null, code: 'workflow_run.timed_out' } });
+  worker.end(run.id);
+});

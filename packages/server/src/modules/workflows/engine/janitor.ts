@@ -1,0 +1,59 @@
+import type { Tx } from '../../../platform/db/index.ts';
+import type { Log } from '../../../platform/log.ts';
+import type { Settler } from './settler.ts';
+import { findExpired, findOverdue } from './store.ts';
+
+export type RunJanitorOptions = {
+  /** On the system handle. */
+  statements<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  settler: Settler;
+  log: Log;
+};
+
+const EVERY_MS = 500;
+const MOST = 500;
+
+/** Moves on what nobody else will: attempts whose worker is gone, and runs past their deadline. */
+export class RunJanitor implements AsyncDisposable {
+  readonly #options: RunJanitorOptions;
+  #timer: NodeJS.Timeout | null = null;
+  #sweeping: Promise<void> | null = null;
+
+  constructor(options: RunJanitorOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.#sweeping ??= this.sweep().finally(() => {
+        this.#sweeping = null;
+      });
+    }, EVERY_MS);
+  }
+
+  /** One round. */
+  async sweep(): Promise<void> {
+    const { statements, settler, log } = this.#options;
+    try {
+      const [expired, overdue] = [
+        await statements((tx) => findExpired(tx, MOST)),
+        await statements((tx) => findOverdue(tx, MOST)),
+      ];
+      const moves = [
+        ...expired.map((lost) => settler.decide({ orgId: lost.orgId, id: lost.runId }, (run) => run.lose(lost))),
+        ...overdue.map((name) => settler.decide(name, (run) => run.fail(TOO_LATE))),
+      ];
+      await Promise.all(moves);
+      for (const { runId, key } of expired) log.info({ run: runId, node: key }, 'the worker of a node is gone');
+    } catch (error) {
+      log.warn({ err: error }, 'sweeping workflow runs failed; trying again in a moment');
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#timer) clearInterval(this.#timer);
+    await this.#sweeping;
+  }
+}
+
+const TOO_LATE = { node: null, code: 'workflow_run.timed_out', message: 'The run took longer than it may.' };

@@ -1,0 +1,36 @@
+import { defineErrors } from '../../kernel/errors.ts';
+
+export const definitionErrors = defineErrors('workflow_definition', {
+  not_found: 'not_found',
+  invalid: 'invalid',
+  archived: 'conflict',
+});
+
+export const contextErrors = defineErrors('workflow_context', {
+  no_such_path: 'invalid',
+  not_a_container: 'invalid',
+  too_large: 'invalid',
+});
+
+export const expressionErrors = defineErrors('expression', {
+  failed: 'invalid',
+  too_slow: 'invalid',
+  too_much: 'invalid',
+});
+
+export const nodeErrors = defineErrors('workflow_node', {
+  does_not_fit: 'invalid',
+  no_object: 'invalid',
+  too_late: 'deadline',
+  unknown_operation: 'unimplemented',
+});
+
+export const runErrors = defineErrors('workflow_run', {
+  not_found: 'not_found',
+  input_invalid: 'invalid',
+  already_started: 'conflict',
+  ended: 'conflict',
+  not_running: 'conflict',
+  not_paused: 'conflict',
+  not_failed: 'conflict',
+});

@@ -1,0 +1,23 @@
+/**
+ * Workflows are graphs of nodes over one shared JSON context, kept as immutable versions, and runs of them.
+ * Tables: workflow_definitions, workflow_runs, workflow_nodes. Invariants: what a node came to, what it writes to the
+ * context and who becomes ready by it are one transaction under the lock of the run; a node runs at least once and its
+ * effect on the run is recorded once, by a fence; a run ends exactly once.
+ */
+
+export { pathText, readPath } from './context/context.ts';
+export type { Definition, DefinitionContent } from './definitions/model.ts';
+export { definitionOperations } from './definitions/operations.ts';
+export { Engine, type EngineOptions } from './engine/engine.ts';
+export { Graphs } from './engine/graphs.ts';
+export { RunJanitor } from './engine/janitor.ts';
+export { Settler } from './engine/settler.ts';
+export { Expressions } from './expressions/expressions.ts';
+export type { InputBinding, JsonObject, NodeDefinition, OutputBinding } from './model.ts';
+export { type FollowServices, followRun } from './runs/follow.ts';
+export { deleteRunsOlderThan } from './runs/jobs.ts';
+export type { RunNode, WorkflowRun } from './runs/model.ts';
+export { runOperations } from './runs/operations.ts';
+export { endRunsOf } from './runs/organization-end.ts';
+export { findRunOwners } from './runs/reads.ts';
+export { nativeHandlers } from './runtimes/native.ts';

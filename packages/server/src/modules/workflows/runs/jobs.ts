@@ -1,0 +1,1 @@
+export { deleteRunsOlderThan } from './store.ts';

@@ -1,0 +1,33 @@
+import type { Failure, RunError } from '../engine/model.ts';
+import type { JsonObject, NodeState, RunState } from '../model.ts';
+
+/** Who made a run; `:own` scopes reach what they made. */
+export type Maker = { kind: string; id: string };
+
+export type WorkflowRun = {
+  orgId: string;
+  id: string;
+  definition: { id: string; name: string; version: number };
+  state: RunState;
+  priority: number;
+  input: JsonObject;
+  context: JsonObject;
+  error: RunError | null;
+  createdBy: Maker;
+  createdAt: Date;
+  startedAt: Date | null;
+  deadlineAt: Date | null;
+  completedAt: Date | null;
+};
+
+/** A node of a run, as it stands. */
+export type RunNode = {
+  key: string;
+  state: NodeState;
+  attempt: number;
+  dueAt: Date | null;
+  output: unknown;
+  error: Failure | null;
+  startedAt: Date | null;
+  completedAt: Date | null;
+};

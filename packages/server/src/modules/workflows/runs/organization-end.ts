@@ -1,0 +1,32 @@
+import type { Tx } from '../../../platform/db/index.ts';
+import { RunProgress } from '../engine/run-progress.ts';
+import { findUnended, lockForProgress, writeProgress } from '../engine/store.ts';
+import type { RunServices } from './operations.ts';
+
+/** Runs that are cancelled by one statement. */
+const BATCH = 200;
+
+/** Cancels all runs of an organization that is deleted. */
+export async function endRunsOf(
+  tx: Tx,
+  orgId: string,
+  { graphs, ended }: Pick<RunServices, 'graphs' | 'ended'>,
+): Promise<void> {
+  for (;;) {
+    const names = await findUnended(tx, orgId, BATCH);
+    if (names.length === 0) return;
+    const locked = await lockForProgress(tx, names);
+    const decided = await Promise.all(
+      locked.map(async ({ run, nodes }) => {
+        const graph = await graphs.of(orgId, run.definitionId);
+        const progress = new RunProgress({ graph, run, nodes, now: new Date() });
+        progress.cancel();
+        return { progress, nodes };
+      }),
+    );
+    writeProgress(tx, decided);
+    tx.onCommit(() => {
+      for (const { progress } of decided) ended(progress.runId);
+    });
+  }
+}

@@ -1,0 +1,160 @@
+import { type SqlValue, statement, type Tx } from '../../../platform/db/index.ts';
+import type { Failure, RunError } from '../engine/model.ts';
+import type { RunProgress } from '../engine/run-progress.ts';
+import type { JsonObject, NodeState, RunState } from '../model.ts';
+import type { Maker, RunNode, WorkflowRun } from './model.ts';
+
+type Row = {
+  org_id: string;
+  id: string;
+  definition_id: string;
+  definition_name: string;
+  definition_version: number;
+  state: RunState;
+  priority: number;
+  input: JsonObject;
+  context: JsonObject;
+  error: RunError | null;
+  created_by_kind: string;
+  created_by: string;
+  created_at: Date;
+  started_at: Date | null;
+  deadline_at: Date | null;
+  completed_at: Date | null;
+};
+type NodeRecord = {
+  key: string;
+  state: NodeState;
+  attempt: number;
+  due_at: Date | null;
+  output: unknown;
+  error: Failure | null;
+  started_at: Date | null;
+  completed_at: Date | null;
+};
+
+const insertRun = statement(
+  'workflow_runs.insert',
+  `insert into workflow_runs (org_id, id, definition_id, state, priority, input, context, nodes_left, created_by_kind, created_by,
+     request_id, started_at, deadline_at, completed_at)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, case when $4 <> 'created' then now() end,
+     now() + make_interval(secs => $12), case when $4 = 'completed' then now() end)`,
+);
+const insertNodes = statement(
+  'workflow_runs.insert_nodes',
+  `insert into workflow_nodes (org_id, run_id, key, position, state, priority, waits_for, due_at)
+   select $1, $2, n.key, n.position, n.state, $3, n.waits_for, n.due_at
+   from json_to_recordset($4::json) as n (key text, position integer, state text, waits_for integer, due_at timestamptz)`,
+);
+const FIELDS = `r.org_id, r.id, r.definition_id, d.name as definition_name, d.version as definition_version, r.state, r.priority,
+  r.input, r.context, r.error, r.created_by_kind, r.created_by, r.created_at, r.started_at, r.deadline_at, r.completed_at`;
+const FROM =
+  'from workflow_runs r join workflow_definitions d on d.org_id = r.org_id and d.id = r.definition_id where r.org_id = $1';
+const byId = statement<Row>('workflow_runs.by_id', `select ${FIELDS} ${FROM} and r.id = $2`);
+const list = statement<Row>(
+  'workflow_runs.list',
+  `select ${FIELDS} ${FROM} and ($2::text is null or r.created_by = $2) and ($3::text is null or r.state = $3)
+     and ($4::text is null or d.name = $4)
+     and ($5::uuid is null or (r.created_at, r.id) < (select c.created_at, c.id from workflow_runs c where c.org_id = $1 and c.id = $5))
+   order by r.created_at desc, r.id desc limit $6`,
+);
+const nodes = statement<NodeRecord>(
+  'workflow_runs.nodes',
+  `select key, state, attempt, due_at, output, error, started_at, completed_at from workflow_nodes
+   where org_id = $1 and run_id = $2 and item = -1 order by position`,
+);
+const renew = statement(
+  'workflow_runs.renew_deadline',
+  `update workflow_runs set deadline_at = now() + (deadline_at - created_at)
+   where org_id = $1 and id = $2 and deadline_at is not null`,
+);
+const deleteOld = statement<{ id: string }>(
+  'workflow_runs.delete_old',
+  `delete from workflow_runs where (org_id, id) in (select org_id, id from workflow_runs
+     where completed_at < now() - make_interval(days => $1) limit 1000) returning id`,
+);
+
+export type NewRun = {
+  progress: RunProgress;
+  definitionId: string;
+  priority: number;
+  input: JsonObject;
+  createdBy: Maker;
+  requestId: string;
+  /** Seconds from its making until a run that has not ended fails; null for one that may take for ever. */
+  deadlineSeconds: number | null;
+  nodes: readonly { key: string; waitsFor: number }[];
+};
+
+/** Adds a run with its nodes as far as they were decided on already. */
+export function insertRunWithNodes(tx: Tx, of: NewRun): void {
+  const { orgId, runId, changes } = of.progress;
+  const { state, context, nodesLeft } = changes.run;
+  const values: SqlValue[] = [orgId, runId, of.definitionId, state, of.priority];
+  const json = [JSON.stringify(of.input), JSON.stringify(context)];
+  const by = [of.createdBy.kind, of.createdBy.id, of.requestId, of.deadlineSeconds];
+  tx.defer(insertRun, [...values, ...json, nodesLeft, ...by]);
+  const rows = of.nodes.map(({ key, waitsFor }, position) => {
+    const { state: nodeState, dueAt } = changes.nodes.get(key) ?? { state: 'pending', dueAt: null };
+    return { key, position, state: nodeState, waits_for: waitsFor, due_at: dueAt };
+  });
+  tx.defer(insertNodes, [orgId, runId, of.priority, JSON.stringify(rows)]);
+}
+
+export async function findRun(tx: Tx, orgId: string, id: string): Promise<WorkflowRun | null> {
+  const [row] = await tx.query(byId, [orgId, id]);
+  return row ? toRun(row) : null;
+}
+
+export type RunPage = {
+  orgId: string;
+  /** Whose runs; null for everybody's. */
+  createdBy: string | null;
+  state: RunState | null;
+  definition: string | null;
+  after: string | null;
+  limit: number;
+};
+
+/** Runs, newest first. */
+export async function listRuns(tx: Tx, of: RunPage): Promise<WorkflowRun[]> {
+  const rows = await tx.query(list, [of.orgId, of.createdBy, of.state, of.definition, of.after, of.limit]);
+  return rows.map(toRun);
+}
+
+export async function listNodes(tx: Tx, orgId: string, id: string): Promise<RunNode[]> {
+  return (await tx.query(nodes, [orgId, id])).map((row) => ({
+    key: row.key,
+    state: row.state,
+    attempt: row.attempt,
+    dueAt: row.due_at,
+    output: row.output,
+    error: row.error,
+    startedAt: row.started_at,
+    completedAt: row.completed_at,
+  }));
+}
+
+/** Gives a run as long again as it had at first. */
+export const renewDeadline = (tx: Tx, orgId: string, id: string): void => tx.defer(renew, [orgId, id]);
+
+/** Deletes a batch of runs that ended long ago; says how many. */
+export async function deleteRunsOlderThan(tx: Tx, days: number): Promise<number> {
+  return (await tx.query(deleteOld, [days])).length;
+}
+
+const toRun = (row: Row): WorkflowRun => ({
+  orgId: row.org_id,
+  id: row.id,
+  definition: { id: row.definition_id, name: row.definition_name, version: row.definition_version },
+  state: row.state,
+  priority: row.priority,
+  input: row.input,
+  context: row.context,
+  error: row.error,
+  createdBy: { kind: row.created_by_kind, id: row.created_by },
+  createdAt: row.created_at,
+  startedAt: row.started_at,
+  deadlineAt: row.deadline_at,
+  completedAt: row.completed_at,
+});

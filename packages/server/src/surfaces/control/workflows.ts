@@ -1,0 +1,186 @@
+import {
+  type NewWorkflowDefinition,
+  controlRoutes as routes,
+  type WorkflowDefinition,
+  type WorkflowRun,
+  type WorkflowRunNode,
+} from '@assay/contract';
+import type { Json } from '../../kernel/json.ts';
+import type {
+  Definition,
+  DefinitionContent,
+  definitionOperations,
+  followRun,
+  JsonObject,
+  WorkflowRun as Run,
+  RunNode,
+  runOperations,
+} from '../../modules/workflows/index.ts';
+import type { Call } from '../../platform/operation.ts';
+import { rateHeaders } from '../http/headers.ts';
+import type { HttpKit } from '../http/kit.ts';
+import { sendEvents } from '../http/sse.ts';
+import type { Surface } from '../http/surface.ts';
+import { envelope } from './envelope.ts';
+import { eventFrames } from './events.ts';
+import { pageLinks } from './page-links.ts';
+import { decodeNode, encodeNode } from './workflow-nodes.ts';
+
+export type WorkflowOperations = ReturnType<typeof definitionOperations> &
+  ReturnType<typeof runOperations> & { followRun: ReturnType<typeof followRun> };
+
+/** Workflow definitions, and runs of them. */
+export function serveWorkflows(surface: Surface, kit: HttpKit, of: WorkflowOperations): void {
+  serveDefinitions(surface, kit, of);
+  serveRuns(surface, kit, of);
+}
+
+function serveDefinitions(surface: Surface, { operator }: HttpKit, of: WorkflowOperations): void {
+  const run = operator.run.bind(operator);
+  const answer = (call: Call, definition: Definition, status = 200) =>
+    envelope(call, {
+      status,
+      data: { workflow_definition: encodeDefinition(definition) },
+      links: { self: `/v1/workflow-definitions/${definition.id}` },
+    });
+
+  surface.serve(routes.createWorkflowDefinition, async ({ body }, call) =>
+    answer(call, await run(of.createDefinition, call, contentOf(body)), 201),
+  );
+  surface.serve(routes.validateWorkflowDefinition, async ({ body }, call) => {
+    const faults = await run(of.validateDefinition, call, contentOf(body));
+    return envelope(call, {
+      status: 200,
+      data: { valid: faults.length === 0, faults },
+      links: { self: '/v1/workflow-definitions/validate' },
+    });
+  });
+  surface.serve(routes.listWorkflowDefinitions, async ({ query: { name, limit, cursor } }, call) => {
+    const page = await run(of.listDefinitions, call, { name: name ?? null, limit, cursor: cursor ?? null });
+    return envelope(call, {
+      status: 200,
+      data: { workflow_definitions: page.items.map(encodeDefinition) },
+      links: pageLinks('/v1/workflow-definitions', { name, limit }, page.nextCursor),
+    });
+  });
+  surface.serve(routes.getWorkflowDefinition, async ({ params }, call) =>
+    answer(call, await run(of.getDefinition, call, params)),
+  );
+  surface.serve(routes.archiveWorkflowDefinition, async ({ params }, call) =>
+    answer(call, await run(of.archiveDefinition, call, params)),
+  );
+}
+
+function serveRuns(surface: Surface, { operator }: HttpKit, of: WorkflowOperations): void {
+  const run = operator.run.bind(operator);
+  const answer = (call: Call, made: Run, status = 200) =>
+    envelope(call, {
+      status,
+      data: { workflow_run: encodeRun(made) },
+      links: { self: `/v1/workflow-runs/${made.id}` },
+    });
+
+  surface.serve(routes.createWorkflowRun, async ({ body }, call) => {
+    const { workflow_definition_id: id, name = '', version = null, input, priority, start } = body;
+    const definition = id === undefined ? { name, version } : { id };
+    return answer(
+      call,
+      await run(of.createRun, call, { definition, input: input as JsonObject, priority, start }),
+      201,
+    );
+  });
+  surface.serve(routes.listWorkflowRuns, async ({ query: { state, name, limit, cursor } }, call) => {
+    const filter = { state: state ?? null, definition: name ?? null, limit, cursor: cursor ?? null };
+    const page = await run(of.listRuns, call, filter);
+    return envelope(call, {
+      status: 200,
+      data: { workflow_runs: page.items.map(encodeRun) },
+      links: pageLinks('/v1/workflow-runs', { state, name, limit }, page.nextCursor),
+    });
+  });
+  surface.serve(routes.getWorkflowRun, async ({ params }, call) => answer(call, await run(of.getRun, call, params)));
+  surface.serve(routes.listWorkflowRunNodes, async ({ params }, call) => {
+    const nodes = await run(of.listRunNodes, call, params);
+    return envelope(call, {
+      status: 200,
+      data: { nodes: nodes.map(encodeRunNode) },
+      links: { self: `/v1/workflow-runs/${params.id}/nodes` },
+    });
+  });
+  surface.serve(routes.followWorkflowRun, async ({ params, query }, call, { request, reply }) => {
+    const last = request.headers['last-event-id'];
+    const after = typeof last === 'string' ? last : (query.after ?? null);
+    const events = await run(of.followRun, call, { ...params, after });
+    const headers = { 'x-request-id': call.requestId, ...rateHeaders(call.notes.rate) };
+    await sendEvents(reply, eventFrames(events), { headers, signal: call.signal, start: events.start });
+    return undefined;
+  });
+  surface.serve(routes.startWorkflowRun, async ({ params }, call) =>
+    answer(call, await run(of.startRun, call, params)),
+  );
+  surface.serve(routes.cancelWorkflowRun, async ({ params }, call) =>
+    answer(call, await run(of.cancelRun, call, params)),
+  );
+  surface.serve(routes.pauseWorkflowRun, async ({ params }, call) =>
+    answer(call, await run(of.pauseRun, call, params)),
+  );
+  surface.serve(routes.resumeWorkflowRun, async ({ params }, call) =>
+    answer(call, await run(of.resumeRun, call, params)),
+  );
+  surface.serve(routes.retryWorkflowRun, async ({ params }, call) =>
+    answer(call, await run(of.retryRun, call, params)),
+  );
+}
+
+const contentOf = (body: NewWorkflowDefinition): DefinitionContent => ({
+  name: body.name,
+  description: body.description,
+  nodes: body.nodes.map(decodeNode),
+  inputSchema: (body.input_schema as JsonObject | undefined) ?? null,
+  timeoutMs: body.timeout_ms ?? null,
+});
+
+const encodeDefinition = (of: Definition): WorkflowDefinition => ({
+  id: of.id,
+  name: of.name,
+  version: of.version,
+  description: of.description,
+  nodes: of.nodes.map(encodeNode),
+  input_schema: of.inputSchema,
+  timeout_ms: of.timeoutMs,
+  created_by: of.createdBy,
+  created_at: of.createdAt.toISOString(),
+  archived_at: of.archivedAt?.toISOString() ?? null,
+});
+
+const encodeRun = (run: Run): WorkflowRun => ({
+  id: run.id,
+  workflow_definition: run.definition,
+  state: run.state,
+  priority: run.priority,
+  input: run.input,
+  context: run.context,
+  error: run.error && { ...encodeFailure(run.error), node: run.error.node },
+  created_by: run.createdBy,
+  created_at: run.createdAt.toISOString(),
+  started_at: run.startedAt?.toISOString() ?? null,
+  deadline_at: run.deadlineAt?.toISOString() ?? null,
+  completed_at: run.completedAt?.toISOString() ?? null,
+});
+
+const encodeRunNode = (node: RunNode): WorkflowRunNode => ({
+  key: node.key,
+  state: node.state,
+  attempt: node.attempt,
+  due_at: node.dueAt?.toISOString() ?? null,
+  output: (node.output ?? null) as Json,
+  error: node.error && encodeFailure(node.error),
+  started_at: node.startedAt?.toISOString() ?? null,
+  completed_at: node.completedAt?.toISOString() ?? null,
+});
+
+const encodeFailure = ({ code, message, faults }: NonNullable<RunNode['error']>) => ({
+  code,
+  message,
+  ...(faults === undefined ? {} : { faults: [...faults] }),
+});
