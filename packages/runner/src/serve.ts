@@ -9,6 +9,7 @@ import type { Toolchain } from './languages/language.ts';
 import { log } from './log.ts';
 import { makeEngines } from './machine-engines.ts';
 import { Session } from './session/session.ts';
+import { collectStartUpGarbage } from './start-up-garbage.ts';
 
 /** Taken for `auto`; the others are for those who name them. */
 const AUTOMATIC = new Set(['bubblewrap', 'landlock', 'quickjs']);
@@ -51,6 +52,7 @@ export async function serve(configuration: Configuration): Promise<void> {
       log,
     }),
   );
+  collectStartUpGarbage();
   session.start();
   await Promise.race([stop.drain.then(() => session.drain()), stop.end]);
 }

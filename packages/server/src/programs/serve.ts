@@ -3,6 +3,7 @@ import { type App, compose } from '../compose/compose.ts';
 import { loadConfig } from '../config/config.ts';
 import { SETTINGS } from '../config/settings.ts';
 import type { Bootstrap } from '../modules/identity/index.ts';
+import { collectStartUpGarbage } from '../platform/start-up-garbage.ts';
 import type { Invocation } from './index.ts';
 
 /**
@@ -31,6 +32,7 @@ export async function serve(invocation: Invocation): Promise<number> {
     await runnerIsReady(app, () => signals > 0);
     process.stdout.write(nextStep(app, app.url, app.firstStart));
   } else if (app.url) process.stdout.write(`Assay is at ${app.url}\n`);
+  setTimeout(collectStartUpGarbage, STARTED_MS).unref();
   const signal = await stopping.promise;
   app.core.log.info({ signal }, 'stopping; send the signal again to end at once');
   return 0;
@@ -40,6 +42,9 @@ const usage = (): string => {
   const flags = Object.values(SETTINGS).map(({ flag, help }) => `  --${flag.padEnd(28)} ${help}\n`);
   return `Usage: assay serve [flags]\n\n${flags.join('')}\nEach can also be said in the environment or in assay.toml: see \`assay config\`.\n`;
 };
+
+/** Whoever waited for the start has made their first request by then, and the runner is there. */
+const STARTED_MS = 3_000;
 
 /** A runner attacks its engines before it offers them; past this, something is wrong with it. */
 const RUNNER_WAIT_MS = 20_000;

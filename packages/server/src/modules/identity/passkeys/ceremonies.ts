@@ -1,14 +1,10 @@
 import { createHash } from 'node:crypto';
-import {
-  type AuthenticationResponseJSON,
-  type AuthenticatorTransport,
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  type PublicKeyCredentialCreationOptionsJSON,
-  type PublicKeyCredentialRequestOptionsJSON,
-  type RegistrationResponseJSON,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
+import type {
+  AuthenticationResponseJSON,
+  AuthenticatorTransport,
+  PublicKeyCredentialCreationOptionsJSON,
+  PublicKeyCredentialRequestOptionsJSON,
+  RegistrationResponseJSON,
 } from '@simplewebauthn/server';
 import { passkeyErrors } from '../errors.ts';
 import type { StoredPasskey } from './model.ts';
@@ -25,17 +21,21 @@ export type AuthenticationResponse = AuthenticationResponseJSON;
 export type CreationOptions = PublicKeyCredentialCreationOptionsJSON;
 export type RequestOptions = PublicKeyCredentialRequestOptionsJSON;
 
+/** Read when somebody first uses a passkey: it takes 8 MB, and most installations have none. */
+const webAuthn = () => import('@simplewebauthn/server');
+
 export const challengeHash = (challenge: string): Buffer => createHash('sha256').update(challenge).digest();
 
 const transportsOf = ({ transports }: Pick<StoredPasskey, 'transports'>): AuthenticatorTransport[] =>
   transports as AuthenticatorTransport[];
 
 /** What a browser needs to make a passkey: one that names its owner, and asks for a finger or a PIN. */
-export const registrationOptions = (
+export async function registrationOptions(
   party: RelyingParty,
   { user, known }: { user: { id: string; email: string; name: string }; known: readonly StoredPasskey[] },
-): Promise<CreationOptions> =>
-  generateRegistrationOptions({
+): Promise<CreationOptions> {
+  const { generateRegistrationOptions } = await webAuthn();
+  return generateRegistrationOptions({
     rpName: party.name,
     rpID: party.id,
     userName: user.email,
@@ -50,14 +50,17 @@ export const registrationOptions = (
     authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
     supportedAlgorithmIDs: ALGORITHMS,
   });
+}
 
 /** What a browser needs to sign in with any passkey that it has: it names nobody, so it tells nothing of anybody. */
-export const authenticationOptions = (party: RelyingParty): Promise<RequestOptions> =>
-  generateAuthenticationOptions({
+export async function authenticationOptions(party: RelyingParty): Promise<RequestOptions> {
+  const { generateAuthenticationOptions } = await webAuthn();
+  return generateAuthenticationOptions({
     rpID: party.id,
     userVerification: 'required',
     timeout: CHALLENGE_SECONDS * 1000,
   });
+}
 
 /** What an authenticator has signed about: the challenge, and the page that asked. */
 export function clientDataOf(response: { response: { clientDataJSON: string } }): {
@@ -84,6 +87,7 @@ export async function verifyRegistration(
   party: RelyingParty,
   { response, challenge, origin }: { response: RegistrationResponse; challenge: string; origin: string },
 ): Promise<MadePasskey> {
+  const { verifyRegistrationResponse } = await webAuthn();
   try {
     const { verified, registrationInfo } = await verifyRegistrationResponse({
       response,
@@ -117,6 +121,7 @@ export async function verifyAuthentication(
     key,
   }: { response: AuthenticationResponse; challenge: string; origin: string; key: StoredPasskey },
 ): Promise<number> {
+  const { verifyAuthenticationResponse } = await webAuthn();
   try {
     const { verified, authenticationInfo } = await verifyAuthenticationResponse({
       response,
