@@ -184,6 +184,7 @@ function aDefinition({ canary }: Estate): object {
 const CHAT_BODIES: Readonly<Record<string, object>> = {
   '/v1/chat/completions': { model: 'echo', messages: [{ role: 'user', content: 'Hello.' }] },
   '/v1/responses': { model: 'echo', input: 'Hello.' },
+  '/v1/embeddings': { model: 'echo', input: 'Hello.' },
   '/v1/messages': { model: 'echo', max_tokens: 10, messages: [{ role: 'user', content: 'Hello.' }] },
   '/v1/messages/count_tokens': { model: 'echo', messages: [{ role: 'user', content: 'Hello.' }] },
   '/v1/providers/execute': { model: 'echo', input: 'Hello.' },

@@ -123,6 +123,7 @@ const one = (description: string) => ({ 200: { description, schema: OneProvider 
 
 const ExecuteInput = z.union([
   z.string().min(1).max(2_000_000),
+  z.array(z.string().min(1).max(2_000_000)).min(1).max(2_048),
   z.strictObject({
     system: z.string().max(1_000_000).optional(),
     messages: z
@@ -135,17 +136,20 @@ const ExecuteInput = z.union([
 export const ExecuteRequest = z
   .strictObject({
     modality: z
-      .enum(['text', 'chat'])
+      .enum(['text', 'chat', 'embedding'])
       .default('text')
-      .meta({ description: 'What is asked for: text, from a prompt or a conversation.' }),
+      .meta({ description: 'What is asked for: text, from a prompt or a conversation; or the vectors of texts.' }),
     provider: z.string().min(1).max(64).optional(),
     model: ModelName.optional(),
     tier: Tier.optional(),
-    input: ExecuteInput.meta({ description: 'A prompt, or messages in the form of OpenAI’s Chat Completions.' }),
+    input: ExecuteInput.meta({
+      description:
+        'A prompt, or messages in the form of OpenAI’s Chat Completions; for vectors, a text or a list of them.',
+    }),
     params: z
       .looseObject({ max_tokens: z.int().min(1).optional(), temperature: z.number().optional() })
       .default({})
-      .meta({ description: 'Options in the words of OpenAI’s Chat Completions.' }),
+      .meta({ description: 'Options in the words of OpenAI’s Chat Completions, or of its Embeddings.' }),
   })
   .meta({ id: 'ExecuteRequest' });
 export type ExecuteRequest = z.infer<typeof ExecuteRequest>;
@@ -156,8 +160,18 @@ const Usage = z.object({
   cache_write_tokens: z.int(),
   output_tokens: z.int(),
   reasoning_tokens: z.int(),
+  is_estimated: z.boolean().meta({ description: 'Whether the provider did not count, or not to the end.' }),
   cost_usd: z.number().nullable(),
   price_version: z.string(),
+});
+
+const TextOutput = z.object({
+  text: z.string(),
+  tool_calls: z.array(z.object({ id: z.string(), name: z.string(), arguments: z.string() })),
+  stop_reason: z.string(),
+});
+const EmbeddingOutput = z.object({
+  embeddings: z.array(z.array(z.number())).meta({ description: 'A vector for each text, in their order.' }),
 });
 
 const Execution = z
@@ -165,11 +179,7 @@ const Execution = z
     id: z.string(),
     provider: z.string(),
     model: z.string(),
-    output: z.object({
-      text: z.string(),
-      tool_calls: z.array(z.object({ id: z.string(), name: z.string(), arguments: z.string() })),
-      stop_reason: z.string(),
-    }),
+    output: z.union([TextOutput, EmbeddingOutput]),
     usage: Usage,
   })
   .meta({ id: 'Execution' });

@@ -72,9 +72,9 @@ export const UsageRecord = z
     model: z.string(),
     price_version: z.string(),
     outcome: z.enum(['completed', 'cancelled', 'failed', 'lost']),
-    is_estimated: z
-      .boolean()
-      .meta({ description: 'Billed by its last known progress, since its process did not come back.' }),
+    is_estimated: z.boolean().meta({
+      description: 'Billed by what was delivered as far as we know: its provider, or our process, did not tell.',
+    }),
     is_batch: z.boolean(),
     ...Cost,
     ...Tokens,

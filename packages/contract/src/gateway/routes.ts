@@ -12,6 +12,14 @@ const ResponsesRequest = Asked.extend({ input: z.unknown() }).meta({
   id: 'ResponsesRequest',
   description: "OpenAI's `POST /v1/responses`.",
 });
+const EmbeddingsRequest = z
+  .looseObject({
+    model: z.string().min(1).max(200),
+    input: z
+      .unknown()
+      .meta({ description: 'A text or a list of at most 2,048; or tokens, where the provider takes them.' }),
+  })
+  .meta({ id: 'EmbeddingsRequest', description: "OpenAI's `POST /v1/embeddings`." });
 const MessagesRequest = Asked.extend({
   messages: z.array(z.unknown()).min(1).max(100_000),
   max_tokens: z.int().min(1),
@@ -69,6 +77,17 @@ export const openAiRoutes = {
     summary: 'Chat with any model over OpenAI’s Responses API',
     body: ResponsesRequest,
     answers,
+    isForwarded: true,
+    isBilledOnce: true,
+  }),
+  embeddings: route({
+    surface: 'openai',
+    method: 'POST',
+    path: '/v1/embeddings',
+    operation: 'providers.embedding.execute',
+    summary: 'Embed texts with any model, as OpenAI’s clients do',
+    body: EmbeddingsRequest,
+    answers: { 200: { description: 'A vector for each text.', schema: VendorAnswer } },
     isForwarded: true,
     isBilledOnce: true,
   }),

@@ -8,6 +8,9 @@ import {
   ChatExecutor,
   catalogueOperations,
   chatOperations,
+  EmbeddingExecutor,
+  type ExecutorServices,
+  embeddingOperations,
   Planner,
   PolicyBook,
   ProviderAccess,
@@ -94,7 +97,7 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     statements: (orgId, work) => database.statements({ orgId }, work),
     transaction: (orgId, work) => database.transaction({ orgId }, work),
   });
-  const executor = new ChatExecutor({
+  const services: ExecutorServices = {
     planner,
     access,
     client,
@@ -103,7 +106,9 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     recordings,
     limits: new TokenLimits(tokenWindows),
     watch: watchCalls(new ModelCalls({ tracing, metrics: metrics.modelCalls })),
-  });
+  };
+  const executor = new ChatExecutor(services);
+  const embedder = new EmbeddingExecutor(services);
   metrics.gauge(
     'assay_provider_breakers_open',
     'Models of providers that this process leaves alone for a while, because calls to them failed.',
@@ -114,7 +119,7 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     recordings,
     lost: (cause) => log.warn({ err: cause }, 'a call could not be recorded'),
   });
-  return { rules, breakers, directory, policies, planner, executor, counter, recordings, recorder };
+  return { rules, breakers, directory, policies, planner, executor, embedder, counter, recordings, recorder };
 }
 
 /** `replay` is there where a directory is named. */
@@ -128,7 +133,7 @@ export type Providers = ReturnType<typeof composeProviders>;
 
 /** The operations of providers; listed without a core they are only looked at. */
 export function providerOperations(
-  { directory, policies, planner, executor, counter, recordings, recorder, rules }: Partial<Providers>,
+  { directory, policies, planner, executor, embedder, counter, recordings, recorder, rules }: Partial<Providers>,
   {
     vault,
     wakeups,
@@ -162,6 +167,7 @@ export function providerOperations(
       policiesChanged: (tx) => wakeups.raiseWith(tx, topics.modelPolicies),
     }),
     ...chatOperations(calls),
+    ...embeddingOperations({ ...calls, embedder: embedder as EmbeddingExecutor }),
     ...testOperations(calls),
   };
 }

@@ -134,7 +134,7 @@ function modelsOf({ name, kind, models, defaultModel, createdAt }: Provider, app
 }
 
 /** A call that its caller named is billed once, however often it is sent. */
-const billedOnce = ({ by, call }: Pick<Context, 'by' | 'call'>): { fact?: string } =>
+export const billedOnce = ({ by, call }: Pick<Context, 'by' | 'call'>): { fact?: string } =>
   call.idempotency === null ? {} : { fact: `model-call:${by.kind}:${by.id}:${call.idempotency.key}` };
 
 const orgOf = ({ by }: Pick<Context, 'by'>): string => String(by.orgId);

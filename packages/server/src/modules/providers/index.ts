@@ -1,6 +1,6 @@
 /**
  * Providers answer model calls: the organization's own rows and those that are built in, the dialects that they speak,
- * routing between them, and the execution of a chat from reservation to bill.
+ * routing between them, and the execution of chats and embeddings from reservation to bill.
  * Tables: providers, model_policies. Invariants: who may not be asked by policy is never asked, as a fallback neither;
  * money is set aside before a provider is asked, and what went out is billed, however the call ends; nobody else is asked
  * once something was said; a key leaves only in requests to its own provider, and follows no change of its
@@ -21,10 +21,16 @@ export { AnthropicStreamWriter, encodeAnthropicAnswer } from './dialects/anthrop
 export { anthropicMessages, type ClientDialect, openAiChat, openAiResponses } from './dialects/client-dialects.ts';
 export type { JsonObject } from './dialects/json-reader.ts';
 export { encodeOpenAiChatAnswer, OpenAiChatStreamWriter } from './dialects/openai-chat/answer.ts';
+export { encodeOpenAiEmbeddings } from './dialects/openai-embeddings/answer.ts';
+export { decodeEmbeddingRequest, headOfEmbedding } from './dialects/openai-embeddings/request.ts';
 export { encodeOpenAiResponsesAnswer, OpenAiResponsesWriter } from './dialects/openai-responses/answer.ts';
+export { invalidRequest } from './dialects/refusal.ts';
+export { type EmbeddingInput, embeddingOperations } from './embeddings.ts';
 export { ProviderAccess } from './execution/access.ts';
 export { ProviderDirectory } from './execution/directory.ts';
-export { ChatExecutor } from './execution/executor.ts';
+export type { EmbeddingAnswer } from './execution/embedding-call.ts';
+export { EmbeddingExecutor } from './execution/embedding-executor.ts';
+export { ChatExecutor, type ExecutorServices } from './execution/executor.ts';
 export type { CallBill, Estimate, StreamedAnswer, WholeAnswer } from './execution/model.ts';
 export { Planner } from './execution/planner.ts';
 export { TokenCounter } from './execution/token-counter.ts';

@@ -35,10 +35,16 @@ function servedHeaders(of: Pick<CallBill, 'provider' | 'model' | 'budgetLeft'>):
   };
 }
 
+/** Headers of an answer that has been billed. */
+export const billHeaders = (bill: CallBill): Record<string, string> => ({
+  ...servedHeaders(bill),
+  ...(bill.cost === null ? {} : { 'x-assay-cost': decimalDollars(bill.cost) }),
+  ...(bill.isEstimated ? { 'x-assay-usage': 'estimated' } : {}),
+});
+
 /** Sends an answer that is whole: the provider's own bytes where both speak the same dialect. */
 export function sendWhole(reply: FastifyReply, { raw, answer, bill }: WholeAnswer, format: AnswerFormat): unknown {
-  setHeaders(reply, servedHeaders(bill));
-  if (bill.cost !== null) reply.header('x-assay-cost', decimalDollars(bill.cost));
+  setHeaders(reply, billHeaders(bill));
   if (bill.recorded) reply.header('x-assay-recorded', bill.recorded);
   if (raw === null) return format.whole(answer);
   reply.header('content-type', 'application/json; charset=utf-8');

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import {
   type ClientDialect,
   type chatOperations,
+  type embeddingOperations,
   encodeOpenAiChatAnswer,
   encodeOpenAiResponsesAnswer,
   type JsonObject,
@@ -16,10 +17,14 @@ import type { HttpKit } from '../http/kit.ts';
 import { Surface } from '../http/surface.ts';
 import type { AnswerFormat } from './answers.ts';
 import { answerChat } from './chat.ts';
+import { answerEmbeddings } from './embeddings.ts';
 import { openAiErrorOf, renderOpenAiError } from './render-error.ts';
 import { openAiTokenHeaders } from './token-headers.ts';
 
-export type GatewaySurface = { kit: HttpKit; operations: ReturnType<typeof chatOperations> };
+export type GatewaySurface = {
+  kit: HttpKit;
+  operations: ReturnType<typeof chatOperations> & ReturnType<typeof embeddingOperations>;
+};
 
 const seconds = (): number => Math.floor(Date.now() / 1000);
 const data = (event: JsonObject): string => `data: ${JSON.stringify(event)}\n\n`;
@@ -35,6 +40,8 @@ export function registerOpenAi(scope: FastifyInstance, { kit, operations: of }: 
 
   surface.serve(routes.chatCompletions, chat(openAiChat, chatFormat));
   surface.serve(routes.responses, chat(openAiResponses, responsesFormat));
+  const embeddings = { kit, executeEmbedding: of.executeEmbedding, passes: ['openai-beta'] };
+  surface.serve(routes.embeddings, answerEmbeddings(embeddings));
 
   surface.serve(routes.models, async (_decoded, call, { request }) => {
     const models = await run(of.listModels, call, { attribution: attributionOf(request.headers) });

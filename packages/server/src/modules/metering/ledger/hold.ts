@@ -101,7 +101,7 @@ export class Hold {
     this.#state = 'ending';
     this.#onEnd?.(delivered.quantities);
     this.#services.journal.write(this.#slot, Math.min(delivered.cost, this.amount), delivered.quantities);
-    return this.#end({ kind: 'settle', ...this.#name(), ...delivered, isEstimated: false, attached });
+    return this.#end({ kind: 'settle', ...this.#name(), isEstimated: false, ...delivered, attached });
   }
 
   /** Gives all of it back: nothing was delivered and the provider takes nothing for it. */

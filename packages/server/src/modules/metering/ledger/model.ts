@@ -61,6 +61,8 @@ export type Delivered = {
   cost: Micros;
   quantities: Quantities;
   outcome: Outcome;
+  /** Whether the quantities are an estimate; they are as counted unless said otherwise. */
+  isEstimated?: boolean;
   served?: ServedBy;
 };
 export type SettleCall = Named & Delivered & { kind: 'settle'; isEstimated: boolean; attached: Attached };

@@ -58,10 +58,10 @@ const KIND_CAPABILITIES: Readonly<Record<Provider['kind'], readonly Capability[]
   openai: ['tools', 'json_schema', 'images', 'documents', 'reasoning', 'embeddings'],
   gemini: ['tools', 'json_schema', 'images', 'documents', 'reasoning', 'embeddings'],
   'azure-openai': ['tools', 'json_schema', 'images', 'reasoning', 'embeddings'],
-  vertex: ['tools', 'json_schema', 'images', 'documents', 'reasoning'],
+  vertex: ['tools', 'json_schema', 'images', 'documents', 'reasoning', 'embeddings'],
   'openai-compatible': ['tools', 'json_schema', 'images', 'reasoning', 'embeddings'],
   ollama: ['tools', 'json_schema', 'images', 'reasoning', 'embeddings'],
-  echo: [],
+  echo: ['embeddings'],
   replay: ['tools', 'json_schema', 'images', 'documents', 'reasoning'],
 };
 

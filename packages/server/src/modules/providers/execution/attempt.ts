@@ -156,7 +156,7 @@ async function* piecesOf(upstream: UpstreamAnswer, { dialect, isPassedThrough }:
   }
 }
 
-function parsed(text: string): unknown {
+export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -164,7 +164,7 @@ function parsed(text: string): unknown {
   }
 }
 
-const malformed = (cause?: unknown): UpstreamError =>
+export const malformed = (cause?: unknown): UpstreamError =>
   new UpstreamError(
     { reason: 'malformed', status: 200, message: 'Its answer cannot be read.', retryAfterMs: null },
     cause,

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AppError } from '../../../kernel/errors.ts';
 import { costOf, type Hold, type Ledger } from '../../metering/index.ts';
-import { type ChatResponse, isRetryable, type TokenUsage } from '../model.ts';
-import type { AttemptWatch, CallWatch, Watched, Watching } from '../observation/watch.ts';
+import { type ChatResponse, isRetryable } from '../model.ts';
+import type { AttemptOutcome, AttemptWatch, CallWatch, Watched, Watching } from '../observation/watch.ts';
 import type { TakenTokens, TokenLimits } from '../policies/token-limits.ts';
 import type { Breakers } from '../routing/breaker.ts';
 import { billable, tokensOf } from '../tokens/answer-count.ts';
@@ -23,11 +23,20 @@ type Admitted = { plan: Planned; hold: Hold; watch: CallWatch; isTrial: boolean 
 /** One of those who could answer, asked within a reservation. */
 export type Asking = { served: Served; plan: Planned; hold: Hold; attempt: AttemptWatch };
 
+/** What an attempt came to; `answer` where it is one of words. */
+export type Used = Pick<CallBill, 'usage' | 'isEstimated'> & {
+  outcome: AttemptOutcome;
+  failure: string | null;
+  answer: ChatResponse | null;
+};
+
 /** Who calls, whatever is asked. */
 export type Caller = Pick<ChatCall, 'claims' | 'fact' | 'attached' | 'notes' | 'signal' | 'isTrial'> & {
   watched: Watched;
 };
 
+/** Longest that a whole answer may take, however slowly it drips. */
+export const WHOLE_DEADLINE_MS = 15 * 60_000;
 /** Longer than this the caller waits better by itself. */
 const LONGEST_BACK_OFF_MS = 2_000;
 const FIRST_BACK_OFF_MS = 200;
@@ -138,14 +147,15 @@ export class Attempts {
     else breakers.gaveUp(breakerOf(served));
   }
 
-  /** Bills an answer that is whole, by what the provider counted. */
-  async bill(of: Asking, { usage, answer }: { usage: TokenUsage; answer: ChatResponse | null }): Promise<CallBill> {
+  /** Bills what did not come as a stream, by what the provider counted. */
+  async bill(of: Asking, { usage, isEstimated, ...ended }: Used): Promise<CallBill> {
     const { served, hold, attempt } = of;
+    const { outcome } = ended;
     const quantities = billable(usage);
     const cost = served.price === null ? null : costOf(served.price, quantities);
-    attempt.ended({ outcome: 'completed', failure: null, answer, usage, cost });
-    await hold.settle({ cost: cost ?? 0, quantities, outcome: 'completed', served: namesOf(served) });
-    return billOf(of, { usage, cost });
+    attempt.ended({ ...ended, usage, cost });
+    await hold.settle({ cost: cost ?? 0, quantities, outcome, isEstimated, served: namesOf(served) });
+    return billOf(of, { usage, isEstimated, cost });
   }
 }
 
@@ -166,9 +176,12 @@ export const namesOf = ({ provider, model, price }: Served) => ({
 });
 
 /** What a call that cost so much is billed: no more than was set aside for it. */
-export const billOf = ({ served, hold }: Asking, { usage, cost }: Pick<CallBill, 'usage' | 'cost'>): CallBill => ({
+export const billOf = (
+  { served, hold }: Asking,
+  { cost, ...of }: Pick<CallBill, 'usage' | 'isEstimated' | 'cost'>,
+): CallBill => ({
   ...namesOf(served),
-  usage,
+  ...of,
   cost: cost === null ? null : Math.min(cost, hold.amount),
   budgetLeft: hold.budgetLeft,
 });
@@ -181,7 +194,7 @@ const attemptsOf = (candidates: readonly Served[], isTrial: boolean): readonly S
 const isFar = ({ retryAfterMs = 0 }: AppError): boolean => retryAfterMs > LONGEST_BACK_OFF_MS;
 
 /** Waits before the same provider is asked again: as long as it said, else longer each time, never all callers alike. */
-async function backOff(tries: number, saidMs: number, signal: AbortSignal): Promise<void> {
+export async function backOff(tries: number, saidMs: number, signal: AbortSignal): Promise<void> {
   const steps = FIRST_BACK_OFF_MS * 2 ** (tries - 1);
   await pause(Math.min(LONGEST_BACK_OFF_MS, Math.max(saidMs, steps * (0.5 + Math.random()))), undefined, { signal });
 }

@@ -25,7 +25,7 @@ export function echoModel(name: string): EchoModel | null {
 }
 
 /** Words with the space before them: put together again they are the text. */
-const wordsOf = (text: string): string[] => text.match(/\s*\S+|\s+$/g) ?? [];
+export const wordsOf = (text: string): string[] => text.match(/\s*\S+|\s+$/g) ?? [];
 
 function lastWords(request: ChatRequest): string {
   const last = request.messages.findLast(({ role }) => role === 'user');

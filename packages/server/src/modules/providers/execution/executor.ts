@@ -1,7 +1,7 @@
 import { costOf } from '../../metering/index.ts';
 import type { Authorization } from '../../vault/index.ts';
 import { isBuiltIn } from '../catalogue/model.ts';
-import type { ChatEvent, TokenUsage } from '../model.ts';
+import type { ChatEvent } from '../model.ts';
 import { watchedChat } from '../observation/telemetry.ts';
 import type { AttemptOutcome } from '../observation/watch.ts';
 import type { Recordings } from '../replay/recordings.ts';
@@ -10,7 +10,16 @@ import type { ProviderClient } from '../upstream/provider-client.ts';
 import { toRefusal, UpstreamError } from '../upstream/upstream-error.ts';
 import type { ProviderAccess } from './access.ts';
 import { fetchStream, fetchWhole, gathered, prepare } from './attempt.ts';
-import { type Asking, type AttemptServices, Attempts, billOf, isAbort, namesOf, wordFor } from './attempts.ts';
+import {
+  type Asking,
+  type AttemptServices,
+  Attempts,
+  billOf,
+  isAbort,
+  namesOf,
+  WHOLE_DEADLINE_MS,
+  wordFor,
+} from './attempts.ts';
 import { askBuiltIn } from './built-ins.ts';
 import type { CallBill, ChatAnswer, ChatCall, Piece, Served, StreamedAnswer, WholeAnswer } from './model.ts';
 import { breakerOf, demandOfChat, outputBound, type Planner } from './planner.ts';
@@ -23,8 +32,7 @@ export type ExecutorServices = AttemptServices & {
   recordings: Recordings | null;
 };
 
-/** Longest that an answer may take in all, however slowly it drips. */
-const WHOLE_DEADLINE_MS = 15 * 60_000;
+/** Longest that a stream may take in all, however slowly it drips. */
 const STREAM_DEADLINE_MS = 60 * 60_000;
 /** Somebody waits at a form for it; a model that has to be loaded first is given the time. */
 const TRIAL_DEADLINE_MS = 30_000;
@@ -69,7 +77,7 @@ export class ChatExecutor {
       );
       this.#services.breakers.succeeded(breakerOf(served), latencyMs);
       count.addWhole(answer);
-      return this.#whole(of, { raw, answer, usage: count.usage });
+      return this.#whole(of, { raw, answer, usage: count.usage, isEstimated: !count.isExact });
     }
     const { pieces, latencyMs } = await access.letIn(served.provider, (authorization) =>
       fetchStream(client, preparedWith(authorization), signal),
@@ -83,16 +91,17 @@ export class ChatExecutor {
     this.#services.breakers.succeeded(breakerOf(of.served), 0);
     if (!call.stream) {
       const answer = await gathered(events);
-      return this.#whole(of, { raw: null, answer, usage: answer.usage });
+      return this.#whole(of, { raw: null, answer, usage: answer.usage, isEstimated: false });
     }
     return this.#streamed(of, { pieces: asPieces(events), count: new AnswerCount({ likelyInput: 0, bound }) });
   }
 
   async #whole(
     of: Asking,
-    { raw, answer, usage }: Pick<WholeAnswer, 'raw' | 'answer'> & { usage: TokenUsage },
+    { raw, answer, ...counted }: Pick<WholeAnswer, 'raw' | 'answer'> & Pick<CallBill, 'usage' | 'isEstimated'>,
   ): Promise<WholeAnswer> {
-    return { kind: 'whole', raw, answer, bill: await this.#attempts.bill(of, { usage, answer }) };
+    const bill = await this.#attempts.bill(of, { ...counted, outcome: 'completed', failure: null, answer });
+    return { kind: 'whole', raw, answer, bill };
   }
 
   #streamed(of: Asking, { pieces, count }: { pieces: AsyncGenerator<Piece>; count: AnswerCount }): StreamedAnswer {
@@ -100,13 +109,14 @@ export class ChatExecutor {
     const billed = Promise.withResolvers<CallBill>();
     const settle = (outcome: AttemptOutcome, failure: string | null): void => {
       const { usage } = count;
+      const isEstimated = !count.isExact;
       const cost = this.#cost(served, count);
       const quantities = billable(usage);
       attempt.ended({ outcome, failure, answer: null, usage, cost });
       // The answer need not wait for the commit; the ledger's journal has what was delivered.
       void hold
-        .settle({ cost: cost ?? 0, quantities, outcome, served: namesOf(served) })
-        .then(() => billed.resolve(billOf(of, { usage, cost })), billed.reject);
+        .settle({ cost: cost ?? 0, quantities, outcome, isEstimated, served: namesOf(served) })
+        .then(() => billed.resolve(billOf(of, { usage, isEstimated, cost })), billed.reject);
     };
     billed.promise.catch(() => {});
     return {

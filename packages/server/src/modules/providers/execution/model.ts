@@ -49,6 +49,8 @@ export type CallBill = {
   provider: string;
   model: string;
   usage: TokenUsage;
+  /** Whether it is our estimate, as the provider did not count, or not to the end. */
+  isEstimated: boolean;
   /** Micro-dollars; null where the model has no price. */
   cost: number | null;
   priceVersion: string;

@@ -47,6 +47,24 @@ export const watchedChat = ({ asked, stream, trace }: ChatCall, boundOf: (served
   options: (served) => ({ maxTokens: boundOf(served), ...optionsOf(asked) }),
 });
 
+/** An embedding for those who look on. */
+export const watchedEmbedding = (trace: Watched['trace']): Watched => ({
+  operation: 'embeddings',
+  isStream: false,
+  trace,
+  options: () => NO_OPTIONS,
+});
+
+const NO_OPTIONS: RequestOptions = {
+  maxTokens: null,
+  temperature: null,
+  topP: null,
+  topK: null,
+  frequencyPenalty: null,
+  presencePenalty: null,
+  seed: null,
+};
+
 /** Options that all dialects of clients write alike. */
 function optionsOf(asked: Asked): Omit<RequestOptions, 'maxTokens'> {
   if (asked.dialect === null) {

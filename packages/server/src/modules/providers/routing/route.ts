@@ -41,8 +41,8 @@ export type RoutingView = {
 /** Names that vendors give their models: who sells what, where no row lists it. */
 const FAMILIES: readonly (readonly [RegExp, ReadonlySet<Provider['kind']>])[] = [
   [/^claude/, new Set(['anthropic', 'vertex'])],
+  [/^(gemini|text-embedding-00\d|text-multilingual|embedding-|gemma)/, new Set(['gemini', 'vertex'])],
   [/^(gpt-|o\d|chatgpt|codex|text-embedding-|davinci|babbage)/, new Set(['openai', 'azure-openai'])],
-  [/^(gemini|text-multilingual|embedding-|gemma)/, new Set(['gemini', 'vertex'])],
 ];
 
 /**
@@ -111,16 +111,25 @@ const listed = (provider: Provider, entry: ListedModel): Found => ({
   candidate: { provider, model: entry.id, maxOutputTokens: entry.maxOutputTokens },
 });
 
-function search({ model, tier }: Wish, active: readonly Provider[]): Found[] {
+function search({ model, tier, needs }: Wish, active: readonly Provider[]): Found[] {
   if (model !== null) return byModel(model, active);
+  const isEmbedding = needs.includes('embeddings');
   const wanted = active.flatMap((provider) =>
-    provider.models.filter((entry) => tier === null || entry.tier === tier).map((entry) => listed(provider, entry)),
+    provider.models
+      .filter((entry) => (tier === null || entry.tier === tier) && (isEmbedding ? embeds(entry) : !onlyEmbeds(entry)))
+      .map((entry) => listed(provider, entry)),
   );
-  if (wanted.length > 0 || tier !== null) return wanted;
+  if (wanted.length > 0 || tier !== null || isEmbedding) return wanted;
   return active.flatMap((provider) =>
     provider.defaultModel === null || isBuiltIn(provider.kind) ? [] : [candidateOf(provider, null)],
   );
 }
+
+/** A model that nobody asked for by name embeds only where its entry says so: most models of any provider do not. */
+const embeds = ({ capabilities }: ListedModel): boolean => capabilities?.includes('embeddings') ?? false;
+
+/** A model of no other capability does not chat. */
+const onlyEmbeds = (entry: ListedModel): boolean => embeds(entry) && entry.capabilities?.length === 1;
 
 function byModel(model: string, active: readonly Provider[]): Found[] {
   const builtIn = active.find(({ kind, name }) => isBuiltIn(kind) && name === model);

@@ -7,6 +7,7 @@ export type Encoding = 'o200k_base' | 'cl100k_base';
 const OF_MODELS: readonly (readonly [RegExp, Encoding])[] = [
   [/^(gpt-4o|gpt-4\.1|gpt-4\.5|gpt-5|gpt-oss|chatgpt-4o|o[134](-|$)|codex-mini|computer-use)/, 'o200k_base'],
   [/^(gpt-4|gpt-3\.?5)(-|$)/, 'cl100k_base'],
+  [/^text-embedding-(3-|ada-002)/, 'cl100k_base'],
 ];
 
 /** What a model's tokens are counted with; null where nobody knows. */

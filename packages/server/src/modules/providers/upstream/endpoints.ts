@@ -1,4 +1,5 @@
 import { AppError } from '../../../kernel/errors.ts';
+import type { EmbeddingDialectName } from '../dialects/embedding-dialects.ts';
 import type { DialectName } from '../dialects/index.ts';
 
 /** What providers there are, by the API that they speak. */
@@ -31,10 +32,13 @@ type Endpoint = {
   dialect(model: string): DialectName;
   chatPath(target: Target): string;
   responsesPath: string | null;
-  embeddingsPath: ((model: string, config: KindConfig) => string) | null;
+  /** Null: none of its models embeds. */
+  embeddings: ((model: string, config: KindConfig) => EmbeddingsEndpoint | null) | null;
   /** Puts an API key where the provider looks for it. */
   keyHeader(key: string): Record<string, string>;
 };
+
+type EmbeddingsEndpoint = { dialect: EmbeddingDialectName; path: string };
 
 const bearer = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}` });
 const AZURE_API_VERSION = '2024-10-21';
@@ -60,6 +64,18 @@ function vertexPath({ model, stream, config }: Target): string {
   return `${publishers}/google/models/${segment(model)}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`;
 }
 
+/** The second generation of Gemini's embeddings left `predict` behind. */
+function vertexEmbeddings(model: string, config: KindConfig): EmbeddingsEndpoint | null {
+  if (isClaude(model)) return null;
+  const isContent = model.startsWith('gemini-embedding-2');
+  return {
+    dialect: isContent ? 'vertex-content' : 'vertex',
+    path: `${googleCloud(config)}/google/models/${segment(model)}:${isContent ? 'embedContent' : 'predict'}`,
+  };
+}
+
+const openAiEmbeddings = (): EmbeddingsEndpoint => ({ dialect: 'openai', path: '/embeddings' });
+
 const azurePath = (what: string, model: string, { apiVersion = AZURE_API_VERSION }: KindConfig): string =>
   `/openai/deployments/${segment(model)}/${what}?api-version=${segment(apiVersion)}`;
 
@@ -69,7 +85,7 @@ export const ENDPOINTS: Readonly<Record<ProviderKind, Endpoint>> = {
     dialect: () => 'anthropic',
     chatPath: () => '/v1/messages',
     responsesPath: null,
-    embeddingsPath: null,
+    embeddings: null,
     keyHeader: (key) => ({ 'x-api-key': key }),
   },
   openai: {
@@ -77,7 +93,7 @@ export const ENDPOINTS: Readonly<Record<ProviderKind, Endpoint>> = {
     dialect: () => 'openai-chat',
     chatPath: () => '/chat/completions',
     responsesPath: '/responses',
-    embeddingsPath: () => '/embeddings',
+    embeddings: openAiEmbeddings,
     keyHeader: bearer,
   },
   gemini: {
@@ -86,7 +102,7 @@ export const ENDPOINTS: Readonly<Record<ProviderKind, Endpoint>> = {
     chatPath: ({ model, stream }) =>
       `/v1beta/models/${segment(model)}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
     responsesPath: null,
-    embeddingsPath: (model) => `/v1beta/models/${segment(model)}:batchEmbedContents`,
+    embeddings: (model) => ({ dialect: 'gemini', path: `/v1beta/models/${segment(model)}:batchEmbedContents` }),
     keyHeader: (key) => ({ 'x-goog-api-key': key }),
   },
   'azure-openai': {
@@ -94,7 +110,7 @@ export const ENDPOINTS: Readonly<Record<ProviderKind, Endpoint>> = {
     dialect: () => 'openai-chat',
     chatPath: ({ model, config }) => azurePath('chat/completions', model, config),
     responsesPath: null,
-    embeddingsPath: (model, config) => azurePath('embeddings', model, config),
+    embeddings: (model, config) => ({ dialect: 'openai', path: azurePath('embeddings', model, config) }),
     keyHeader: (key) => ({ 'api-key': key }),
   },
   vertex: {
@@ -102,7 +118,7 @@ export const ENDPOINTS: Readonly<Record<ProviderKind, Endpoint>> = {
     dialect: (model) => (isClaude(model) ? 'anthropic' : 'gemini'),
     chatPath: vertexPath,
     responsesPath: null,
-    embeddingsPath: null,
+    embeddings: vertexEmbeddings,
     keyHeader: bearer,
   },
   'openai-compatible': {
@@ -110,7 +126,7 @@ export const ENDPOINTS: Readonly<Record<ProviderKind, Endpoint>> = {
     dialect: () => 'openai-chat',
     chatPath: () => '/chat/completions',
     responsesPath: null,
-    embeddingsPath: () => '/embeddings',
+    embeddings: openAiEmbeddings,
     keyHeader: bearer,
   },
   ollama: {
@@ -118,7 +134,7 @@ export const ENDPOINTS: Readonly<Record<ProviderKind, Endpoint>> = {
     dialect: () => 'ollama',
     chatPath: () => '/api/chat',
     responsesPath: null,
-    embeddingsPath: () => '/api/embed',
+    embeddings: () => ({ dialect: 'ollama', path: '/api/embed' }),
     keyHeader: bearer,
   },
 };
