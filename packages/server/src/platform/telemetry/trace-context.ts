@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 
 /** W3C trace context of one request: the trace it belongs to and the span that caused it. */
 export type TraceContext = { traceId: string; parentSpanId: string | null; sampled: boolean };
@@ -13,5 +13,6 @@ export function traceContext(traceparent: string | undefined): TraceContext {
   if (isWhole && traceId && parentSpanId && flags && !/^0+$/.test(traceId) && !/^0+$/.test(parentSpanId)) {
     return { traceId, parentSpanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
   }
-  return { traceId: randomBytes(16).toString('hex'), parentSpanId: null, sampled: true };
+  // 122 random bits, which Node draws ahead for many ids at once; sixteen bytes drawn for themselves cost ten times that.
+  return { traceId: randomUUID().replaceAll('-', ''), parentSpanId: null, sampled: true };
 }

@@ -73,8 +73,13 @@ export function callOf(
     headers: request.headers,
     address: proxies.addressOf(request.raw),
     via: COMMAND_LINE.test(request.headers['user-agent'] ?? '') ? 'cli' : 'http',
-    // Asked for late, a caller may have left already.
-    onGone: (listener) => void (reply.raw.destroyed ? listener() : reply.raw.once('close', listener)),
+    // Asked for late, a caller may have left already. One whose answer is complete has not left early, and an abort that
+    // concerns nobody any more is not cheap.
+    onGone(listener) {
+      const { raw } = reply;
+      if (raw.destroyed) listener();
+      else raw.once('close', () => raw.writableFinished || listener());
+    },
   });
 }
 

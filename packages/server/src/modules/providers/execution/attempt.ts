@@ -97,13 +97,16 @@ function onVertex(body: JsonObject | Buffer): JsonObject {
   return { anthropic_version: ANTHROPIC_VERTEX_VERSION, ...rest };
 }
 
+/** Longest that an answer may take that comes all at once. */
+const WHOLE_DEADLINE_MS = 15 * 60_000;
+
 /** Asks for a whole answer. */
 export async function fetchWhole(
   client: ProviderClient,
   prepared: Prepared,
   signal: AbortSignal,
 ): Promise<{ raw: Buffer | null; answer: ChatResponse; latencyMs: number }> {
-  const upstream = await client.send(prepared.request, signal);
+  const upstream = await client.send(prepared.request, signal, WHOLE_DEADLINE_MS);
   const bytes = await wholeAnswer(upstream.chunks);
   const answer = prepared.dialect.decode(parsed(bytes.toString('utf8')));
   if (answer === null) throw malformed();

@@ -57,12 +57,11 @@ export class TokenCounter {
   async #ask({ provider, model }: Served, { body, passedOn, signal }: CountCall): Promise<number | null> {
     const { client, access } = this.#services;
     const address = `${baseUrlOf('anthropic', provider.baseUrl, provider.config)}/v1/messages/count_tokens`;
-    const until = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]);
     try {
       const answer = await access.letIn(provider, (authorization) => {
         const headers = { ...authorization.headers, 'anthropic-version': ANTHROPIC_VERSION, ...passedOn };
         const url = withQuery(new URL(address), authorization);
-        return client.send({ url, headers, body: JSON.stringify({ ...body, model }) }, until);
+        return client.send({ url, headers, body: JSON.stringify({ ...body, model }) }, signal, DEADLINE_MS);
       });
       return countIn(JSON.parse(String(await wholeAnswer(answer.chunks))));
     } catch (thrown) {

@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici';
 import { AppError } from '../../../kernel/errors.ts';
 import { isObject } from '../dialects/json-reader.ts';
 import type { UpstreamFailure } from '../model.ts';
+import { Exchange } from './exchange.ts';
 import { failureOf } from './failures.ts';
 import { UpstreamError } from './upstream-error.ts';
 
@@ -23,6 +24,8 @@ export type ProviderClientOptions = {
   silenceMs: number;
 };
 
+/** Longest that an answer may take in all, however slowly it drips. */
+const DEADLINE_MS = 60 * 60_000;
 /** What a provider says when it refuses is read up to here. */
 const MOST_ERROR_BYTES = 64 * 1024;
 /** A whole answer, pictures and all. Longer ones are no answers. */
@@ -36,48 +39,64 @@ export class ProviderClient {
     this.#options = options;
   }
 
-  /** @throws UpstreamError when the provider cannot be reached, stays silent, or answers with anything but a success */
-  async send({ url, headers, body }: UpstreamRequest, signal: AbortSignal): Promise<UpstreamAnswer> {
+  /**
+   * @param deadlineMs for the whole answer, to its last byte
+   * @throws UpstreamError when the provider cannot be reached, stays silent, or answers with anything but a success
+   */
+  async send(
+    { url, headers, body }: UpstreamRequest,
+    signal: AbortSignal,
+    deadlineMs = DEADLINE_MS,
+  ): Promise<UpstreamAnswer> {
+    signal.throwIfAborted();
     const started = performance.now();
     const { dispatcher, silenceMs } = this.#options;
-    const answer = await dispatcher
-      .request({
+    // One signal made of two would cost more than all that is done here.
+    const onAbort = (): void => exchange.abort(signal.reason as Error);
+    const deadline = setTimeout(() => exchange.abort(late()), deadlineMs);
+    const exchange = new Exchange(() => {
+      clearTimeout(deadline);
+      signal.removeEventListener('abort', onAbort);
+    });
+    signal.addEventListener('abort', onAbort, { once: true });
+    dispatcher.dispatch(
+      {
         origin: url.origin,
         path: url.pathname + url.search,
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
         body,
-        signal,
         headersTimeout: silenceMs,
         bodyTimeout: silenceMs,
-      })
-      .catch((thrown: unknown) => {
-        throw connectionFailure(thrown);
-      });
+      },
+      exchange,
+    );
+    const answer = await exchange.began.catch((thrown: unknown) => {
+      throw connectionFailure(thrown);
+    });
     const latencyMs = performance.now() - started;
-    if (answer.statusCode >= 200 && answer.statusCode < 300)
-      return { headers: answer.headers, chunks: readable(answer.body), latencyMs };
-    throw new UpstreamError(failureOf(answer.statusCode, answer.headers, await beginningOf(answer.body)));
+    const chunks = readable(exchange);
+    if (answer.status >= 200 && answer.status < 300) return { headers: answer.headers, chunks, latencyMs };
+    throw new UpstreamError(failureOf(answer.status, answer.headers, await beginningOf(chunks)));
   }
 }
 
-async function* readable(body: Dispatcher.ResponseData['body']): AsyncGenerator<Buffer> {
-  // Without a listener a late error of the connection would end the process.
-  body.on('error', () => {});
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) yield chunk;
-  } catch (thrown) {
-    throw connectionFailure(thrown, 'interrupted');
-  } finally {
-    body.destroy();
-  }
-}
+/** The body of an answer, with what breaks it off told as ours. */
+const readable = (exchange: Exchange): AsyncIterable<Buffer> => ({
+  [Symbol.asyncIterator]: () => ({
+    next: () =>
+      exchange.next().catch((thrown: unknown) => {
+        throw connectionFailure(thrown, 'interrupted');
+      }),
+    return: () => exchange.return(),
+  }),
+});
 
-async function beginningOf(body: Dispatcher.ResponseData['body']): Promise<string> {
+async function beginningOf(chunks: AsyncIterable<Buffer>): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
   try {
-    for await (const chunk of readable(body)) {
+    for await (const chunk of chunks) {
       parts.push(chunk);
       size += chunk.length;
       if (size > MOST_ERROR_BYTES) break;
@@ -107,16 +126,18 @@ const failure = (reason: UpstreamFailure['reason'], message: string): UpstreamFa
   retryAfterMs: null,
 });
 
+const late = (cause?: unknown): UpstreamError =>
+  new UpstreamError(failure('timeout', 'It did not answer in time.'), cause);
+
 /** What the connection's end means. An abort of our own goes through as it is. */
 function connectionFailure(thrown: unknown, otherwise: 'unreachable' | 'interrupted' = 'unreachable'): unknown {
   if (thrown instanceof UpstreamError) return thrown;
-  if (thrown instanceof Error && thrown.name === 'TimeoutError')
-    return new UpstreamError(failure('timeout', 'It did not answer in time.'), thrown);
+  if (thrown instanceof Error && thrown.name === 'TimeoutError') return late(thrown);
   if (thrown instanceof Error && thrown.name === 'AbortError') return thrown;
   if (thrown instanceof AppError && thrown.code === 'destination.refused')
     return new UpstreamError(failure('address_refused', thrown.message), thrown);
   const code = isObject(thrown) || thrown instanceof Error ? String((thrown as { code?: unknown }).code ?? '') : '';
-  if (/TIMEOUT/.test(code)) return new UpstreamError(failure('timeout', 'It did not answer in time.'), thrown);
+  if (/TIMEOUT/.test(code)) return late(thrown);
   if (/HEADERS_OVERFLOW/.test(code))
     return new UpstreamError(failure('malformed', 'Its headers are too large.'), thrown);
   const message = otherwise === 'unreachable' ? 'It could not be reached.' : 'Its answer broke off.';
