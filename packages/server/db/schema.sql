@@ -877,20 +877,18 @@ table refresh_tokens
 
 table reservations · row security forced
   amount_micros bigint not null
-  claims jsonb not null
-  held jsonb not null
+  claims json not null
+  held json not null
   id uuid not null
   lease_expires_at timestamp with time zone not null
   node_id uuid not null
   org_id uuid not null
   progress_micros bigint not null default 0
-  progress_tokens jsonb not null default '{}'::jsonb
+  progress_tokens json not null default '{}'::json
   reserved_at timestamp(3) with time zone not null
   constraint reservations__amount CHECK ((amount_micros >= 0))
   constraint reservations__pk PRIMARY KEY (org_id, id)
   constraint reservations__progress CHECK (((progress_micros >= 0) AND (progress_micros <= amount_micros)))
-  CREATE INDEX reservations__leases ON public.reservations USING btree (lease_expires_at)
-  CREATE INDEX reservations__node ON public.reservations USING btree (node_id)
   CREATE UNIQUE INDEX reservations__pk ON public.reservations USING btree (org_id, id)
   policy system ALL to {assay_system} using true check true
   policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)

@@ -11,12 +11,15 @@ import type { Claims } from '../src/modules/metering/ledger/model.ts';
 import { makeUsagePartitions } from '../src/modules/metering/usage/store-partitions.ts';
 import type { TestDatabase } from './database.ts';
 import { recordingLog } from './recording-log.ts';
+import { until } from './until.ts';
 
 /** A folder for journals, and ledgers on a test database. */
 export type TestLedgers = {
   readonly folder: string;
   readonly log: ReturnType<typeof recordingLog>;
   open(options?: Partial<LedgerOptions>): Promise<Ledger>;
+  /** Waits until what has ended is billed. */
+  billed(): Promise<void>;
 };
 
 export function testLedgers(db: TestDatabase): TestLedgers {
@@ -46,6 +49,9 @@ export function testLedgers(db: TestDatabase): TestLedgers {
       });
       opened.push(ledger);
       return ledger;
+    },
+    async billed() {
+      await Promise.all(opened.map((ledger) => ledger.billed()));
     },
   };
 }
@@ -88,6 +94,13 @@ export async function aBudget(db: TestDatabase, seed: BudgetSeed): Promise<Budge
   );
   return id;
 }
+
+/** Waits until what has ended of an organization's calls is billed, whichever ledger they went through. */
+export const untilBilled = (db: TestDatabase, orgId: string): Promise<unknown> =>
+  until('nothing is reserved', async () => {
+    const { rowCount } = await db.owner.query('select from reservations where org_id = $1', [orgId]);
+    return rowCount === 0;
+  });
 
 export type CounterSeen = { spent: number; reserved: number; ceiling: number; limit: number };
 

@@ -52,13 +52,14 @@ export async function composeMetering(parts: MeteringParts, stack: AsyncDisposab
 
 /** The operations of metering; listed without a core they are only looked at. */
 export function meteringOperations(
-  { prices = {} as PriceBook }: Partial<Metering>,
+  { ledger = {} as Ledger, prices = {} as PriceBook }: Partial<Metering>,
   { database, wakeups, topic }: Pick<MeteringParts, 'database' | 'wakeups' | 'topic'>,
 ) {
+  const billed = (): Promise<void> => ledger.billed();
   return {
-    ...budgetOperations({ scopeExists }),
+    ...budgetOperations({ scopeExists, billed }),
     ...priceOperations({ book: prices, pricesChanged: (tx) => wakeups.raiseWith(tx, topic) }),
-    ...usageOperations({ transaction: (scope, work) => database.transaction(scope, work) }),
+    ...usageOperations({ transaction: (scope, work) => database.transaction(scope, work), billed }),
   };
 }
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { testDatabase } from '../../../test/database.ts';
 import { CLIENT_SECRET, type Issuer, startIssuer } from '../../../test/fakes/issuer.ts';
 import { fakeProvider, json, openAiAnswer } from '../../../test/fakes/model-provider.ts';
+import { untilBilled } from '../../../test/metering.ts';
 import { aKey, aPerson } from '../../../test/people.ts';
 import { type Answer, type ServedApi, servedApi } from '../../../test/served-api.ts';
 import { ROLE_SCOPES } from '../../modules/access/index.ts';
@@ -178,6 +179,7 @@ describe('a credential that a provider is let in with', () => {
     upstream.respond = (_received, response) => json(response, 401, { error: { message: 'Nobody is let in.' } });
     expect((await call()).status).toBe(503);
     expect(upstream.received).toHaveLength(5);
+    await untilBilled(db, orgId);
     const { rows } = await db.owner.query('select outcome from usage_records where org_id = $1', [orgId]);
     expect(rows).toHaveLength(2);
   });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../../test/database.ts';
 import { anthropicAnswer, fakeProvider, json, openAiAnswer } from '../../../test/fakes/model-provider.ts';
+import { untilBilled } from '../../../test/metering.ts';
 import { aKey, aPerson } from '../../../test/people.ts';
 import { type Answer, type ServedApi, servedApi } from '../../../test/served-api.ts';
 import { ROLE_SCOPES } from '../../modules/access/index.ts';
@@ -52,6 +53,7 @@ describe('a test of a provider', () => {
     });
     expect([Number(latency) > 0, Number(cost) > 0]).toEqual([true, true]);
     expect(upstream.received).toMatchObject([{ headers: { authorization: `Bearer ${KEY}` } }]);
+    await untilBilled(db, orgId);
     const records = await db.owner.query('select provider, outcome from usage_records where org_id = $1', [orgId]);
     expect(records.rows).toEqual([{ provider: 'gpt', outcome: 'completed' }]);
     const leaves = await db.owner.query(

@@ -2,6 +2,7 @@ import { controlRoutes } from '@assay/contract';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../../test/database.ts';
 import { fakeProvider, json, openAiAnswer } from '../../../test/fakes/model-provider.ts';
+import { untilBilled } from '../../../test/metering.ts';
 import { aKey, aPerson, type Person } from '../../../test/people.ts';
 import { type Answer, type ServedApi, servedApi } from '../../../test/served-api.ts';
 import { newId } from '../../kernel/ids.ts';
@@ -74,13 +75,14 @@ async function twoProviders({ key }: Caller): Promise<void> {
   }
 }
 
-const recordsOf = async (orgId: string) =>
-  (
-    await db.owner.query(
-      `select team_id, project_id, agent_id, api_key_id, tags, provider from usage_records where org_id = $1 order by at`,
-      [orgId],
-    )
-  ).rows;
+const recordsOf = async (orgId: string) => {
+  await untilBilled(db, orgId);
+  const { rows } = await db.owner.query(
+    `select team_id, project_id, agent_id, api_key_id, tags, provider from usage_records where org_id = $1 order by at`,
+    [orgId],
+  );
+  return rows;
+};
 
 describe('a model policy', () => {
   test('is set, seen, listed, changed in the version that was read, and deleted', async () => {

@@ -11,6 +11,8 @@ import * as store from './store.ts';
 export type BudgetServices = {
   /** Whether the organization has the team or key that a budget is for; other scopes have no list to look in yet. */
   scopeExists(tx: Tx, orgId: string, scope: BudgetScope): Promise<boolean>;
+  /** Resolves when calls that have been answered are billed. */
+  billed(): Promise<void>;
 };
 
 export type NewBudgetRequest = {
@@ -32,25 +34,31 @@ export type ChangedBudget = StandingBudget & { before: Budget };
 
 const READ = { scope: 'budgets:read', effect: 'read', rate: 'control', audit: null } as const;
 
-const listBudgets = operation({
-  ...READ,
-  name: 'metering.budget.list',
-  summary: 'List budgets with what is spent, reserved and left in the running period.',
-  async run(context, input: { limit: number; cursor: string | null }): Promise<Page<StandingBudget>> {
-    const [after = null] = input.cursor === null ? [] : decodeCursor(input.cursor, [isUuid]);
-    const found = await store.listBudgets(context.tx, { orgId: orgOf(context), after, limit: input.limit + 1 });
-    const items = found.slice(0, input.limit);
-    const last = items.at(-1);
-    return { items, nextCursor: found.length > input.limit && last ? encodeCursor([last.budget.id]) : null };
-  },
-});
+const listBudgets = ({ billed }: BudgetServices) =>
+  operation({
+    ...READ,
+    name: 'metering.budget.list',
+    summary: 'List budgets with what is spent, reserved and left in the running period.',
+    async run(context, input: { limit: number; cursor: string | null }): Promise<Page<StandingBudget>> {
+      const [after = null] = input.cursor === null ? [] : decodeCursor(input.cursor, [isUuid]);
+      await billed();
+      const found = await store.listBudgets(context.tx, { orgId: orgOf(context), after, limit: input.limit + 1 });
+      const items = found.slice(0, input.limit);
+      const last = items.at(-1);
+      return { items, nextCursor: found.length > input.limit && last ? encodeCursor([last.budget.id]) : null };
+    },
+  });
 
-const getBudget = operation({
-  ...READ,
-  name: 'metering.budget.get',
-  summary: 'Get one budget with what is spent, reserved and left in the running period.',
-  run: (context, input: { id: string }): Promise<StandingBudget> => requireStanding(context, input.id),
-});
+const getBudget = ({ billed }: BudgetServices) =>
+  operation({
+    ...READ,
+    name: 'metering.budget.get',
+    summary: 'Get one budget with what is spent, reserved and left in the running period.',
+    async run(context, input: { id: string }): Promise<StandingBudget> {
+      await billed();
+      return requireStanding(context, input.id);
+    },
+  });
 
 const createBudget = ({ scopeExists }: BudgetServices) =>
   operation({
@@ -118,8 +126,8 @@ const deleteBudget = operation({
 export const budgetOperations = (services: BudgetServices) =>
   ({
     createBudget: createBudget(services),
-    listBudgets,
-    getBudget,
+    listBudgets: listBudgets(services),
+    getBudget: getBudget(services),
     updateBudget,
     deleteBudget,
   }) satisfies Record<string, AnyOperation>;

@@ -28,6 +28,7 @@ import {
 export type LedgerState = {
   now: Date;
   counters: readonly Counter[];
+  /** Those that are settled or released are gone from the table already. */
   reservations: readonly Reservation[];
   /** Cost by key of what was billed before, of the calls whose reservation is not there. */
   billed: ReadonlyMap<string, Micros>;
@@ -40,7 +41,6 @@ export type NewReservation = Reservation & { nodeId: string };
 /** What a batch of calls amounts to, in rows. */
 export type Changes = {
   inserted: NewReservation[];
-  removed: Reservation[];
   renewed: Renewal[];
   counters: CounterChange[];
   records: UsageRecord[];
@@ -65,7 +65,6 @@ export class Decisions {
   readonly #inserted = new Map<string, NewReservation>();
   readonly #changes: Changes = {
     inserted: [],
-    removed: [],
     renewed: [],
     counters: [],
     records: [],
@@ -146,6 +145,7 @@ export class Decisions {
       outcome: 'held',
       reservedAt: this.#now,
       amount: wanted,
+      held: reservation.held,
       budgetLeft: left.length === 0 ? null : Math.min(...left),
     };
   }
@@ -202,7 +202,7 @@ export class Decisions {
     if (!reservation) return null;
     this.#open.delete(key);
     // Made in this very batch: then it is never written.
-    if (!this.#inserted.delete(key)) this.#changes.removed.push(reservation);
+    this.#inserted.delete(key);
     return reservation;
   }
 

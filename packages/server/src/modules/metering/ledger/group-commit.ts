@@ -118,7 +118,7 @@ export class GroupCommit implements AsyncDisposable {
       const decisions = new Decisions(await lockLedger(tx, calls));
       const decided = calls.map((call) => decisions.decide(call));
       const { changes } = decisions;
-      hasEvents = changes.events.length > 0 || changes.leaves.length > 0;
+      hasEvents = changes.events.length > 0;
       writeChanges(tx, changes, leaseSeconds);
       return decided;
     });

@@ -2,25 +2,26 @@ import type { Micros } from '../../../kernel/money.ts';
 import { usageErrors } from '../errors.ts';
 import type { Quantities } from '../prices/model.ts';
 import type { Journal, Slot } from './journal.ts';
-import { type Attached, type Claims, type Delivered, type LedgerAnswer, type LedgerCall, servedBy } from './model.ts';
+import {
+  type Attached,
+  type Delivered,
+  type LedgerAnswer,
+  type LedgerCall,
+  type Remembered,
+  servedBy,
+} from './model.ts';
 
 /** What a hold needs of the ledger that made it. */
 export type HoldServices = {
   journal: Journal;
-  submit(call: LedgerCall): Promise<LedgerAnswer>;
+  end(call: LedgerCall): Promise<LedgerAnswer>;
   ended(hold: Hold): void;
 };
 
 /** What was billed in the end; `cost` null when it had been given back before. */
 export type Bill = { cost: Micros | null; overrun: Micros };
 
-export type Admission = {
-  claims: Claims;
-  id: string;
-  reservedAt: Date;
-  amount: Micros;
-  budgetLeft: Micros | null;
-};
+export type Admission = Remembered & { id: string; budgetLeft: Micros | null };
 
 /**
  * Money set aside for one call under way, in the hands of the process that makes it. Tell it what is about to be delivered,
@@ -95,20 +96,22 @@ export class Hold {
 
   /**
    * Bills the call. It waits for the commit, and for the database where that is away; the answer to the client need not
-   * wait for it.
+   * wait for it, if the last progress told of the same quantities.
    */
   async settle(delivered: Delivered, attached: Attached = {}): Promise<Bill> {
     this.#state = 'ending';
     this.#onEnd?.(delivered.quantities);
-    this.#services.journal.write(this.#slot, Math.min(delivered.cost, this.amount), delivered.quantities);
-    return this.#end({ kind: 'settle', ...this.#name(), isEstimated: false, ...delivered, attached });
+    if (delivered.quantities !== this.#delivered.quantities)
+      this.#services.journal.write(this.#slot, Math.min(delivered.cost, this.amount), delivered.quantities);
+    const remembered = this.admission;
+    return this.#end({ kind: 'settle', ...this.#name(), isEstimated: false, ...delivered, remembered, attached });
   }
 
   /** Gives all of it back: nothing was delivered and the provider takes nothing for it. */
   async release(attached: Attached = {}): Promise<Bill> {
     this.#state = 'ending';
     this.#onEnd?.({});
-    return this.#end({ kind: 'release', ...this.#name(), attached });
+    return this.#end({ kind: 'release', ...this.#name(), remembered: this.admission, attached });
   }
 
   /** For the ledger: what to tell the database of, if the hold is still open. */
@@ -129,7 +132,7 @@ export class Hold {
   }
 
   async #end(call: LedgerCall): Promise<Bill> {
-    const answer = await this.#services.submit(call);
+    const answer = await this.#services.end(call);
     this.#services.journal.close(this.#slot);
     this.#services.ended(this);
     if (answer.outcome === 'settled') return { cost: answer.cost, overrun: answer.overrun };

@@ -189,6 +189,17 @@ describe('a settlement', () => {
     expect(await recordsOf(orgId)).toHaveLength(1);
   });
 
+  test('can be waited for by those who ask what was billed', async () => {
+    const ledger = await ledgers.open();
+    const orgId = await db.organization();
+    await ledger.billed();
+    const holds = await Promise.all([1, 2, 3].map(() => ledger.reserve({ claims: someClaims(orgId), amount: 100 })));
+    const settled = holds.map((hold) => hold.settle(completed(60)));
+    await ledger.billed();
+    expect(await recordsOf(orgId)).toHaveLength(3);
+    await Promise.all(settled);
+  });
+
   test('of a released reservation bills nothing', async () => {
     const ledger = await ledgers.open();
     const orgId = await db.organization();
@@ -237,7 +248,9 @@ describe('a settlement', () => {
       [budget, orgId],
     );
     const next = await ledger.reserve({ claims: someClaims(orgId), amount: 70 });
-    await hold.settle(completed(90));
+    const { id } = hold.admission;
+    // As who finds it does, and not by what its holder remembers.
+    await ledger.submit({ kind: 'settle', orgId, id, ...completed(90), isEstimated: false, attached: {} });
     await next.settle(completed(10));
     const { rows } = await db.owner.query(
       'select spent_micros::float8 as spent, reserved_micros::float8 as reserved from budget_counters where budget_id = $1 order by period_start',

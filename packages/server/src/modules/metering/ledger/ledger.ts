@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { newId } from '../../../kernel/ids.ts';
 import { type Micros, MOST_MICROS } from '../../../kernel/money.ts';
 import { GroupCommit, type GroupCommitOptions } from './group-commit.ts';
@@ -40,6 +41,8 @@ export type Recount = {
 const LEASE_SECONDS = 15;
 /** Before the database says that a lease has ended, its holder has stopped: clocks tick alike to a thousandth. */
 const MARGIN_MS = 1_000;
+/** Longer than this nobody waits for a bill that may never come: the database is away. */
+const MOMENT_MS = 1_000;
 const PROGRESS_EVERY_MS = 1_000;
 /** A call that delivers nothing for a while renews this often. */
 const RENEWALS_A_LEASE = 3;
@@ -53,6 +56,8 @@ export class Ledger implements AsyncDisposable {
   readonly #journal: Journal;
   readonly #leaseMs: number;
   readonly #holds = new Set<Hold>();
+  /** Ends of calls that are not committed yet. */
+  readonly #ending = new Set<Promise<unknown>>();
   readonly #timer: NodeJS.Timeout;
   #round = 0;
 
@@ -100,7 +105,7 @@ export class Ledger implements AsyncDisposable {
     if (answer.outcome !== 'held') throw new Error(`A reservation was answered with "${answer.outcome}".`);
     const services = {
       journal: this.#journal,
-      submit: (next: LedgerCall) => this.submit(next),
+      end: (last: LedgerCall) => this.#end(last),
       ended: (hold: Hold) => void this.#holds.delete(hold),
     };
     try {
@@ -116,6 +121,26 @@ export class Ledger implements AsyncDisposable {
 
   submit(call: LedgerCall): Promise<LedgerAnswer> {
     return this.#queue.submit(call);
+  }
+
+  /**
+   * Waits until what has ended is billed, but no longer than a moment. Answers go out before their bill is committed;
+   * whoever had one, and asks what it cost, finds it.
+   */
+  async billed(): Promise<void> {
+    if (this.#ending.size === 0) return;
+    const moment = new AbortController();
+    const waiting = delay(MOMENT_MS, undefined, { signal: moment.signal, ref: false }).catch(() => {});
+    await Promise.race([Promise.allSettled(this.#ending), waiting]);
+    moment.abort();
+  }
+
+  #end(call: LedgerCall): Promise<LedgerAnswer> {
+    const ending = this.submit(call);
+    this.#ending.add(ending);
+    const ended = (): void => void this.#ending.delete(ending);
+    ending.then(ended, ended);
+    return ending;
   }
 
   /** Tells the database of what was delivered since the last time, and renews leases; the timer calls it. */

@@ -65,8 +65,12 @@ export type Delivered = {
   isEstimated?: boolean;
   served?: ServedBy;
 };
-export type SettleCall = Named & Delivered & { kind: 'settle'; isEstimated: boolean; attached: Attached };
-export type ReleaseCall = Named & { kind: 'release'; attached: Attached };
+/** What whoever made a reservation still knows of it. */
+export type Remembered = Pick<Reservation, 'claims' | 'amount' | 'held' | 'reservedAt'>;
+/** `remembered` spares the database from telling it again. */
+type End = Named & { remembered?: Remembered; attached: Attached };
+export type SettleCall = End & Delivered & { kind: 'settle'; isEstimated: boolean };
+export type ReleaseCall = End & { kind: 'release' };
 export type RenewCall = Named & { kind: 'renew'; cost: Micros; quantities: Quantities; served?: ServedBy };
 export type LedgerCall = ReserveCall | SettleCall | ReleaseCall | RenewCall;
 
@@ -96,7 +100,13 @@ export type Reservation = Named & {
 };
 
 /** What is left of the budget that has least left. */
-export type Admitted = { outcome: 'held'; reservedAt: Date; amount: Micros; budgetLeft: Micros | null };
+export type Admitted = {
+  outcome: 'held';
+  reservedAt: Date;
+  amount: Micros;
+  held: readonly HeldCounter[];
+  budgetLeft: Micros | null;
+};
 /** `isFinal` false: a smaller amount, yet not below the least, may fit. */
 export type Refused = { outcome: 'refused'; refusal: Error; isFinal: boolean };
 export type Settled = { outcome: 'settled'; cost: Micros; overrun: Micros };

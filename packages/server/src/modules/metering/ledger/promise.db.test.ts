@@ -154,7 +154,7 @@ const inSight = statement<Seen>(
   'test.in_sight',
   `select b.name, b.limit_micros as cap, c.spent_micros as spent, c.reserved_micros as reserved,
      (select coalesce(sum(r.amount_micros), 0)::bigint from reservations r
-      where r.org_id = b.org_id and r.held @> jsonb_build_array(jsonb_build_array(b.id))) as open,
+      where r.org_id = b.org_id and r.held::jsonb @> jsonb_build_array(jsonb_build_array(b.id))) as open,
      (select coalesce(sum(u.cost_micros), 0)::bigint from usage_records u where u.org_id = b.org_id and
         case b.scope_kind when 'team' then u.team_id = b.scope_id when 'key' then u.api_key_id = b.scope_id else true end) as billed,
      (select coalesce(sum(u.cost_micros), 0)::bigint from usage_rollups u where u.org_id = b.org_id and

@@ -11,7 +11,10 @@ import {
   type HeldCounter,
   keyOf,
   type LedgerCall,
+  type ReleaseCall,
+  type Remembered,
   type Reservation,
+  type SettleCall,
   scopesOf,
   type UsageRecord,
 } from './model.ts';
@@ -36,8 +39,11 @@ type ReservationRow = {
   held: HeldCounter[];
   reserved_at: Date;
 };
+type TakenRow = ({ is_remembered: false } & ReservationRow) | { is_remembered: true; org_id: string; id: string };
 type CounterRow = {
   now: Date;
+  /** Budgets that have no counter in the period that runs now. */
+  missing: number;
   org_id: string | null;
   budget_id: string;
   period_start: Date;
@@ -57,16 +63,33 @@ type CounterRow = {
 const KEYS = `json_to_recordset($1::json) as k(org_id uuid, id uuid)`;
 const RESERVATION = `org_id, id, claims, amount_micros, progress_micros, progress_tokens, held, reserved_at`;
 
-const lockReservations = statement<ReservationRow>(
-  'ledger.lock_reservations',
-  `select ${RESERVATION} from reservations where (org_id, id) in (select k.org_id, k.id from ${KEYS})
-   order by org_id, id for update`,
+// Those that end go at once: what becomes of them is decided in this transaction, or it fails. Of those that the caller
+// remembers nothing is read but that they are there.
+const takeReservations = statement<TakenRow>(
+  'ledger.take_reservations',
+  `with named as (
+     select * from unnest($1::uuid[], $2::uuid[], $3::boolean[], $4::boolean[])
+       as n(org_id, id, is_ended, is_remembered)
+   ), locked as (
+     select r.*, n.is_ended, n.is_remembered
+     from named n join reservations r on r.org_id = n.org_id and r.id = n.id
+     order by r.org_id, r.id for update of r
+   ), ended as (
+     delete from reservations r using locked l where l.is_ended and r.org_id = l.org_id and r.id = l.id
+   )
+   select org_id, id, is_remembered, case when not is_remembered then claims end as claims,
+     case when not is_remembered then amount_micros end as amount_micros,
+     case when not is_remembered then progress_micros end as progress_micros,
+     case when not is_remembered then progress_tokens end as progress_tokens,
+     case when not is_remembered then held end as held,
+     case when not is_remembered then reserved_at end as reserved_at
+   from locked`,
 );
 const billedBefore = statement<{ org_id: string; id: string; cost_micros: number }>(
   'ledger.billed_before',
   `select u.org_id, u.id, u.cost_micros from ${KEYS} join usage_records u on u.org_id = k.org_id and u.id = k.id`,
 );
-// Locks the budget, so that a change of its limit comes before the new counter or finds it. There is hardly ever one.
+// Locks the budget, so that a change of its limit comes before the new counter or finds it.
 const makeCounters = statement(
   'ledger.make_counters',
   `insert into budget_counters (org_id, budget_id, period_start, limit_micros, ceiling_micros)
@@ -80,10 +103,12 @@ const makeCounters = statement(
 );
 const lockCounters = statement<CounterRow>(
   'ledger.lock_counters',
-  `with wanted as (
+  `with current_ones as materialized (
      select b.org_id, b.id as budget_id, assay_period_start(b.period, now()) as period_start
      from json_to_recordset($1::json) as w(org_id uuid, kind text, id text)
      join budgets b on b.org_id = w.org_id and b.scope_kind = w.kind and b.scope_id = w.id
+   ), wanted as (
+     select org_id, budget_id, period_start from current_ones
      union
      select h.org_id, h.budget_id, h.period_start
      from json_to_recordset($2::json) as h(org_id uuid, budget_id uuid, period_start timestamptz)
@@ -96,7 +121,10 @@ const lockCounters = statement<CounterRow>(
      order by c.org_id, c.budget_id, c.period_start
      for update of c
    )
-   select date_trunc('milliseconds', n.at) as now, locked.* from (select now() as at) n left join locked on true`,
+   select date_trunc('milliseconds', n.at) as now, n.missing, locked.*
+   from (select now() as at, (select count(*) from current_ones c where not exists (select from locked l
+       where l.org_id = c.org_id and l.budget_id = c.budget_id and l.is_current))::integer as missing) n
+     left join locked on true`,
 );
 
 const insertReservations = statement(
@@ -104,19 +132,15 @@ const insertReservations = statement(
   `insert into reservations (org_id, id, node_id, claims, amount_micros, held, reserved_at, lease_expires_at)
    select r.org_id, r.id, r.node_id, r.claims, r.amount_micros, r.held, r.reserved_at,
      now() + make_interval(secs => $2)
-   from json_to_recordset($1::json) as r(org_id uuid, id uuid, node_id uuid, claims jsonb, amount_micros bigint, held jsonb,
+   from json_to_recordset($1::json) as r(org_id uuid, id uuid, node_id uuid, claims json, amount_micros bigint, held json,
      reserved_at timestamptz)`,
-);
-const deleteReservations = statement(
-  'ledger.delete_reservations',
-  `delete from reservations r using ${KEYS} where r.org_id = k.org_id and r.id = k.id`,
 );
 const renewReservations = statement(
   'ledger.renew_reservations',
   `update reservations r set lease_expires_at = now() + make_interval(secs => $2),
      progress_micros = k.cost, progress_tokens = k.tokens,
-     claims = case when k.served is null then r.claims else r.claims || k.served end
-   from json_to_recordset($1::json) as k(org_id uuid, id uuid, cost bigint, tokens jsonb, served jsonb)
+     claims = case when k.served is null then r.claims else (r.claims::jsonb || k.served)::json end
+   from json_to_recordset($1::json) as k(org_id uuid, id uuid, cost bigint, tokens json, served jsonb)
    where r.org_id = k.org_id and r.id = k.id`,
 );
 // The ceiling only sinks here: a sum above it violates budget_counters__held, whatever decided on it.
@@ -171,20 +195,23 @@ const asKey = ({ orgId, id }: { orgId: string; id: string }): Key => ({ org_id: 
 
 /** Reads and locks all that a batch is decided on. */
 export async function lockLedger(tx: Tx, calls: readonly LedgerCall[]): Promise<LedgerState> {
-  const reservations = await lockNamed(tx, calls);
+  const reservations = await takeNamed(tx, calls);
   const billed = await findBilled(tx, calls, reservations);
   const scopes = calls.flatMap((call) =>
     call.kind === 'reserve' ? scopesOf(call.claims).map((scope) => ({ org_id: call.orgId, ...scope })) : [],
   );
-  const settling = new Set(calls.filter(({ kind }) => kind === 'settle' || kind === 'release').map(keyOf));
+  const ending = new Set(calls.filter(isEnd).map(keyOf));
   const held = reservations
-    .filter((reservation) => settling.has(keyOf(reservation)))
+    .filter((reservation) => ending.has(keyOf(reservation)))
     .flatMap(({ orgId, held: counters }) =>
       counters.map(([budgetId, periodStart]) => ({ org_id: orgId, budget_id: budgetId, period_start: periodStart })),
     );
-  const wanted = distinct(scopes);
-  if (scopes.length > 0) tx.defer(makeCounters, [wanted]);
-  const rows = await tx.query(lockCounters, [wanted, distinct(held)]);
+  const wanted = [distinct(scopes), distinct(held)] as const;
+  let rows = await tx.query(lockCounters, wanted);
+  if ((rows[0]?.missing ?? 0) > 0) {
+    tx.defer(makeCounters, [wanted[0]]);
+    rows = await tx.query(lockCounters, wanted);
+  }
   const now = rows[0]?.now ?? new Date();
   return { now, reservations, billed, counters: rows.filter(({ org_id }) => org_id !== null).map(toCounter) };
 }
@@ -192,11 +219,27 @@ export async function lockLedger(tx: Tx, calls: readonly LedgerCall[]): Promise<
 const distinct = (rows: readonly object[]): string =>
   `[${[...new Set(rows.map((row) => JSON.stringify(row)))].join(',')}]`;
 
-async function lockNamed(tx: Tx, calls: readonly LedgerCall[]): Promise<Reservation[]> {
+async function takeNamed(tx: Tx, calls: readonly LedgerCall[]): Promise<Reservation[]> {
   const named = calls.filter((call) => call.kind !== 'reserve' || call.isFact);
   if (named.length === 0) return [];
-  return (await tx.query(lockReservations, [JSON.stringify(named.map(asKey))])).map(toReservation);
+  const remembered = new Map<string, Remembered>();
+  for (const call of named) if (isEnd(call) && call.remembered) remembered.set(keyOf(call), call.remembered);
+  const rows = await tx.query(takeReservations, [
+    named.map(({ orgId }) => orgId),
+    named.map(({ id }) => id),
+    named.map(isEnd),
+    named.map((call) => remembered.has(keyOf(call))),
+  ]);
+  return rows.map((row) => {
+    if (!row.is_remembered) return toReservation(row);
+    const { org_id: orgId, id } = row;
+    const known = remembered.get(keyOf({ orgId, id })) as Remembered;
+    // What was told of it in between is of no use to whoever has ended it.
+    return { ...known, orgId, id, progress: 0, progressQuantities: {} };
+  });
 }
+
+const isEnd = (call: LedgerCall): call is SettleCall | ReleaseCall => call.kind === 'settle' || call.kind === 'release';
 
 /** Of calls whose reservation is gone, and of facts that may be told of twice: what was billed. Hardly ever any. */
 async function findBilled(
@@ -215,11 +258,10 @@ async function findBilled(
 
 /** Writes what was decided. It travels with the commit. */
 export function writeChanges(tx: Tx, changes: Changes, leaseSeconds: number): void {
-  const { inserted, removed, renewed, counters, records, leaves, events } = changes;
+  const { inserted, renewed, counters, records, leaves, events } = changes;
   const write = (of: Parameters<Tx['defer']>[0], rows: readonly object[], ...more: SqlValue[]): void => {
     if (rows.length > 0) tx.defer(of, [JSON.stringify(rows), ...more]);
   };
-  write(deleteReservations, removed.map(asKey));
   write(insertReservations, inserted.map(asReservationRow), leaseSeconds);
   write(
     renewReservations,

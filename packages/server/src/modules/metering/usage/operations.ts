@@ -17,6 +17,8 @@ import { listUsageRecords, summarizeUsage } from './reads.ts';
 export type UsageServices = {
   /** In the role of requests: sees one organization. */
   transaction<Result>(scope: TxScope, work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  /** Resolves when calls that have been answered are billed. */
+  billed(): Promise<void>;
 };
 
 export type Period = { from: Date | null; to: Date | null };
@@ -38,12 +40,13 @@ const DAY_MS = 24 * 3_600_000;
 
 const READ = { effect: 'read', rate: 'control', audit: null, transaction: 'none' } as const;
 
-export function usageOperations({ transaction }: UsageServices) {
+export function usageOperations({ transaction, billed }: UsageServices) {
   async function summarize({ by }: Context, isOwn: boolean, input: SummaryInput): Promise<UsageSummary> {
     const { groupBy, bucket, filter } = input;
     const period = wholeHours(input.from, input.to, new Date());
     assertAnswerable(input, period);
     const reach = { orgId: String(by.orgId), own: isOwn ? { kind: by.kind, id: by.id } : null, ...period, filter };
+    await billed();
     return transaction({ orgId: reach.orgId }, async (tx) => {
       const groups = await summarizeUsage(tx, { ...reach, groupBy, bucket, limit: MOST_GROUPS + 1 });
       if (groups.length > MOST_GROUPS) {
@@ -63,6 +66,7 @@ export function usageOperations({ transaction }: UsageServices) {
     const after = at !== undefined && id !== undefined ? { at: new Date(at), id } : null;
     const orgId = String(by.orgId);
     const own = isOwn ? { kind: by.kind, id: by.id } : null;
+    await billed();
     const found = await transaction({ orgId }, (tx) =>
       listUsageRecords(tx, { orgId, own, ...period, filter, after, limit: limit + 1 }),
     );

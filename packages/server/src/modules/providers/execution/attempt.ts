@@ -97,16 +97,16 @@ function onVertex(body: JsonObject | Buffer): JsonObject {
   return { anthropic_version: ANTHROPIC_VERTEX_VERSION, ...rest };
 }
 
-/** Longest that an answer may take that comes all at once. */
-const WHOLE_DEADLINE_MS = 15 * 60_000;
+/** Until when an answer is waited for: until somebody aborts, or so long in all. */
+type Patience = { signal: AbortSignal; deadlineMs: number };
 
 /** Asks for a whole answer. */
 export async function fetchWhole(
   client: ProviderClient,
   prepared: Prepared,
-  signal: AbortSignal,
+  { signal, deadlineMs }: Patience,
 ): Promise<{ raw: Buffer | null; answer: ChatResponse; latencyMs: number }> {
-  const upstream = await client.send(prepared.request, signal, WHOLE_DEADLINE_MS);
+  const upstream = await client.send(prepared.request, signal, deadlineMs);
   const bytes = await wholeAnswer(upstream.chunks);
   const answer = prepared.dialect.decode(parsed(bytes.toString('utf8')));
   if (answer === null) throw malformed();
@@ -117,9 +117,9 @@ export async function fetchWhole(
 export async function fetchStream(
   client: ProviderClient,
   prepared: Prepared,
-  signal: AbortSignal,
+  { signal, deadlineMs }: Patience,
 ): Promise<{ pieces: AsyncGenerator<Piece>; latencyMs: number }> {
-  const upstream = await client.send(prepared.request, signal);
+  const upstream = await client.send(prepared.request, signal, deadlineMs);
   const pieces = piecesOf(upstream, prepared);
   const first = await pieces.next();
   return { latencyMs: upstream.latencyMs, pieces: following(first, pieces) };

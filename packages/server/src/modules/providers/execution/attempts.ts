@@ -147,14 +147,20 @@ export class Attempts {
     else breakers.gaveUp(breakerOf(served));
   }
 
-  /** Bills what did not come as a stream, by what the provider counted. */
-  async bill(of: Asking, { usage, isEstimated, ...ended }: Used): Promise<CallBill> {
+  /**
+   * Bills what did not come as a stream, by what the provider counted. It is written down here and now; for the commit the
+   * answer does not wait.
+   * @throws AppError when it cannot be written down: then the answer must not go out
+   */
+  bill(of: Asking, { usage, isEstimated, ...ended }: Used): CallBill {
     const { served, hold, attempt } = of;
     const { outcome } = ended;
     const quantities = billable(usage);
     const cost = served.price === null ? null : costOf(served.price, quantities);
+    hold.progress(Math.min(cost ?? 0, hold.amount), quantities);
     attempt.ended({ ...ended, usage, cost });
-    await hold.settle({ cost: cost ?? 0, quantities, outcome, isEstimated, served: namesOf(served) });
+    // The ledger tells of what it cannot record, and the journal keeps it.
+    hold.settle({ cost: cost ?? 0, quantities, outcome, isEstimated, served: namesOf(served) }).catch(() => {});
     return billOf(of, { usage, isEstimated, cost });
   }
 }

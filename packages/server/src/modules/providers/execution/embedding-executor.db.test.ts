@@ -66,6 +66,7 @@ const asGemini: Respond = ({ body }, response) => {
 };
 
 const recordsOf = async (orgId: string) => {
+  await ledgers.billed();
   const { rows } = await db.owner.query(
     `select cost_micros::float8 as cost, input_tokens::float8 as input, output_tokens::float8 as output, outcome, provider,
        model, is_estimated
@@ -94,6 +95,7 @@ describe('vectors from a provider that speaks the caller’s dialect', () => {
       },
     ]);
     expect(got).toMatchObject({ model: 'text-embedding-3-small', bill: { cost: 10, isEstimated: false } });
+    await ledgers.billed();
     expect(await counterOf(db, budget)).toMatchObject({ spent: 10, reserved: 0 });
     expect(await recordsOf(orgId)).toEqual([
       {
@@ -320,6 +322,7 @@ describe('a budget', () => {
     expect(reserved).toBeLessThanOrEqual(2 * (201 + 8));
     expect(reserved).toBeGreaterThanOrEqual(2 * 201);
     expect(got.bill.cost).toBe(402);
+    await ledgers.billed();
     expect(await counterOf(db, budget)).toMatchObject({ spent: 402, reserved: 0 });
   });
 

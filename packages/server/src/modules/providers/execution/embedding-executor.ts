@@ -66,7 +66,7 @@ export class EmbeddingExecutor {
     const failed = await this.#askOthers(of, { others, parts, signal }, ask);
     if (failed === null) return this.#answer(of, parts);
     const { reason } = failed.failure;
-    await this.#attempts.bill(of, { ...usedBy(parts), outcome: 'failed', failure: reason, answer: null });
+    this.#attempts.bill(of, { ...usedBy(parts), outcome: 'failed', failure: reason, answer: null });
     return { refusal: toRefusal(failed.failure, served.provider.name) };
   }
 
@@ -127,9 +127,9 @@ export class EmbeddingExecutor {
     hold.progress(Math.min(cost, hold.amount), quantities);
   }
 
-  async #answer(of: Asking, parts: readonly Part[]): Promise<EmbeddingAnswer> {
+  #answer(of: Asking, parts: readonly Part[]): EmbeddingAnswer {
     const ended = { outcome: 'completed', failure: null, answer: null } as const;
-    const bill = await this.#attempts.bill(of, { ...usedBy(parts), ...ended });
+    const bill = this.#attempts.bill(of, { ...usedBy(parts), ...ended });
     const [first] = parts;
     return {
       raw: parts.length === 1 && first ? first.raw : null,

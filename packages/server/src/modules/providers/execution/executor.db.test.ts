@@ -114,6 +114,7 @@ async function piecesOf(answer: unknown): Promise<Piece[]> {
 }
 
 const recordsOf = async (orgId: string) => {
+  await ledgers.billed();
   const { rows } = await db.owner.query(
     `select cost_micros::float8 as cost, input_tokens::float8 as input, output_tokens::float8 as output, outcome, provider, model
      from usage_records where org_id = $1 order by at`,
@@ -153,6 +154,7 @@ describe('a whole answer', () => {
       cost: 50,
       usage: { input: 10, output: 3 },
     });
+    await ledgers.billed();
     expect(await counterOf(db, budget)).toMatchObject({ spent: 50, reserved: 0 });
     expect(await recordsOf(orgId)).toEqual([
       { cost: 50, input: 10, output: 3, outcome: 'completed', provider: 'openai', model: 'gpt-test' },
@@ -440,6 +442,7 @@ describe('a provider that counts badly', () => {
       isStreamed ? stream(response, openAiStream(['Hi'], usage)) : json(response, 200, openAiAnswer('Hi', usage));
     const run = await executor({ providers: [aProvider(orgId, {})] });
     const bill = await billOf(await run.execute(aCall(orgId, hello({ stream: isStreamed }))));
+    await ledgers.billed();
     const { spent, reserved } = await counterOf(db, budget);
     expect({ spent, reserved }).toEqual({ spent: bill.cost, reserved: 0 });
     expect(bill.cost).toBeLessThan(10_000);
@@ -519,6 +522,7 @@ describe('echo', () => {
     const said = pieces.flatMap(({ events }) => events).flatMap((event) => (event.type === 'text' ? [event.text] : []));
     expect(said).toEqual(['one', ' two', ' three']);
     expect(await got.bill).toMatchObject({ provider: 'echo', cost: 30, priceVersion: 'echo@5' });
+    await ledgers.billed();
     expect(await counterOf(db, budget)).toMatchObject({ spent: 30, reserved: 0 });
   });
 });

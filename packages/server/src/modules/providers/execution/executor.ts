@@ -66,21 +66,19 @@ export class ChatExecutor {
     const preparedWith = (authorization: Authorization) =>
       prepare({ candidate: served, authorization, asked, stream, maxTokens: bound, passedOn });
     const count = new AnswerCount({ likelyInput: plan.likelyInput, bound });
-    const signal = AbortSignal.any([
-      call.signal,
-      AbortSignal.timeout(call.isTrial ? TRIAL_DEADLINE_MS : call.stream ? STREAM_DEADLINE_MS : WHOLE_DEADLINE_MS),
-    ]);
+    const { signal } = call;
+    const deadlineMs = call.isTrial ? TRIAL_DEADLINE_MS : stream ? STREAM_DEADLINE_MS : WHOLE_DEADLINE_MS;
     hold.progress(Math.min(this.#cost(served, count) ?? 0, hold.amount), billable(count.usage));
     if (!call.stream) {
       const { raw, answer, latencyMs } = await access.letIn(served.provider, (authorization) =>
-        fetchWhole(client, preparedWith(authorization), signal),
+        fetchWhole(client, preparedWith(authorization), { signal, deadlineMs }),
       );
       this.#services.breakers.succeeded(breakerOf(served), latencyMs);
       count.addWhole(answer);
       return this.#whole(of, { raw, answer, usage: count.usage, isEstimated: !count.isExact });
     }
     const { pieces, latencyMs } = await access.letIn(served.provider, (authorization) =>
-      fetchStream(client, preparedWith(authorization), signal),
+      fetchStream(client, preparedWith(authorization), { signal, deadlineMs }),
     );
     this.#services.breakers.succeeded(breakerOf(served), latencyMs);
     return this.#streamed(of, { pieces, count });
@@ -96,11 +94,11 @@ export class ChatExecutor {
     return this.#streamed(of, { pieces: asPieces(events), count: new AnswerCount({ likelyInput: 0, bound }) });
   }
 
-  async #whole(
+  #whole(
     of: Asking,
     { raw, answer, ...counted }: Pick<WholeAnswer, 'raw' | 'answer'> & Pick<CallBill, 'usage' | 'isEstimated'>,
-  ): Promise<WholeAnswer> {
-    const bill = await this.#attempts.bill(of, { ...counted, outcome: 'completed', failure: null, answer });
+  ): WholeAnswer {
+    const bill = this.#attempts.bill(of, { ...counted, outcome: 'completed', failure: null, answer });
     return { kind: 'whole', raw, answer, bill };
   }
 

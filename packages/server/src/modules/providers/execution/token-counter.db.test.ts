@@ -154,6 +154,7 @@ describe('a budget that the bytes of a request do not fit', () => {
     upstream.respond = (_received, response) =>
       json(response, 200, openAiAnswer('Yes.', { prompt: TOKENS, completion: 1 }));
     expect(await executor.execute(call(orgId, said('gpt-5')))).toMatchObject({ bill: { cost: TOKENS } });
+    await ledgers.billed();
     expect(await counterOf(db, budget)).toMatchObject({ spent: TOKENS, reserved: 0 });
   });
 

@@ -17,7 +17,7 @@ async function asked(respond: RequestListener) {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
-    send: (signal = never, deadlineMs?: number) =>
+    send: (signal = never, deadlineMs = 60_000) =>
       client.send({ url: new URL(`http://127.0.0.1:${port}/v1`), headers: {}, body: '{}' }, signal, deadlineMs),
     [Symbol.dispose]() {
       server.closeAllConnections();

@@ -24,12 +24,13 @@ export type ProviderClientOptions = {
   silenceMs: number;
 };
 
-/** Longest that an answer may take in all, however slowly it drips. */
-const DEADLINE_MS = 60 * 60_000;
 /** What a provider says when it refuses is read up to here. */
 const MOST_ERROR_BYTES = 64 * 1024;
 /** A whole answer, pictures and all. Longer ones are no answers. */
 const MOST_ANSWER_BYTES = 64 << 20;
+
+/** Where its asker sets no other. */
+const DEADLINE_MS = 60 * 60_000;
 
 /** Sends requests to providers over pooled connections. */
 export class ProviderClient {
@@ -40,7 +41,7 @@ export class ProviderClient {
   }
 
   /**
-   * @param deadlineMs for the whole answer, to its last byte
+   * @param deadlineMs for the whole answer, to its last byte, however slowly it drips
    * @throws UpstreamError when the provider cannot be reached, stays silent, or answers with anything but a success
    */
   async send(
