@@ -133,6 +133,11 @@ const ExecuteInput = z.union([
   }),
 ]);
 
+const Fallback = z
+  .strictObject({ provider: z.string().min(1).max(64).optional(), model: ModelName.optional(), tier: Tier.optional() })
+  .refine((wanted) => Object.keys(wanted).length > 0, { message: 'name a provider, a model or a tier', path: [] })
+  .meta({ id: 'Fallback' });
+
 export const ExecuteRequest = z
   .strictObject({
     modality: z
@@ -142,6 +147,11 @@ export const ExecuteRequest = z
     provider: z.string().min(1).max(64).optional(),
     model: ModelName.optional(),
     tier: Tier.optional(),
+    fallbacks: z
+      .array(Fallback)
+      .max(5)
+      .default([])
+      .meta({ description: 'Who is asked instead, in this order, when nobody before has said anything.' }),
     input: ExecuteInput.meta({
       description:
         'A prompt, or messages in the form of OpenAI’s Chat Completions; for vectors, a text or a list of them.',

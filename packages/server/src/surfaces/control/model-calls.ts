@@ -68,21 +68,17 @@ export function serveModelCalls(surface: Surface, { operator }: HttpKit, of: Cal
 }
 
 /** What was asked in Assay's words, as a chat: input and options are read as OpenAI's clients write them. */
-function chatOf(
-  { provider, model, tier, input, params }: ExecuteRequest,
-  { headers }: FastifyRequest,
-  stream: boolean,
-): ChatInput {
+function chatOf({ input, params, ...wish }: ExecuteRequest, { headers }: FastifyRequest, stream: boolean): ChatInput {
   if (Array.isArray(input))
     throw invalidRequest('input', 'A list of texts is embedded. Set `modality` to `embedding`.');
   const { messages, system } =
     typeof input === 'string' ? { messages: [{ role: 'user', content: input }], system: undefined } : input;
   const turns = system === undefined ? messages : [{ role: 'system', content: system }, ...messages];
-  const body = { ...params, model: model ?? 'any', messages: turns, stream };
+  const body = { ...params, model: wish.model ?? 'any', messages: turns, stream };
   const { maxTokens, needs } = openAiChat.head(body);
   return {
     asked: { dialect: null, request: openAiChat.decode(body) },
-    wish: { provider: provider ?? null, model: model ?? null, tier: tier ?? null, needs },
+    wish: wishOf(wish, needs),
     stream,
     maxTokens,
     passedOn: {},
@@ -92,23 +88,37 @@ function chatOf(
 }
 
 /** What was asked in Assay's words, as an embedding. */
-function embeddingOf(
-  { provider, model, tier, input, params }: ExecuteRequest,
-  { headers }: FastifyRequest,
-): EmbeddingInput {
+function embeddingOf({ input, params, ...wish }: ExecuteRequest, { headers }: FastifyRequest): EmbeddingInput {
   if (typeof input === 'object' && !Array.isArray(input))
     throw invalidRequest('input', 'What is embedded is a text or a list of texts. Leave `messages` out.');
   if (params['encoding_format'] !== undefined)
     throw invalidRequest('params.encoding_format', 'Vectors are lists of numbers here. Leave `encoding_format` out.');
-  const request = decodeEmbeddingRequest({ ...params, model: model ?? 'any', input });
+  const request = decodeEmbeddingRequest({ ...params, model: wish.model ?? 'any', input });
   return {
     asked: { dialect: null, request },
     inputs: request.inputs,
-    wish: { provider: provider ?? null, model: model ?? null, tier: tier ?? null, needs: ['embeddings'] },
+    wish: wishOf(wish, ['embeddings']),
     passedOn: {},
     attribution: attributionOf(headers),
   };
 }
+
+type Named = ExecuteRequest['fallbacks'][number];
+
+const wishOf = (
+  { fallbacks, ...first }: Named & Pick<ExecuteRequest, 'fallbacks'>,
+  needs: ChatInput['wish']['needs'],
+) => ({
+  ...namedBy(first),
+  needs,
+  fallbacks: fallbacks.map(namedBy),
+});
+
+const namedBy = ({ provider, model, tier }: Named) => ({
+  provider: provider ?? null,
+  model: model ?? null,
+  tier: tier ?? null,
+});
 
 const encodeUsage = ({ usage, isEstimated, cost, priceVersion }: CallBill) => ({
   input_tokens: usage.input,

@@ -236,6 +236,29 @@ describe('a budget', () => {
 });
 
 describe('a provider that fails', () => {
+  test('is followed by what the caller named instead, at its own price and under its own name', async () => {
+    const orgId = await db.organization();
+    upstream.respond = (_received, response) => json(response, 503, {});
+    second.respond = (_received, response) => json(response, 200, openAiAnswer('Here.', { prompt: 1, completion: 1 }));
+    const other = { id: 'other', alias: null, tier: null, weight: 1, maxOutputTokens: null, capabilities: null };
+    const run = await executor({
+      providers: [
+        aProvider(orgId, { name: 'first' }),
+        aProvider(orgId, { name: 'second', models: [other], baseUrl: `${second.url}/v1` }),
+      ],
+    });
+    const fallbacks = [
+      { provider: 'first', model: 'gpt-test', tier: null },
+      { provider: null, model: 'other', tier: null },
+    ];
+    const wish = { provider: 'first', model: 'gpt-test', tier: null, needs: [], fallbacks };
+    const got = await run.execute(aCall(orgId, hello(), { wish }));
+    expect(got).toMatchObject({ kind: 'whole', bill: { provider: 'second', model: 'other' } });
+    expect([upstream.received.length, second.received.length]).toEqual([1, 1]);
+    const unknown = { ...wish, fallbacks: [{ provider: null, model: 'nobody-has-it', tier: null }] };
+    await expect(run.execute(aCall(orgId, hello(), { wish: unknown }))).rejects.toMatchObject({ kind: 'invalid' });
+  });
+
   test.each([
     [
       'is overloaded',

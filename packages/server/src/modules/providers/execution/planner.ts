@@ -5,7 +5,7 @@ import type { ChatRequest } from '../model.ts';
 import { type Applied, refusalOf, type Subjects } from '../policies/model.ts';
 import type { PolicyBook } from '../policies/policy-book.ts';
 import type { Breakers } from '../routing/breaker.ts';
-import { type Candidate, route, type Wish } from '../routing/route.ts';
+import { type Candidate, type RoutingView, route, type Wish } from '../routing/route.ts';
 import { encodingOf } from '../tokens/encodings.ts';
 import { type InputBound, inputBoundOf } from '../tokens/input-bound.ts';
 import { countInput, type InputCount } from '../tokens/input-count.ts';
@@ -98,7 +98,7 @@ export class Planner {
     const applied = await policies.appliedTo(by);
     const providers = await directory.providersOf(by.orgId);
     const { likely, most } = input;
-    const found = await route(withEcho(wish), {
+    const found = await routeAll(wish, {
       providers,
       healthOf: (candidate) => breakers.healthOf(breakerOf(candidate)),
       costOf: async (candidate) => {
@@ -109,7 +109,7 @@ export class Planner {
       random: Math.random,
     });
     const candidates = await Promise.all(
-      found.slice(0, MOST_ATTEMPTS).map(async (candidate): Promise<Served> => {
+      found.map(async (candidate): Promise<Served> => {
         const price = builtInPrice(candidate) ?? (await priceOf(candidate.provider, candidate.model));
         return { ...candidate, price };
       }),
@@ -154,6 +154,19 @@ export class Planner {
 }
 
 export const breakerOf = ({ provider, model }: Candidate): string => `${provider.orgId} ${provider.id} ${model}`;
+
+/** Those that fit a wish, then the best of each fallback that is not among them. */
+async function routeAll(wish: Wish, view: RoutingView): Promise<Candidate[]> {
+  const found = (await route(withEcho(wish), view)).slice(0, MOST_ATTEMPTS);
+  for (const fallback of wish.fallbacks ?? []) {
+    const known = new Set(found.map(breakerOf));
+    const other = (await route(withEcho({ ...fallback, needs: wish.needs }), view)).find(
+      (each) => !known.has(breakerOf(each)),
+    );
+    if (other) found.push(other);
+  }
+  return found;
+}
 
 /** `echo-20ms@5` is the built-in echo, with the rest of its name for how. */
 const withEcho = (wish: Wish): Wish =>

@@ -16,6 +16,8 @@ export type Wish = {
   model: string | null;
   tier: Tier | null;
   needs: readonly Capability[];
+  /** Who is asked instead when none of those that fit answers, in this order. */
+  fallbacks?: readonly Pick<Wish, 'provider' | 'model' | 'tier'>[];
 };
 
 /** A model of a provider that can answer. */
