@@ -242,6 +242,60 @@ table budgets · row security forced
   grant DELETE, INSERT, SELECT, UPDATE to assay_app
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
+table capture_policies · row security forced
+  api_key_ids text[] not null
+  is_on boolean not null
+  org_id uuid not null
+  patterns jsonb not null
+  redactors text[] not null
+  retention_days integer not null
+  team_ids text[] not null
+  updated_at timestamp with time zone not null default now()
+  updated_by text not null
+  version integer not null default 1
+  constraint capture_policies__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint capture_policies__pk PRIMARY KEY (org_id)
+  constraint capture_policies__retention CHECK (((retention_days >= 1) AND (retention_days <= 3650)))
+  CREATE UNIQUE INDEX capture_policies__pk ON public.capture_policies USING btree (org_id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table captures · row security forced
+  api_key_id text
+  at timestamp(3) with time zone not null
+  cost_micros bigint
+  failure text
+  id uuid not null
+  input_tokens bigint not null
+  is_truncated boolean not null
+  key_version integer not null
+  model text not null
+  operation text not null
+  org_id uuid not null
+  outcome text not null
+  output_tokens bigint not null
+  principal_id text not null
+  principal_kind text not null
+  provider text not null
+  redactions integer not null
+  request_id text
+  response_id text
+  sealed bytea not null
+  size_bytes integer not null
+  team_id text
+  constraint captures__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint captures__outcome CHECK ((outcome = ANY (ARRAY['completed'::text, 'cancelled'::text, 'failed'::text])))
+  constraint captures__pk PRIMARY KEY (org_id, id)
+  CREATE INDEX captures__key ON public.captures USING btree (org_id, key_version)
+  CREATE INDEX captures__list ON public.captures USING btree (org_id, at DESC, id DESC)
+  CREATE UNIQUE INDEX captures__pk ON public.captures USING btree (org_id, id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
 table credential_authorizations · row security forced
   credential_id uuid not null
   expires_at timestamp with time zone not null
