@@ -11,6 +11,7 @@ export const moduleDependencies = {
   assets: [],
   runners: [],
   vault: ['tenancy'],
+  captures: ['vault'],
   metering: ['audit', 'events'],
   access: ['tenancy'],
   identity: ['tenancy', 'access'],

@@ -15,7 +15,8 @@ export type Estate = {
   definitionId: string;
   runId: string;
 } & People &
-  Kept;
+  Kept &
+  Captured;
 
 /** What the vault keeps for an organization. */
 type Kept = {
@@ -31,6 +32,9 @@ type Kept = {
   doomedWebhookId: string;
   deliveryId: string;
 };
+
+/** Calls to a model, as an organization keeps them. */
+type Captured = { captureId: string; doomedCaptureId: string };
 
 /** Who and what is in an organization. The doomed are there for routes that take something away. */
 type People = {
@@ -79,6 +83,8 @@ export const NOTHING: Estate = {
   deliveryId: randomUUID(),
   definitionId: randomUUID(),
   runId: randomUUID(),
+  captureId: randomUUID(),
+  doomedCaptureId: randomUUID(),
 };
 
 /** Gives an organization one of everything; `canary` is in every text that a caller or a program can choose. */
@@ -110,7 +116,9 @@ export async function addEstate(
   for (const teamId of [people.teamId, people.doomedTeamId]) await addModelPolicy(server, { apiKey, canary, teamId });
   const kept = await addKept(server, { apiKey, canary, orgId });
   const workflow = await addWorkflow(server, { apiKey, canary });
-  return { ...workflow, canary, evalId, deadLetterId, keyId: api_key.id, assetId, orgId, ...people, ...kept };
+  const captures = await addCaptures(server, { apiKey, canary, orgId });
+  const all = { ...workflow, ...people, ...kept, ...captures };
+  return { ...all, canary, evalId, deadLetterId, keyId: api_key.id, assetId, orgId };
 }
 
 /** A definition, and a run that waits for longer than any test. */
@@ -205,6 +213,26 @@ async function addKept(server: Server, of: { apiKey: string; canary: string; org
     doomedWebhookId: await webhook(),
     deliveryId: delivery.id,
   };
+}
+
+/** Says the word to a model, in an organization that keeps what is said. */
+async function addCaptures(
+  server: Server,
+  { apiKey, canary, orgId }: { apiKey: string; canary: string; orgId: string },
+): Promise<Captured> {
+  const client = server.as(apiKey);
+  const policy = await client.send('PUT', `/v1/organizations/${orgId}/capture-policy`, { body: { is_on: true } });
+  if (policy.status !== 200) throw new Error(`Setting a capture policy was answered with ${policy.text}`);
+  for (const name of ['echo', 'echo@2']) {
+    const said = await client.post('/v1/providers/execute', { model: name, input: canary });
+    if (said.status !== 200) throw new Error(`Asking ${name} was answered with ${said.text}`);
+  }
+  const [first, second] = await until('both calls are captured', async () => {
+    const { body } = await client.get(`/v1/organizations/${orgId}/captures`);
+    const { captures } = (body as { data: { captures: { id: string }[] } }).data;
+    return captures.length === 2 ? captures : null;
+  });
+  return { captureId: first?.id ?? '', doomedCaptureId: second?.id ?? '' };
 }
 
 /** Members, a team, an invitation, roles and accounts of an organization, made over the API. */

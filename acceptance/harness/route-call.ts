@@ -61,6 +61,7 @@ function organizationTarget(estate: Estate, parameter: string, method: string): 
   const isDoomed = method === 'DELETE';
   if (parameter === 'provider_id') return isDoomed ? estate.doomedProviderId : estate.providerId;
   if (parameter === 'user_id') return isDoomed ? estate.doomedMemberId : estate.memberId;
+  if (parameter === 'capture_id') return isDoomed ? estate.doomedCaptureId : estate.captureId;
   if (parameter === 'role_id') return isDoomed ? estate.doomedRoleId : estate.customRoleId;
   // A model that the organization set a price for.
   if (parameter === 'provider') return 'house';
@@ -142,6 +143,7 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
   'identity.api_key.create': () => ({ name: `Key ${randomUUID()}`, scopes: [] }),
   'identity.api_key.update': () => ({ name: 'Renamed' }),
   'identity.api_key.rotate': () => ({ overlap_seconds: 0 }),
+  'captures.policy.set': () => ({ is_on: true }),
   'metering.budget.create': () => ({
     name: 'A budget',
     scope: { kind: 'project', id: randomUUID() },
@@ -197,6 +199,8 @@ const QUERIES: Readonly<Record<string, string>> = {
   'audit.inclusion.prove': '?index=0',
   'vault.credential.complete_oauth': '?state=nobody-was-sent-away-with-this',
   'audit.consistency.prove': '?from=0',
+  // Nothing is as old as that.
+  'captures.capture.delete_all': '?before=2000-01-01T00:00:00Z',
 };
 
 const someoneNew = () => ({ email: `${randomUUID()}@invited.example`, role: 'viewer' });

@@ -12,6 +12,7 @@ export { ApiKey, NewApiKey } from './control/api-key.ts';
 export { AuditCheckpoint, AuditEntry, AuditKey } from './control/audit-log.ts';
 export { AuthzCheck, MAX_CHECKS } from './control/authz.ts';
 export { Budget, NewBudget } from './control/budgets.ts';
+export { Capture, CaptureContent, CapturePolicy, NewCapturePolicy } from './control/captures.ts';
 export { Credential, CredentialConfig, NewCredential } from './control/credential.ts';
 export { EncryptionKeys } from './control/encryption-key.ts';
 export { ControlError } from './control/envelope.ts';

@@ -4,4 +4,7 @@ import { ModelCalls } from '../src/platform/telemetry/model-calls.ts';
 import { noTracing } from '../src/platform/telemetry/tracing.ts';
 
 /** Watches calls to models as the server does, for nobody. */
-export const unwatched = watchCalls(new ModelCalls({ tracing: noTracing, metrics: createMetrics().modelCalls }));
+export const unwatched = watchCalls(
+  new ModelCalls({ tracing: noTracing, metrics: createMetrics().modelCalls }),
+  () => null,
+);

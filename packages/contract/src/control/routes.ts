@@ -5,6 +5,7 @@ import { apiKeyRoutes } from './api-key.ts';
 import { auditLogRoutes } from './audit-log-routes.ts';
 import { authzRoutes } from './authz.ts';
 import { budgetRoutes } from './budgets.ts';
+import { captureRoutes } from './captures.ts';
 import { credentialRoutes } from './credential.ts';
 import { customRoleRoutes } from './custom-role.ts';
 import { encryptionKeyRoutes } from './encryption-key.ts';
@@ -101,6 +102,7 @@ export const controlRoutes = {
   ...encryptionKeyRoutes,
   ...budgetRoutes,
   ...usageRoutes,
+  ...captureRoutes,
   ...priceRoutes,
   ...webhookRoutes,
   ...workflowRoutes,

@@ -42,6 +42,7 @@ export const TOPICS = {
   webhooks: 'webhooks',
   workflows: 'workflows',
   runsEnded: 'workflows.ended',
+  capturePolicies: 'capture_policies',
 } as const;
 
 /** Longest a statement of a request may run. */

@@ -25,6 +25,7 @@ import {
 } from '../modules/identity/index.ts';
 import { tenancyOperations } from '../modules/tenancy/index.ts';
 import type { AnyOperation, AuditedAct, Context } from '../platform/operation.ts';
+import { captureOperationsOf } from './captures.ts';
 import { type Core, TOPICS } from './core.ts';
 import { eventVisibility } from './event-visibility.ts';
 import { leafOfAct } from './governance.ts';
@@ -87,6 +88,11 @@ function operationsOver(core: Core, types: ResourceTypes) {
       wakeups: core.wakeups,
       topics: TOPICS,
       leafOf: leafOfAct,
+    }),
+    captures: captureOperationsOf({
+      dataKeys: core.vault?.dataKeys,
+      wakeups: core.wakeups,
+      topic: TOPICS.capturePolicies,
     }),
     metering: meteringOperations(core.metering ?? {}, { ...core, topic: TOPICS.prices }),
     workflows: workflowOperations(core.workflows ?? {}, {

@@ -35,6 +35,7 @@ import type { Metrics } from '../platform/telemetry/metrics.ts';
 import { ModelCalls } from '../platform/telemetry/model-calls.ts';
 import type { Tracing } from '../platform/telemetry/tracing.ts';
 import type { TokenWindows } from '../platform/token-windows.ts';
+import { composeCaptures } from './captures.ts';
 import type { Vault } from './vault.ts';
 
 export type ProviderParts = {
@@ -46,11 +47,12 @@ export type ProviderParts = {
   prices: PriceBook;
   wakeups: Wakeups;
   /** Raised when providers of some organization changed, its policies, and who may do what in it. */
-  topics: { providers: string; modelPolicies: string; grants: string };
+  topics: { providers: string; modelPolicies: string; capturePolicies: string; grants: string };
   metrics: Metrics;
   tracing: Tracing;
   tokenWindows: TokenWindows;
   config: ReplaySettings;
+  told(): void;
   log: Log;
 };
 
@@ -97,6 +99,7 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     statements: (orgId, work) => database.statements({ orgId }, work),
     transaction: (orgId, work) => database.transaction({ orgId }, work),
   });
+  const capturing = composeCaptures({ ...parts, dataKeys, topic: topics.capturePolicies }, stack);
   const services: ExecutorServices = {
     planner,
     access,
@@ -105,7 +108,7 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     ledger,
     recordings,
     limits: new TokenLimits(tokenWindows),
-    watch: watchCalls(new ModelCalls({ tracing, metrics: metrics.modelCalls })),
+    watch: watchCalls(new ModelCalls({ tracing, metrics: metrics.modelCalls }), capturing),
   };
   const executor = new ChatExecutor(services);
   const embedder = new EmbeddingExecutor(services);

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { insertLeaf } from '../modules/audit/index.ts';
+import { captureResealer } from '../modules/captures/index.ts';
 import { insertEvent } from '../modules/events/index.ts';
 import { providerKeyResealer } from '../modules/providers/index.ts';
 import {
@@ -98,6 +99,7 @@ export async function composeVault(parts: VaultParts) {
     ...credentialResealers(dataKeys),
     providerKeyResealer(dataKeys),
     webhookSecretResealer(dataKeys),
+    captureResealer(dataKeys),
   ];
   const chores: KeyChores = { roots, dataKeys, resealers, transaction, log };
   return { masterKeys, roots, dataKeys, secrets, issuers, minter, credentials, http, chores };

@@ -25,6 +25,7 @@ import { registerBuilds } from '../surfaces/builds/index.ts';
 import { CONSOLE_PREFIXES, registerConsole } from '../surfaces/console/index.ts';
 import {
   type AuditOperations,
+  type CaptureOperations,
   type MeteringOperations,
   type ProviderOperations,
   registerControl,
@@ -66,6 +67,7 @@ export type HttpServerOptions = {
     audit: AuditOperations;
     metering: MeteringOperations;
     webhooks: WebhookOperations;
+    captures: CaptureOperations;
     providers: ProviderOperations;
     tenancy: ReturnType<typeof tenancyOperations>;
     assets: ReturnType<typeof assetOperations>;
@@ -109,7 +111,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       ...identityProviders,
       ...operations.passkeys,
     };
-    const { access, keys, events, assets, identity, audit, tenancy, vault, metering, webhooks } = operations;
+    const { access, keys, events, assets, identity, audit, tenancy, vault, metering, webhooks, captures } = operations;
     return registerControl(scope, {
       kit,
       operations: {
@@ -124,6 +126,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
         ...vault,
         ...metering,
         ...webhooks,
+        ...captures,
         ...operations.providers,
         ...operations.workflows,
       },

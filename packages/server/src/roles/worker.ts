@@ -1,4 +1,5 @@
 import { Anchoring, type AnchoringOptions, Sequencer, type SequencerOptions } from '../modules/audit/index.ts';
+import { deleteExpiredCaptures } from '../modules/captures/index.ts';
 import type { Endings } from '../modules/evaluations/index.ts';
 import { deleteEvaluationsOlderThan, Janitor } from '../modules/evaluations/index.ts';
 import { deleteEventsOlderThan } from '../modules/events/index.ts';
@@ -153,6 +154,7 @@ function choresOf({
       run: async () => void (await statements((tx) => retainUsage(tx, usageRetentionDays))),
     },
     { name: 'retain_budget_counters', schedule: '31 4 * * *', run: () => inBatches(retainCounters) },
+    { name: 'retain_captures', schedule: '9 * * * *', run: () => inBatches(deleteExpiredCaptures) },
     { name: 'forget_runners', schedule: '47 3 * * *', run: () => statements(forgetOldRunners) },
   ];
 }

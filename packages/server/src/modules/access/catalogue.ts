@@ -29,6 +29,9 @@ export const SCOPES = {
   'providers:read': 'See providers of models, what they can do, and the models that can be asked for.',
   'providers:write': 'Add, change, archive and remove providers, and give them keys.',
   'providers:execute': 'Ask models, within the budgets that apply.',
+  'captures:read':
+    'Read what callers asked of models and were answered, where the organization keeps it. Each reading is audited.',
+  'captures:write': 'Say which calls to models are captured, and delete captures.',
   'usage:read': 'See what everybody in the organization used and what it cost.',
   'usage:read:own': 'See what you used and what it cost.',
   'budgets:read': 'See budgets, how they stand, and what models cost.',
@@ -51,7 +54,9 @@ export type Scope = keyof typeof SCOPES;
 const isScope = (text: string): text is Scope => Object.hasOwn(SCOPES, text);
 
 const ALL = (Object.keys(SCOPES) as Scope[]).filter((scope) => !scope.endsWith(':own'));
-const READS = ALL.filter((scope) => scope.endsWith(':read'));
+/** What people said: whoever may look at everything else may not look at that. */
+const CONTENT_READS: ReadonlySet<Scope> = new Set(['captures:read']);
+const READS = ALL.filter((scope) => scope.endsWith(':read') && !CONTENT_READS.has(scope));
 /** Reads that say how the organization is guarded: not for everybody who may look. */
 const GUARDED_READS: ReadonlySet<Scope> = new Set([
   'audit:read',

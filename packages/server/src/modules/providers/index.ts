@@ -36,6 +36,7 @@ export { Planner } from './execution/planner.ts';
 export { TokenCounter } from './execution/token-counter.ts';
 export type { ChatEvent, ChatResponse } from './model.ts';
 export { watchCalls } from './observation/call-watch.ts';
+export type { Capturing, Keep } from './observation/capture-watch.ts';
 export type { ModelPolicy, PolicyTerms, Subject } from './policies/model.ts';
 export { policyOperations } from './policies/operations.ts';
 export { PolicyBook, type TeamStanding } from './policies/policy-book.ts';

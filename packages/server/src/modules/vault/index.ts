@@ -13,7 +13,7 @@ export { credentialOperations } from './credentials/operations.ts';
 export { Credentials } from './credentials/use.ts';
 export { DataKeys } from './keys/data-keys.ts';
 export { type KeyChores, moveToNewestKeys, type Resealer } from './keys/jobs.ts';
-export type { KeyStatus, Place } from './keys/model.ts';
+export type { KeyStatus, Place, SealedValue } from './keys/model.ts';
 export { encryptionKeyOperations } from './keys/operations.ts';
 export { RootKeys } from './keys/root-keys.ts';
 export { IssuerClient } from './oauth/issuer-client.ts';

@@ -13,6 +13,7 @@ export type Metrics = {
   queueWait: Histogram<string>;
   modelCalls: ModelCallMetrics;
   webhookAttempts: Histogram<'outcome'>;
+  captures: Counter<'outcome'>;
   /** Adds a gauge whose value is read when somebody asks for the metrics. */
   gauge(name: string, help: string, read: () => number): void;
 };
@@ -73,6 +74,12 @@ export function createMetrics(): Metrics {
       help: 'Time of an attempt to send a message to a webhook, by outcome: delivered, retried or failed.',
       labelNames: ['outcome'],
       buckets: SECONDS,
+      registers,
+    }),
+    captures: new Counter({
+      name: 'assay_captures_total',
+      help: 'Calls to models that were to be captured: kept, or dropped for want of room.',
+      labelNames: ['outcome'],
       registers,
     }),
     gauge(name, help, read) {

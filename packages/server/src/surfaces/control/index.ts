@@ -22,6 +22,7 @@ import { type AccountOperations, serveAccount } from './account.ts';
 import { serveApiKeys } from './api-keys.ts';
 import { type AuditOperations, serveAuditLogs } from './audit-logs.ts';
 import { serveAuthz } from './authz.ts';
+import { type CaptureOperations, serveCaptures } from './captures.ts';
 import { envelope } from './envelope.ts';
 import { eventFrames, filterOf } from './events.ts';
 import { type IdentityProviderOperations, serveIdentityProviders } from './identity-providers.ts';
@@ -38,6 +39,7 @@ import { serveWebhooks, type WebhookOperations } from './webhooks.ts';
 import { serveWorkflows, type WorkflowOperations } from './workflows.ts';
 
 export type { AuditOperations } from './audit-logs.ts';
+export type { CaptureOperations } from './captures.ts';
 export { serveEventSocket } from './events.ts';
 export type { MeteringOperations } from './metering.ts';
 export type { ProviderOperations } from './providers.ts';
@@ -65,6 +67,7 @@ export type ControlSurface = {
     MeteringOperations &
     WebhookOperations &
     WorkflowOperations &
+    CaptureOperations &
     AuditOperations & { whoAmI: typeof whoAmI };
 };
 
@@ -93,6 +96,7 @@ export function registerControl(scope: FastifyInstance, { kit, operations: of, h
   serveMetering(surface, kit, of);
   serveWebhooks(surface, kit, of);
   serveWorkflows(surface, kit, of);
+  serveCaptures(surface, kit, of);
 
   surface.serve(routes.downloadAsset, async ({ params }, call, { reply }) => {
     const { asset, content } = await run(of.downloadAsset, call, params);

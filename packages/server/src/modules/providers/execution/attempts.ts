@@ -63,6 +63,7 @@ export class Attempts {
     const { amount, recount } = plan;
     const { fact, attached } = caller;
     const named = fact === undefined ? {} : { fact };
+    const watch = await this.#services.watch(caller.watched);
     const taken = await this.#takeTokens(caller, plan);
     const hold = await this.#services.ledger
       .reserve({ claims, amount, recount, ...named, attached })
@@ -71,7 +72,7 @@ export class Attempts {
         throw refusal;
       });
     if (taken !== null) hold.onEnd((delivered) => taken.used(tokensOf(delivered)));
-    const watch = this.#services.watch(caller.watched);
+    watch.admitted({ id: hold.admission.id, at: hold.admission.reservedAt });
     let asked = first;
     try {
       return await this.#firstToAnswer({ plan, hold, watch, isTrial: caller.isTrial === true }, caller.signal, (of) => {

@@ -37,7 +37,7 @@ export class EmbeddingExecutor {
   /** @throws AppError for every refusal: of the request, of a budget, and of all the providers that were asked */
   async execute(call: EmbeddingCall): Promise<EmbeddingAnswer> {
     const plan = await this.#services.planner.plan(demandOfEmbedding(call, call.claims));
-    const watched = watchedEmbedding(call.trace);
+    const watched = watchedEmbedding(call);
     const outcome = await this.#attempts.run({ ...call, watched }, plan, (of) => this.#ask(call, of));
     if ('refusal' in outcome) throw outcome.refusal;
     return outcome;

@@ -1,8 +1,11 @@
+import type { Json } from '../../../kernel/json.ts';
 import type { ModelCallDetail } from '../../../platform/telemetry/gen-ai.ts';
 import type { ModelCallRecord, ModelCalls } from '../../../platform/telemetry/model-calls.ts';
 import { isBuiltIn, type Provider } from '../catalogue/model.ts';
+import type { EmbeddingCall } from '../execution/embedding-call.ts';
 import type { Asked, ChatCall, Served } from '../execution/model.ts';
 import { baseUrlOf } from '../upstream/endpoints.ts';
+import { capturedRequest } from './captured-content.ts';
 import type { RequestOptions, Watched } from './watch.ts';
 
 /** What OpenTelemetry's conventions call the kinds; those that they do not know keep our name. */
@@ -40,18 +43,27 @@ function serverOf({ kind, baseUrl, config }: Provider): ModelCallDetail['server'
 }
 
 /** A chat for those who look on. */
-export const watchedChat = ({ asked, stream, trace }: ChatCall, boundOf: (served: Served) => number): Watched => ({
+export const watchedChat = (
+  { asked, stream, trace, claims }: ChatCall,
+  boundOf: (served: Served) => number,
+): Watched => ({
   operation: 'chat',
   isStream: stream,
   trace,
+  claims,
+  request: () => capturedRequest(asked),
+  requestBytes: () => (asked.dialect === null ? sizeOf(asked.request) : (asked.raw?.length ?? sizeOf(asked.body))),
   options: (served) => ({ maxTokens: boundOf(served), ...optionsOf(asked) }),
 });
 
 /** An embedding for those who look on. */
-export const watchedEmbedding = (trace: Watched['trace']): Watched => ({
+export const watchedEmbedding = ({ trace, claims, wish, inputs }: EmbeddingCall): Watched => ({
   operation: 'embeddings',
   isStream: false,
   trace,
+  claims,
+  request: () => ({ model: wish.model, inputs: inputs as Json }),
+  requestBytes: () => sizeOf(inputs),
   options: () => NO_OPTIONS,
 });
 
@@ -64,6 +76,8 @@ const NO_OPTIONS: RequestOptions = {
   presencePenalty: null,
   seed: null,
 };
+
+const sizeOf = (value: unknown): number => JSON.stringify(value).length;
 
 /** Options that all dialects of clients write alike. */
 function optionsOf(asked: Asked): Omit<RequestOptions, 'maxTokens'> {

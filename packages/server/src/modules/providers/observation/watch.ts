@@ -1,6 +1,7 @@
+import type { Json } from '../../../kernel/json.ts';
 import type { ModelOperation } from '../../../platform/telemetry/gen-ai.ts';
 import type { TraceContext } from '../../../platform/telemetry/trace-context.ts';
-import type { Outcome } from '../../metering/index.ts';
+import type { Claims, Outcome } from '../../metering/index.ts';
 import type { Served } from '../execution/model.ts';
 import type { ChatEvent, ChatResponse, TokenUsage } from '../model.ts';
 
@@ -10,6 +11,12 @@ export type Watched = {
   isStream: boolean;
   /** The span that the call is a part of; null where nobody listens. */
   trace: TraceContext | null;
+  /** Whose it is. */
+  claims: Pick<Claims, 'orgId' | 'teamId' | 'apiKeyId' | 'principal' | 'requestId'>;
+  /** What is asked, for those who keep it. Asked for only when there are some. */
+  request(): Json;
+  /** About how much memory that holds on to. */
+  requestBytes(): number;
   /** What a provider is asked for besides an answer. Asked for only when somebody listens. */
   options(served: Served): RequestOptions;
 };
@@ -25,11 +32,13 @@ export type RequestOptions = {
   seed: number | null;
 };
 
-/** Makes the watch of a call. */
-export type Watching = (call: Watched) => CallWatch;
+/** Makes the watch of a call; at once, unless it has to be asked whether somebody looks on. */
+export type Watching = (call: Watched) => CallWatch | Promise<CallWatch>;
 
 /** Looks on while a call is made. What it does must neither throw nor take time: the answer waits for it. */
 export type CallWatch = {
+  /** Its money is set aside: from now on it has an id. */
+  admitted(of: { id: string; at: Date }): void;
   /** A provider is about to be asked. */
   asked(served: Served): AttemptWatch;
   /** None of them answered, or the caller left before one did. */
