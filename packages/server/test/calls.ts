@@ -29,7 +29,7 @@ export function aCall(overrides: Partial<Call> = {}): Call {
     address: '203.0.113.7',
     signal: new AbortController().signal,
     idempotency: null,
-    notes: { rate: null, replayed: false, tokens: null },
+    notes: { rate: null, replayed: false, tokens: null, cache: null },
     ...overrides,
   };
 }

@@ -10,7 +10,7 @@ import { Planner } from '../src/modules/providers/execution/planner.ts';
 import { Breakers } from '../src/modules/providers/routing/breaker.ts';
 import { ProviderClient } from '../src/modules/providers/upstream/provider-client.ts';
 import { AddressRules, HttpClient } from '../src/platform/http-client/index.ts';
-import { NO_POLICIES, NO_TOKEN_LIMITS } from './model-policies.ts';
+import { NO_CACHE, NO_POLICIES, NO_TOKEN_LIMITS } from './model-policies.ts';
 import { unwatched } from './unwatched.ts';
 
 /** A provider of an organization; say what matters otherwise. */
@@ -68,6 +68,7 @@ export function testGateways(): { servicesOf(gateway: TestGateway): ExecutorServ
         ledger,
         recordings: null,
         limits: NO_TOKEN_LIMITS,
+        cache: NO_CACHE,
         watch: unwatched,
       };
     },

@@ -98,7 +98,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const idempotency = new IdempotencyStore(masterKey);
   const governance = createGovernance({ database, system, idempotency, ...rates, metrics, tracing, told, log });
   const endings = new Endings();
-  const base = { config, database, systemTransaction, systemStatements, wakeups, told, log };
+  const base = { config, database, systemTransaction, systemStatements, wakeups, masterKey, told, log };
   const metering = await composeMetering({ ...base, topic: TOPICS.prices }, stack);
   const parts = { ...base, ...metering, ...rates, rules: http.rules, vault, topics: TOPICS, metrics, tracing };
   const providers = composeProviders(parts, stack);
@@ -116,7 +116,6 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     idempotency,
     ...rates,
     operator: new Operator(governance),
-    masterKey,
     vault,
     metering,
     providers,

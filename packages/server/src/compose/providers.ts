@@ -4,6 +4,7 @@ import type { Leaf } from '../modules/audit/index.ts';
 import { findKeyMakers } from '../modules/identity/index.ts';
 import type { Ledger, PriceBook } from '../modules/metering/index.ts';
 import {
+  AnswerCache,
   Breakers,
   ChatExecutor,
   catalogueOperations,
@@ -26,6 +27,7 @@ import {
   testOperations,
   watchCalls,
 } from '../modules/providers/index.ts';
+import type { MasterKey } from '../platform/crypto/master-key.ts';
 import type { Database, Tx } from '../platform/db/index.ts';
 import { AddressRules, HttpClient } from '../platform/http-client/index.ts';
 import type { Log } from '../platform/log.ts';
@@ -53,6 +55,7 @@ export type ProviderParts = {
   tokenWindows: TokenWindows;
   config: ReplaySettings;
   told(): void;
+  masterKey: MasterKey;
   log: Log;
 };
 
@@ -65,8 +68,8 @@ const SILENCE_MS = 5 * 60_000;
 
 /** What model calls go through. */
 export function composeProviders(parts: ProviderParts, stack: AsyncDisposableStack) {
-  const { rules, database, vault, ledger, prices, wakeups, topics, metrics, tracing, tokenWindows, config, log } =
-    parts;
+  const { rules, database, vault, ledger, prices, wakeups, topics, metrics, tracing, tokenWindows } = parts;
+  const { config, masterKey } = parts;
   const recordings = recordingsOf(config);
   const { dataKeys, credentials, secrets } = vault;
   const http = stack.use(new HttpClient({ rules, connections: CONNECTIONS }));
@@ -100,6 +103,8 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     transaction: (orgId, work) => database.transaction({ orgId }, work),
   });
   const capturing = composeCaptures({ ...parts, dataKeys, topic: topics.capturePolicies }, stack);
+  const limits = new TokenLimits(tokenWindows);
+  const log = parts.log.child({ subsystem: 'providers' });
   const services: ExecutorServices = {
     planner,
     access,
@@ -107,7 +112,15 @@ export function composeProviders(parts: ProviderParts, stack: AsyncDisposableSta
     breakers,
     ledger,
     recordings,
-    limits: new TokenLimits(tokenWindows),
+    limits,
+    cache: new AnswerCache({
+      dataKeys,
+      statements: (orgId, work) => database.statements({ orgId }, work),
+      secret: masterKey,
+      ledger,
+      limits,
+      onFailure: (error) => log.warn({ err: error }, 'the cache of answers could not be used; calls go on without it'),
+    }),
     watch: watchCalls(new ModelCalls({ tracing, metrics: metrics.modelCalls }), capturing),
   };
   const executor = new ChatExecutor(services);

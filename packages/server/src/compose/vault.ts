@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts';
 import { insertLeaf } from '../modules/audit/index.ts';
 import { captureResealer } from '../modules/captures/index.ts';
 import { insertEvent } from '../modules/events/index.ts';
-import { providerKeyResealer } from '../modules/providers/index.ts';
+import { cachedAnswerResealer, providerKeyResealer } from '../modules/providers/index.ts';
 import {
   Credentials,
   credentialResealers,
@@ -100,6 +100,7 @@ export async function composeVault(parts: VaultParts) {
     providerKeyResealer(dataKeys),
     webhookSecretResealer(dataKeys),
     captureResealer(dataKeys),
+    cachedAnswerResealer,
   ];
   const chores: KeyChores = { roots, dataKeys, resealers, transaction, log };
   return { masterKeys, roots, dataKeys, secrets, issuers, minter, credentials, http, chores };

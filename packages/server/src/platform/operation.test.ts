@@ -92,7 +92,12 @@ describe('an act', () => {
       'tenant org: commit',
       'observed ok',
     ]);
-    expect(call.notes).toEqual({ rate: expect.objectContaining({ remaining: 4 }), replayed: false, tokens: null });
+    expect(call.notes).toEqual({
+      rate: expect.objectContaining({ remaining: 4 }),
+      replayed: false,
+      tokens: null,
+      cache: null,
+    });
   });
 
   test('does what waits behind the commit, without a transaction', async () => {

@@ -28,10 +28,13 @@ export type Call = {
   teamId?: string | null;
   /**
    * For the surface: what the rate limiter said and whether the answer is a replay, which the Operator fills in, and how a
-   * limit on tokens stands, which calls of models do.
+   * limit on tokens stands and what a cache did, which calls of models do.
    */
-  notes: { rate: RateState | null; replayed: boolean; tokens: RateState | null };
+  notes: { rate: RateState | null; replayed: boolean; tokens: RateState | null; cache: CacheNote | null };
 };
+
+/** Whether an answer was given before, and how long ago; `bypass` where nobody looked. */
+export type CacheNote = { status: 'hit' | 'miss' | 'bypass'; ageSeconds: number | null };
 
 /** A rate-limit window as the caller stands in it. `resetAt` is epoch milliseconds. */
 export type RateState = { policy: string; limit: number; remaining: number; resetAt: number; windowMs: number };

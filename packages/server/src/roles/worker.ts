@@ -11,6 +11,7 @@ import {
   retainCounters,
   retainUsage,
 } from '../modules/metering/index.ts';
+import { retainCachedAnswers } from '../modules/providers/index.ts';
 import { forgetOldRunners } from '../modules/runners/index.ts';
 import { deleteOldBillingMessages, deleteOldInvitations } from '../modules/tenancy/index.ts';
 import { deleteExpiredTokens, deleteOldAuthorizations, deleteRevokedCredentials } from '../modules/vault/index.ts';
@@ -135,6 +136,7 @@ function choresOf({
       schedule: '47 * * * *',
       run: () => inBatches((tx) => deleteRunsOlderThan(tx, workflowRetentionDays)),
     },
+    { name: 'retain_cached_answers', schedule: '*/5 * * * *', run: () => inBatches(retainCachedAnswers) },
     { name: 'retain_rate_windows', schedule: '*/5 * * * *', run: () => statements(deleteOldWindows) },
     { name: 'retain_idempotency_keys', schedule: '27 * * * *', run: () => statements(deleteOldKeys) },
     { name: 'erase_organizations', schedule: '3 * * * *', run: async () => void (await eraseDueOrganizations()) },

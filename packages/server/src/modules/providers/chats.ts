@@ -2,6 +2,7 @@ import type { AnyOperation, AuditedAct, Call, Context } from '../../platform/ope
 import { operation } from '../../platform/operation.ts';
 import type { Leaf } from '../audit/index.ts';
 import { type Attribution, billedTo } from './attribution.ts';
+import type { Caching } from './cache/answer-cache.ts';
 import type { Provider } from './catalogue/model.ts';
 import { isBuiltIn } from './catalogue/model.ts';
 import type { ProviderDirectory } from './execution/directory.ts';
@@ -34,6 +35,7 @@ export type ChatInput = {
   attribution: Attribution;
   /** Whether `replay` is to play it later. */
   isRecorded?: boolean;
+  caching: Caching;
 };
 
 export type CountInput = Omit<CountCall, 'by' | 'signal'> & { attribution: Attribution };
@@ -67,6 +69,8 @@ const executeChat = ({ executor, policies, recorder, leafOf }: ChatServices) =>
       const answer = await executor.execute({
         claims,
         ...input,
+        // What is recorded is what the provider says now.
+        caching: { ...input.caching, noCache: input.caching.noCache || recording !== null },
         ...billedOnce(context),
         attached: { leaves: [leaf] },
         trace: context.trace,

@@ -1,13 +1,16 @@
 /**
  * Providers answer model calls: the organization's own rows and those that are built in, the dialects that they speak,
  * routing between them, and the execution of chats and embeddings from reservation to bill.
- * Tables: providers, model_policies. Invariants: who may not be asked by policy is never asked, as a fallback neither;
+ * Tables: providers, model_policies, cached_answers. Invariants: who may not be asked by policy is never asked, as a
+ * fallback neither;
  * money is set aside before a provider is asked, and what went out is billed, however the call ends; nobody else is asked
  * once something was said; a key leaves only in requests to its own provider, and follows no change of its
  * address.
  */
 
 export type { Attribution } from './attribution.ts';
+export { AnswerCache, type Caching } from './cache/answer-cache.ts';
+export { cachedAnswerResealer, retainCachedAnswers } from './cache/jobs.ts';
 export { providerKeyResealer } from './catalogue/jobs.ts';
 export type { GivenKey } from './catalogue/keys.ts';
 export { capabilitiesOf, isBuiltIn, type ListedModel, type Provider } from './catalogue/model.ts';

@@ -64,6 +64,8 @@ const testProvider = ({ executor, directory, policies, leafOf }: TestServices) =
           attached: { leaves: [leaf] },
           trace: call.trace,
           notes: call.notes,
+          // Whether it works is asked of the provider, each time.
+          caching: { noCache: true, noStore: true, maxAgeSeconds: null },
           signal: call.signal,
         });
         const { answer, bill } = answered as WholeAnswer;

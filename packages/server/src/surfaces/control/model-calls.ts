@@ -18,7 +18,8 @@ import {
   type StreamedAnswer,
 } from '../../modules/providers/index.ts';
 import { attributionOf } from '../http/attribution.ts';
-import { rateHeaders } from '../http/headers.ts';
+import { cacheHeaders, cachingOf } from '../http/caching.ts';
+import { rateHeaders, setHeaders } from '../http/headers.ts';
 import type { HttpKit } from '../http/kit.ts';
 import { isRecorded } from '../http/recording.ts';
 import { type SseFrame, sendEvents } from '../http/sse.ts';
@@ -38,6 +39,7 @@ export function serveModelCalls(surface: Surface, { operator }: HttpKit, of: Cal
       return envelope(call, { status: 200, data: { execution }, links });
     }
     const answer = await run(of.executeChat, call, chatOf(body, request, false));
+    setHeaders(reply, cacheHeaders(call));
     if (answer.kind !== 'whole') throw new Error('A whole answer was asked for.');
     if (answer.bill.recorded) reply.header('x-assay-recorded', answer.bill.recorded);
     const execution = encodeExecution(answer.answer, answer.bill);
@@ -49,7 +51,7 @@ export function serveModelCalls(surface: Surface, { operator }: HttpKit, of: Cal
       throw invalidRequest('modality', 'Vectors are not streamed. Ask for them with POST /v1/providers/execute.');
     const answer = await run(of.executeChat, call, chatOf(body, request, true));
     if (answer.kind !== 'stream') throw new Error('A stream was asked for.');
-    const headers = { 'x-request-id': call.requestId, ...rateHeaders(call.notes.rate) };
+    const headers = { 'x-request-id': call.requestId, ...rateHeaders(call.notes.rate), ...cacheHeaders(call) };
     await sendEvents(reply, framesOf(answer, call.requestId), { headers, signal: call.signal });
     return undefined;
   });
@@ -83,6 +85,7 @@ function chatOf({ input, params, ...wish }: ExecuteRequest, { headers }: Fastify
     maxTokens,
     passedOn: {},
     attribution: attributionOf(headers),
+    caching: cachingOf(headers),
     isRecorded: isRecorded(headers),
   };
 }

@@ -2,6 +2,8 @@ import type { Route } from '@assay/contract';
 import type { FastifyRequest } from 'fastify';
 import type { ClientDialect, chatOperations, JsonObject } from '../../modules/providers/index.ts';
 import { attributionOf } from '../http/attribution.ts';
+import { cacheHeaders, cachingOf } from '../http/caching.ts';
+import { setHeaders } from '../http/headers.ts';
 import type { HttpKit } from '../http/kit.ts';
 import { isRecorded } from '../http/recording.ts';
 import { type Handler, rawBodyOf } from '../http/surface.ts';
@@ -38,8 +40,10 @@ export function answerChat({
       passedOn: headersOf(request, passes),
       attribution: attributionOf(request.headers),
       isRecorded: isRecorded(request.headers),
+      caching: cachingOf(request.headers),
     });
     const answer = await showingTokens({ call, reply, as: tokenHeaders }, asked);
+    setHeaders(reply, cacheHeaders(call));
     const format = formatOf(body);
     if (answer.kind === 'whole') return sendWhole(reply, answer, format);
     await sendStreamed(reply, { call, answer, format });

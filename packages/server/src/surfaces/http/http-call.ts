@@ -23,7 +23,7 @@ export class HttpCall implements Call {
   via: Call['via'];
   credential?: NonNullable<Call['credential']>;
   readonly address: string | null;
-  readonly notes: Call['notes'] = { rate: null, replayed: false, tokens: null };
+  readonly notes: Call['notes'] = { rate: null, replayed: false, tokens: null, cache: null };
   principal: Principal = ANONYMOUS;
   idempotency: Call['idempotency'] = null;
   teamId: string | null = null;

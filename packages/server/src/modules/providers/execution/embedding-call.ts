@@ -12,7 +12,7 @@ export type AskedEmbedding =
   | { dialect: null; request: EmbeddingRequest };
 
 /** An embedding as a caller asked for it. */
-export type EmbeddingCall = Omit<ChatCall, 'asked' | 'stream' | 'maxTokens' | 'isTrial'> & {
+export type EmbeddingCall = Omit<ChatCall, 'asked' | 'stream' | 'maxTokens' | 'isTrial' | 'caching'> & {
   inputs: readonly Embeddable[];
   asked: AskedEmbedding;
 };

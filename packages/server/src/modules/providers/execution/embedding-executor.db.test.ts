@@ -39,7 +39,7 @@ function asked(orgId: string, body: JsonObject, more: Partial<EmbeddingCall> = {
     passedOn: {},
     attached: {},
     trace: null,
-    notes: { tokens: null },
+    notes: { tokens: null, cache: null },
     signal,
     ...more,
   };

@@ -9,7 +9,7 @@ import {
   sse,
 } from '../../../../test/fakes/model-provider.ts';
 import { aBudget, counterOf, someClaims, testLedgers } from '../../../../test/metering.ts';
-import { NO_POLICIES, NO_TOKEN_LIMITS } from '../../../../test/model-policies.ts';
+import { NO_CACHE, NO_POLICIES, NO_TOKEN_LIMITS } from '../../../../test/model-policies.ts';
 import { until } from '../../../../test/until.ts';
 import { unwatched } from '../../../../test/unwatched.ts';
 import { newId } from '../../../kernel/ids.ts';
@@ -66,6 +66,7 @@ async function executor({
     ledger: ledger ?? (await ledgers.open()),
     recordings: null,
     limits: NO_TOKEN_LIMITS,
+    cache: NO_CACHE,
     watch: unwatched,
   });
 }
@@ -94,7 +95,8 @@ function aCall(orgId: string, body: JsonObject, more: Partial<ChatCall> & { dial
     passedOn: {},
     attached: {},
     trace: null,
-    notes: { tokens: null },
+    notes: { tokens: null, cache: null },
+    caching: { noCache: false, noStore: false, maxAgeSeconds: null },
     signal: gone,
     ...rest,
   };

@@ -1,5 +1,6 @@
 import { costOf } from '../../metering/index.ts';
 import type { Authorization } from '../../vault/index.ts';
+import type { AnswerCache } from '../cache/answer-cache.ts';
 import { isBuiltIn } from '../catalogue/model.ts';
 import type { ChatEvent } from '../model.ts';
 import { watchedChat } from '../observation/telemetry.ts';
@@ -30,6 +31,7 @@ export type ExecutorServices = AttemptServices & {
   client: ProviderClient;
   /** What `replay` plays; null where it is off. */
   recordings: Recordings | null;
+  cache: Pick<AnswerCache, 'through'>;
 };
 
 /** Longest that a stream may take in all, however slowly it drips. */
@@ -55,7 +57,9 @@ export class ChatExecutor {
     const plan = await this.#services.planner.plan(demandOfChat(call, call.claims));
     const boundOf = (served: Served): number => Math.min(plan.maxTokens, outputBound(call.maxTokens, served));
     const watched = watchedChat(call, boundOf);
-    return this.#attempts.run({ ...call, watched }, plan, (of) => this.#ask(call, of, boundOf(of.served)));
+    return this.#services.cache.through(call, plan, () =>
+      this.#attempts.run({ ...call, watched }, plan, (of) => this.#ask(call, of, boundOf(of.served))),
+    );
   }
 
   async #ask(call: ChatCall, of: Asking, bound: number): Promise<ChatAnswer> {

@@ -1,4 +1,5 @@
 import type { Attached, Claims, Price } from '../../metering/index.ts';
+import type { CacheNotes, Caching } from '../cache/answer-cache.ts';
 import type { ClientDialect } from '../dialects/client-dialects.ts';
 import type { JsonObject } from '../dialects/json-reader.ts';
 import type { ChatEvent, ChatRequest, ChatResponse, TokenUsage } from '../model.ts';
@@ -27,7 +28,8 @@ export type ChatCall = {
   /** The span that the call is a part of; null where nobody listens. */
   trace: Watched['trace'];
   /** What the caller's surface is told besides the answer. */
-  notes: TokenNotes;
+  notes: TokenNotes & CacheNotes;
+  caching: Caching;
   /** Aborted when the caller has gone. */
   signal: AbortSignal;
 };

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../../../test/database.ts';
 import { fakeProvider, json, openAiAnswer } from '../../../../test/fakes/model-provider.ts';
 import { aBudget, counterOf, someClaims, testLedgers } from '../../../../test/metering.ts';
-import { forOrganization, NO_POLICIES, NO_TOKEN_LIMITS } from '../../../../test/model-policies.ts';
+import { forOrganization, NO_CACHE, NO_POLICIES, NO_TOKEN_LIMITS } from '../../../../test/model-policies.ts';
 import { unwatched } from '../../../../test/unwatched.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { Sensitive } from '../../../kernel/sensitive.ts';
@@ -55,6 +55,7 @@ async function gateway() {
     ledger: await ledgers.open(),
     recordings: null,
     limits: NO_TOKEN_LIMITS,
+    cache: NO_CACHE,
     watch: unwatched,
   };
   return { orgId, planner, executor: new ChatExecutor(services), counter: new TokenCounter(services) };
@@ -143,7 +144,8 @@ describe('a budget that the bytes of a request do not fit', () => {
       passedOn: {},
       attached: {},
       trace: null,
-      notes: { tokens: null },
+      notes: { tokens: null, cache: null },
+      caching: { noCache: false, noStore: false, maxAgeSeconds: null },
       signal,
     };
   };

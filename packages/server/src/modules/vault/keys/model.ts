@@ -14,7 +14,8 @@ export type Purpose =
   | 'minted_tokens'
   | 'provider_keys'
   | 'captured_content'
-  | 'webhook_secrets';
+  | 'webhook_secrets'
+  | 'cached_answers';
 
 /** Whose data key, and where under it. `version` is that of the value, so that an old one cannot be put back. */
 export type Place = { orgId: string; purpose: Purpose; id: string; version: number };
