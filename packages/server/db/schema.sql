@@ -242,6 +242,23 @@ table budgets · row security forced
   grant DELETE, INSERT, SELECT, UPDATE to assay_app
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
+table cached_answers · row security forced
+  bytes integer not null
+  created_at timestamp with time zone not null default now()
+  expires_at timestamp with time zone not null
+  key bytea not null
+  key_version integer not null
+  org_id uuid not null
+  sealed bytea not null
+  constraint cached_answers__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint cached_answers__pk PRIMARY KEY (org_id, key)
+  CREATE INDEX cached_answers__age ON public.cached_answers USING btree (expires_at)
+  CREATE UNIQUE INDEX cached_answers__pk ON public.cached_answers USING btree (org_id, key)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
 table capture_policies · row security forced
   api_key_ids text[] not null
   is_on boolean not null
