@@ -28,10 +28,10 @@ export type Part = (typeof PARTS)[number];
 
 /** The seams of a server: what a part replaces. */
 type Assembly = { governance: Governance; kit: Omit<HttpKit, 'operator'>; operations: Operations };
-type Switch = (app: App, whole: Assembly) => Promise<Assembly>;
+export type Switch = (app: App, whole: Assembly) => Promise<Assembly>;
 
 /** In the order in which they are put together when all are off: what wraps a transaction comes after what replaces it. */
-const SWITCHES: Readonly<Record<Exclude<Part, 'all of them'>, Switch>> = {
+export const SWITCHES: Readonly<Record<Exclude<Part, 'all of them'>, Switch>> = {
   authentication: async ({ core }, whole) => {
     const principal = await core.authenticator.authenticate({ kind: 'api_key', value: API_KEY });
     const known = { authenticate: async () => principal } as unknown as Authenticator;
@@ -86,8 +86,11 @@ const SWITCHES: Readonly<Record<Exclude<Part, 'all of them'>, Switch>> = {
 };
 
 /** Serves the same API without one part, or without all of them, on a free port; gives its address. */
-export async function serveWithout(app: App, part: Part): Promise<string> {
-  const switches = part === 'all of them' ? Object.values(SWITCHES) : [SWITCHES[part]];
+export const serveWithout = (app: App, part: Part): Promise<string> =>
+  serveSwitched(app, part === 'all of them' ? Object.values(SWITCHES) : [SWITCHES[part]]);
+
+/** Serves the same API, changed, on a free port; gives its address. */
+export async function serveSwitched(app: App, switches: readonly Switch[]): Promise<string> {
   let assembly = wholeOf(app);
   for (const change of switches) assembly = await change(app, assembly);
   const http = await createHttpServer({

@@ -32,7 +32,18 @@ async function run(plan: LoadPlan): Promise<LoadFigures> {
   const headers = Object.entries(plan.headers).map(([name, value]) => `${name}: ${value}`);
   const lines = [plan.method, plan.uniqueHeader ?? '-', plan.body ?? '', ...headers, '', ...plan.paths];
   await writeFile(file, `${lines.join('\n')}\n`);
-  const args = ['-t1', `-c${plan.callers}`, `-d${plan.seconds}s`, '-s', SCRIPT, plan.origin, '--', file];
+  const args = [
+    '-t1',
+    '--timeout',
+    '10s',
+    `-c${plan.callers}`,
+    `-d${plan.seconds}s`,
+    '-s',
+    SCRIPT,
+    plan.origin,
+    '--',
+    file,
+  ];
   const { stdout } = await runProgram('wrk', args);
   const found = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Record<
     'requests' | 'micros' | 'p50' | 'p99' | 'failures',

@@ -21,6 +21,10 @@ export class Caller {
     return this.#send('POST', path, JSON.stringify(body));
   }
 
+  put(path: string, body: unknown): Promise<Answer> {
+    return this.#send('PUT', path, JSON.stringify(body));
+  }
+
   #send(method: string, path: string, body: string | null): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const headers = { 'x-api-key': this.#apiKey, ...(body === null ? {} : { 'content-type': 'application/json' }) };
