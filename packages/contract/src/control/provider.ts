@@ -359,7 +359,8 @@ export const providerRoutes = {
     body: ExecuteRequest,
     answers: {
       200: {
-        description: 'Events `execution.started`, `execution.delta`, `execution.completed`.',
+        description:
+          'Events `execution.started`, `execution.delta`, and in the end `execution.completed` or `execution.failed`.',
         otherMedia: ['text/event-stream'],
       },
     },

@@ -167,6 +167,7 @@ export function providerOperations(
     counter: counter as TokenCounter,
     policies: policies as PolicyBook,
     recorder: recorder as Recorder,
+    rules: rules ?? new AddressRules(),
     leafOf,
   };
   return {

@@ -1,3 +1,4 @@
+import type { AddressRules } from '../../platform/http-client/index.ts';
 import type { AnyOperation, AuditedAct, Call, Context } from '../../platform/operation.ts';
 import { operation } from '../../platform/operation.ts';
 import type { Leaf } from '../audit/index.ts';
@@ -10,6 +11,7 @@ import type { ChatExecutor } from './execution/executor.ts';
 import type { Asked, ChatAnswer, Estimate } from './execution/model.ts';
 import { demandOfChat, type Planner } from './execution/planner.ts';
 import type { CountCall, TokenCount, TokenCounter } from './execution/token-counter.ts';
+import { refuseInnerMedia } from './media-addresses.ts';
 import { type Applied, refusalOf } from './policies/model.ts';
 import type { PolicyBook } from './policies/policy-book.ts';
 import type { Recorder } from './replay/recorder.ts';
@@ -22,6 +24,8 @@ export type ChatServices = {
   counter: TokenCounter;
   policies: PolicyBook;
   recorder: Recorder;
+  /** Which addresses are not on the inside. */
+  rules: AddressRules;
   /** The leaf of an act of this call's. */
   leafOf(call: Call, act: AuditedAct): Leaf;
 };
@@ -51,7 +55,7 @@ export const chatOperations = (services: ChatServices) =>
     countTokens: countTokens(services),
   }) satisfies Record<string, AnyOperation>;
 
-const executeChat = ({ executor, policies, recorder, leafOf }: ChatServices) =>
+const executeChat = ({ executor, policies, recorder, rules, leafOf }: ChatServices) =>
   operation({
     name: 'providers.chat.execute',
     summary: 'Ask a model, whole or streamed, within the budgets that apply.',
@@ -62,6 +66,7 @@ const executeChat = ({ executor, policies, recorder, leafOf }: ChatServices) =>
     transaction: 'none',
     async run(context, { attribution, isRecorded, ...input }: ChatInput): Promise<ChatAnswer> {
       const { by, call } = context;
+      refuseInnerMedia(input.asked.dialect === null ? input.asked.request : input.asked.body, rules);
       const recording = isRecorded ? recorder.begin(by, input.asked) : null;
       const claims = await billedTo(context, attribution, policies);
       const detail = { model: input.wish.model, provider: input.wish.provider, stream: input.stream };

@@ -1,5 +1,6 @@
 import { type ExecuteRequest, controlRoutes as routes } from '@assay/contract';
 import type { FastifyRequest } from 'fastify';
+import { toAppError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { dollarsOf } from '../../kernel/money.ts';
 import {
@@ -25,6 +26,7 @@ import { isRecorded } from '../http/recording.ts';
 import { type SseFrame, sendEvents } from '../http/sse.ts';
 import type { Surface } from '../http/surface.ts';
 import { envelope } from './envelope.ts';
+import { codeOf } from './render-error.ts';
 
 type CallOperations = ReturnType<typeof chatOperations> & ReturnType<typeof embeddingOperations>;
 
@@ -181,12 +183,19 @@ async function* framesOf({ served, pieces, bill }: StreamedAnswer, requestId: st
     data: { type: event, ...data },
   });
   yield frame('execution.started', { request_id: requestId, provider: served.provider.name, model: served.model });
-  for await (const { events } of pieces) {
-    for (const event of events) {
-      if (event.type === 'finish') stopReason = event.reason;
-      const said = told(event);
-      if (said) yield frame(...said);
+  try {
+    for await (const { events } of pieces) {
+      for (const event of events) {
+        if (event.type === 'finish') stopReason = event.reason;
+        const said = told(event);
+        if (said) yield frame(...said);
+      }
     }
+  } catch (thrown) {
+    const error = toAppError(thrown);
+    const shown = { code: codeOf(error), message: error.message, request_id: requestId };
+    yield frame('execution.failed', { request_id: requestId, error: shown, usage: encodeUsage(await bill) });
+    return;
   }
   const settled = await bill;
   yield frame('execution.completed', {

@@ -102,7 +102,7 @@ export class Hold {
     this.#state = 'ending';
     this.#onEnd?.(delivered.quantities);
     if (delivered.quantities !== this.#delivered.quantities)
-      this.#services.journal.write(this.#slot, Math.min(delivered.cost, this.amount), delivered.quantities);
+      this.#services.journal.write(this.#slot, delivered.cost, delivered.quantities);
     const remembered = this.admission;
     return this.#end({ kind: 'settle', ...this.#name(), isEstimated: false, ...delivered, remembered, attached });
   }

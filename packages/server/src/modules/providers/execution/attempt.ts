@@ -14,6 +14,7 @@ import {
   type UpstreamRequest,
   wholeAnswer,
 } from '../upstream/provider-client.ts';
+import { concealed, secretsOf } from '../upstream/secrets.ts';
 import { UpstreamError } from '../upstream/upstream-error.ts';
 import { withQuery } from './access.ts';
 import { type Asked, type Piece, requestOf } from './model.ts';
@@ -134,7 +135,10 @@ async function* following(first: IteratorResult<Piece>, rest: AsyncGenerator<Pie
   }
 }
 
-async function* piecesOf(upstream: UpstreamAnswer, { dialect, isPassedThrough }: Prepared): AsyncGenerator<Piece> {
+async function* piecesOf(
+  upstream: UpstreamAnswer,
+  { request, dialect, isPassedThrough }: Prepared,
+): AsyncGenerator<Piece> {
   const reader = dialect.reader();
   const frames = dialect.framing === 'sse' ? sseFrames(upstream.chunks) : lineFrames(upstream.chunks);
   for await (const { raw, data } of frames) {
@@ -143,8 +147,7 @@ async function* piecesOf(upstream: UpstreamAnswer, { dialect, isPassedThrough }:
       continue;
     }
     const value = parsed(data);
-    const failure = failureInStream(value);
-    if (failure) throw new UpstreamError(failure);
+    if (failureInStream(value)) throw failureOf(data, request);
     const events = reader.read(value);
     if (events === null) throw malformed();
     yield { raw: isPassedThrough ? raw : null, events };
@@ -157,6 +160,11 @@ async function* piecesOf(upstream: UpstreamAnswer, { dialect, isPassedThrough }:
       retryAfterMs: null,
     });
   }
+}
+
+function failureOf(data: string, request: UpstreamRequest): UpstreamError {
+  const failure = failureInStream(parsed(concealed(data, secretsOf(request))));
+  return failure === null ? malformed() : new UpstreamError(failure);
 }
 
 export function parsed(text: string): unknown {

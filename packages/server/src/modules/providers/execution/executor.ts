@@ -72,7 +72,7 @@ export class ChatExecutor {
     const count = new AnswerCount({ likelyInput: plan.likelyInput, bound });
     const { signal } = call;
     const deadlineMs = call.isTrial ? TRIAL_DEADLINE_MS : stream ? STREAM_DEADLINE_MS : WHOLE_DEADLINE_MS;
-    hold.progress(Math.min(this.#cost(served, count) ?? 0, hold.amount), billable(count.usage));
+    hold.progress(this.#cost(served, count) ?? 0, billable(count.usage));
     if (!call.stream) {
       const { raw, answer, latencyMs } = await access.letIn(served.provider, (authorization) =>
         fetchWhole(client, preparedWith(authorization), { signal, deadlineMs }),
@@ -149,7 +149,7 @@ export class ChatExecutor {
       for await (const piece of pieces) {
         for (const event of piece.events) count.add(event);
         if (count.isBeyond) throw endless();
-        hold.progress(Math.min(this.#cost(served, count) ?? 0, hold.amount), billable(count.usage));
+        hold.progress(this.#cost(served, count) ?? 0, billable(count.usage));
         attempt.saw(piece.events);
         yield piece;
       }

@@ -12,7 +12,7 @@ const RETURN = 0x0d;
 
 const tooLarge = (): UpstreamError =>
   new UpstreamError({
-    reason: 'malformed',
+    reason: 'interrupted',
     status: 200,
     message: `The provider sent an event of more than ${MOST_FRAME_BYTES >> 20} MiB.`,
     retryAfterMs: null,

@@ -4,6 +4,7 @@ import { isObject } from '../dialects/json-reader.ts';
 import type { UpstreamFailure } from '../model.ts';
 import { Exchange } from './exchange.ts';
 import { failureOf } from './failures.ts';
+import { concealed, secretsOf } from './secrets.ts';
 import { UpstreamError } from './upstream-error.ts';
 
 /** A request as it goes to a provider. */
@@ -78,7 +79,8 @@ export class ProviderClient {
     const latencyMs = performance.now() - started;
     const chunks = readable(exchange);
     if (answer.status >= 200 && answer.status < 300) return { headers: answer.headers, chunks, latencyMs };
-    throw new UpstreamError(failureOf(answer.status, answer.headers, await beginningOf(chunks)));
+    const said = concealed(await beginningOf(chunks), secretsOf({ url, headers }));
+    throw new UpstreamError(failureOf(answer.status, answer.headers, said));
   }
 }
 
@@ -115,7 +117,7 @@ export async function wholeAnswer(chunks: AsyncIterable<Buffer>): Promise<Buffer
   for await (const chunk of chunks) {
     parts.push(chunk);
     size += chunk.length;
-    if (size > MOST_ANSWER_BYTES) throw new UpstreamError(failure('malformed', 'Its answer is too large.'));
+    if (size > MOST_ANSWER_BYTES) throw new UpstreamError(failure('interrupted', 'Its answer is too large.'));
   }
   return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
 }

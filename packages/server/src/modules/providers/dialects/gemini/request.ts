@@ -15,7 +15,8 @@ const THINKING_BUDGETS = { none: 0, minimal: 512, low: 1_024, medium: 8_192, hig
 
 /** Writes a request of Gemini's `generateContent`. The model is in the path, and streaming a method of its own. */
 export function encodeGeminiRequest(request: ChatRequest): JsonObject {
-  if (request.parallelToolCalls === false) throw inexpressible('parallel_tool_calls', 'Gemini');
+  if (request.parallelToolCalls === false && !isHeldToOne(request))
+    throw inexpressible('parallel_tool_calls', 'Gemini');
   const system = request.messages.flatMap((message) => (message.role === 'system' ? message.content : []));
   const names = toolNames(request.messages);
   return {
@@ -49,6 +50,10 @@ export function encodeGeminiRequest(request: ChatRequest): JsonObject {
     },
   };
 }
+
+/** Whoever must use the one tool there is uses it once. */
+const isHeldToOne = ({ toolChoice, tools }: ChatRequest): boolean =>
+  toolChoice?.mode === 'tool' || (toolChoice?.mode === 'required' && tools.length === 1);
 
 function encodeThinking(reasoning: ChatRequest['reasoning']): JsonObject | undefined {
   if (reasoning === null) return undefined;
