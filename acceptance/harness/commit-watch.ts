@@ -72,7 +72,7 @@ export class CommitWatch {
       await client.query('set role assay_system');
       const { rows } = await client.query<{ budget: string; spent: number; reserved: number }>(
         `select budget_id as budget, sum(spent_micros)::float8 as spent, sum(reserved_micros)::float8 as reserved
-         from budget_counters where org_id = $1 group by budget_id`,
+         from budget_counters where org_id = $1 group by budget_id order by budget_id`,
         [orgId],
       );
       return new Map(rows.map(({ budget, spent, reserved }) => [budget, { spent, reserved }]));

@@ -25,6 +25,7 @@ const WAYS: { [way in Way]: { path: string; text(event: Event): unknown } } = {
 /** Callers at once; two or three in ten are refused for want of money. */
 const CALLERS = 96;
 const KEYS = 3;
+const PROJECT = 'everything';
 /** Micro-dollars a token, in and out, at each of the two who have the model. */
 const PRICES: { [provider: string]: { input: number; output: number } } = {
   first: { input: 2, output: 10 },
@@ -136,7 +137,7 @@ export class Spender {
       return (await add<{ budget: { id: string } }>('POST', '/v1/budgets', body)).budget.id;
     };
     const total = await budget({ kind: 'organization' }, 'total', caps.total);
-    const month = await budget({ kind: 'organization' }, 'month', caps.month);
+    const month = await budget({ kind: 'project', id: PROJECT }, 'month', caps.month);
     const keys: { id: string; secret: string }[] = [];
     const ofKeys: string[] = [];
     for (let at = 0; at < KEYS; at++) {
@@ -153,18 +154,23 @@ export class Spender {
   }
 
   /** Waits until nothing is set aside any more, and gives what was billed for each call. */
-  async settled(watch: CommitWatch): Promise<Map<string, Record>> {
+  settled(watch: CommitWatch): Promise<{ records: Map<string, Record>; spent: Map<string, number> }> {
     const { orgId, apiKey } = this.tenant;
+    const look = async () => {
+      const before = await watch.counters(orgId);
+      const answer = await this.#server.as(apiKey).get(`/v1/organizations/${orgId}/usage/records?limit=200`);
+      const after = await watch.counters(orgId);
+      // A call whose caller left at once may still be on its way in: what was billed is read between two equal looks.
+      const isStill = JSON.stringify([...before]) === JSON.stringify([...after]);
+      if (!isStill || [...after.values()].some(({ reserved }) => reserved !== 0)) return null;
+      const { usage_records } = (answer.body as { data: { usage_records: Record[] } }).data;
+      return {
+        records: new Map(usage_records.map((record) => [String(record.request_id), record])),
+        spent: new Map([...after].map(([budget, { spent }]) => [budget, spent])),
+      };
+    };
     // A reservation that was committed behind the back of a dying process ends with its lease.
-    await until(
-      'all is settled',
-      async () => [...(await watch.counters(orgId)).values()].every(({ reserved }) => reserved === 0),
-      90_000,
-    );
-    const path = `/v1/organizations/${orgId}/usage/records?limit=200`;
-    const answer = await this.#server.as(apiKey).get(path);
-    const { usage_records } = (answer.body as { data: { usage_records: Record[] } }).data;
-    return new Map(usage_records.map((record) => [String(record.request_id), record]));
+    return until('all is settled', look, 90_000);
   }
 
   keyOf({ planned }: Seen): string {
@@ -201,6 +207,7 @@ export class Spender {
         authorization: `Bearer ${this.#keys[planned.key]?.secret}`,
         'content-type': 'application/json',
         'x-request-id': seen.id,
+        'x-assay-project': PROJECT,
       },
       body: JSON.stringify(bodyOf(seen)),
       signal: leaving.signal,
@@ -262,7 +269,8 @@ function faultsOfCount({ planned, pieces: received }: Seen, record: Record, serv
   const holds = (isSo: boolean, otherwise: string): void => void (isSo || wrong.push(otherwise));
   if (record.outcome === 'completed') {
     const { counted } = served;
-    const output = counted?.output ?? served.sent;
+    // Who does not count is believed no more than was asked for.
+    const output = counted?.output ?? Math.min(served.sent, planned.maxTokens);
     holds(record.output_tokens === output, `${record.output_tokens} tokens were billed for ${output}`);
     if (counted) holds(record.input_tokens === counted.input, `${record.input_tokens} went in for ${counted.input}`);
   } else {
