@@ -158,7 +158,7 @@ export class Attempts {
     const { outcome } = ended;
     const quantities = billable(usage);
     const cost = served.price === null ? null : costOf(served.price, quantities);
-    hold.progress(Math.min(cost ?? 0, hold.amount), quantities);
+    hold.progress(cost ?? 0, quantities);
     attempt.ended({ ...ended, usage, cost });
     // The ledger tells of what it cannot record, and the journal keeps it.
     hold.settle({ cost: cost ?? 0, quantities, outcome, isEstimated, served: namesOf(served) }).catch(() => {});

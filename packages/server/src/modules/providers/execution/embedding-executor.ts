@@ -124,7 +124,7 @@ export class EmbeddingExecutor {
   #progress({ served, hold }: Asking, likely: number): void {
     const quantities = billable({ ...NO_USAGE, input: likely });
     const cost = served.price === null ? 0 : costOf(served.price, quantities);
-    hold.progress(Math.min(cost, hold.amount), quantities);
+    hold.progress(cost, quantities);
   }
 
   #answer(of: Asking, parts: readonly Part[]): EmbeddingAnswer {
