@@ -35,12 +35,11 @@ const withLedger =
   async (app, whole) => {
     const { core } = app;
     const { prices } = core.metering;
-    const { providers, modelPolicies, grants } = TOPICS;
     const { rules } = core.providers;
     const parts = { ...core, rules, prices, ledger: await ledgerOf(app), metrics: createMetrics(), tracing: noTracing };
     // What it opens ends with the process.
     const stack = new AsyncDisposableStack();
-    const switched = composeProviders({ ...parts, topics: { providers, modelPolicies, grants } }, stack);
+    const switched = composeProviders({ ...parts, topics: TOPICS }, stack);
     const operations = composeOperations({ ...core, providers: switched });
     return { ...whole, operations: { ...whole.operations, providers: operations.providers } };
   };
