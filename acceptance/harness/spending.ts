@@ -260,15 +260,17 @@ function faultsOfCost(record: Record, amount: number): string[] {
     ...(record.overrun_micros === cost - billed
       ? []
       : [`${record.overrun_micros} is told as overrun of ${cost - billed}`]),
-    ...(record.is_estimated ? ['the same machine came back, and its bill is an estimate'] : []),
   ];
 }
 
 function faultsOfCount({ planned, pieces: received }: Seen, record: Record, served: Served): string[] {
   const wrong: string[] = [];
   const holds = (isSo: boolean, otherwise: string): void => void (isSo || wrong.push(otherwise));
+  const { counted } = served;
+  // The same machine comes back, and its journal says what was delivered.
+  const isKnown = record.outcome === 'lost' || (record.outcome === 'completed' && counted !== null);
+  holds(!(isKnown && record.is_estimated), 'what is known is told as an estimate');
   if (record.outcome === 'completed') {
-    const { counted } = served;
     // Who does not count is believed no more than was asked for.
     const output = counted?.output ?? Math.min(served.sent, planned.maxTokens);
     holds(record.output_tokens === output, `${record.output_tokens} tokens were billed for ${output}`);
