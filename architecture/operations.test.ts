@@ -69,8 +69,11 @@ describe('routes', () => {
     for (const { method, path, operation } of allRoutes) {
       const effect = operations.find(({ name }) => name === operation)?.effect ?? 'read';
       const signsIn = /^identity\.(?:login|device)\./.test(operation ?? '');
-      // Questions about permissions, tokens and costs have a body, and change nothing.
-      const asks = /^access\.decision\.|^providers\.(?:chat\.estimate|tokens\.count)$/.test(operation ?? '');
+      // Questions about permissions, tokens, costs and definitions have a body, and change nothing.
+      const asks =
+        /^access\.decision\.|^providers\.(?:chat\.estimate|tokens\.count)$|^workflows\.definition\.validate$/.test(
+          operation ?? '',
+        );
       // Issuers send people back with GET (RFC 6749, section 4.1.2).
       const comesBack = operation === 'vault.credential.complete_oauth';
       if (!signsIn && !asks && !comesBack) expect([path, method === 'GET']).toEqual([path, effect === 'read']);
