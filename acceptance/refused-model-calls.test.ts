@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { Server } from './harness/server.ts';
+import { storedForms } from './harness/stored-rows.ts';
 import { until } from './harness/until.ts';
 
 /*
@@ -386,4 +387,5 @@ test('the key of a provider is nowhere but in what goes to it', async () => {
   ])
     expect((await me.get(path)).text).not.toContain(KEY);
   expect(server.stdout + server.stderr).not.toContain(KEY);
+  expect(await storedForms(server, KEY)).toEqual([]);
 });
