@@ -4,6 +4,7 @@ import { AppError } from '../../kernel/errors.ts';
 import { ANONYMOUS, type Principal } from '../../kernel/principal.ts';
 import type { Call } from '../../platform/operation.ts';
 import { type TraceContext, traceContext } from '../../platform/telemetry/trace-context.ts';
+import { isEventStream } from './sse.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 
 const SANE_REQUEST_ID = /^[\w.:@/+=-]{1,128}$/;
@@ -74,11 +75,11 @@ export function callOf(
     address: proxies.addressOf(request.raw),
     via: COMMAND_LINE.test(request.headers['user-agent'] ?? '') ? 'cli' : 'http',
     // Asked for late, a caller may have left already. One whose answer is complete has not left early, and an abort that
-    // concerns nobody any more is not cheap.
+    // concerns nobody any more is not cheap. A stream of events that the server ends still has somebody at its source.
     onGone(listener) {
       const { raw } = reply;
       if (raw.destroyed) listener();
-      else raw.once('close', () => raw.writableFinished || listener());
+      else raw.once('close', () => (raw.writableFinished && !isEventStream(raw)) || listener());
     },
   });
 }
