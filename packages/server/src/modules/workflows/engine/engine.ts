@@ -117,10 +117,10 @@ export class Engine implements AsyncDisposable {
   async #attempt(held: Held, context: JsonObject): Promise<void> {
     const { claimed, abort } = held;
     const result = await this.#resultOf(claimed, context, abort.signal);
-    if (!abort.signal.aborted) await this.#report(claimed, result, abort.signal);
+    if (result !== null && !abort.signal.aborted) await this.#report(claimed, result, abort.signal);
   }
 
-  async #resultOf(claimed: Claimed, context: JsonObject, lost: AbortSignal): Promise<Result> {
+  async #resultOf(claimed: Claimed, context: JsonObject, lost: AbortSignal): Promise<Result | null> {
     try {
       const graph = await this.#options.graphs.of(claimed.orgId, claimed.definitionId);
       const node = graph.nodes.get(claimed.key);
@@ -135,7 +135,7 @@ export class Engine implements AsyncDisposable {
     }
   }
 
-  async #run(node: NodeDefinition, task: Omit<Task, 'signal'>, lost: AbortSignal): Promise<Result> {
+  async #run(node: NodeDefinition, task: Omit<Task, 'signal'>, lost: AbortSignal): Promise<Result | null> {
     const handler = this.#options.handlers[node.runtime]?.[node.operation];
     if (!handler)
       throw nodeErrors.unknown_operation(`This server has no ${node.runtime} operation "${node.operation}".`);

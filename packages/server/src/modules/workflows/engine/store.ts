@@ -1,6 +1,7 @@
 import { statement, type Tx } from '../../../platform/db/index.ts';
 import { insertEvents } from '../../events/index.ts';
 import type { JsonObject, NodeDefinition, NodeState, RunState } from '../model.ts';
+import type { Maker } from '../runs/model.ts';
 import type { NodeRow, RunRow } from './model.ts';
 import type { RunProgress } from './run-progress.ts';
 
@@ -93,7 +94,7 @@ const claim = statement<ClaimRecord>(
      select c.org_id, 'workflow.node.started', c.run_id::text,
        jsonb_build_object('workflow_run_id', c.run_id, 'node', c.key, 'attempt', c.attempt) from claimed c
    )
-   select c.org_id, c.run_id, c.key, c.attempt, c.fence, c.resume, r.definition_id
+   select c.org_id, c.run_id, c.key, c.attempt, c.fence, c.resume, r.definition_id, r.created_by_kind, r.created_by, r.request_id
    from claimed c join workflow_runs r on r.org_id = c.org_id and r.id = c.run_id`,
 );
 const contexts = statement<{ id: string; context: JsonObject }>(
@@ -135,12 +136,21 @@ type ClaimRecord = {
   fence: number;
   resume: JsonObject | null;
   definition_id: string;
+  created_by_kind: string;
+  created_by: string;
+  request_id: string;
 };
 
 export type RunName = { orgId: string; id: string };
 export type NodeName = { orgId: string; runId: string; key: string; fence: number };
 /** A node that this process has under a lease. */
-export type Claimed = NodeName & { attempt: number; resume: JsonObject | null; definitionId: string };
+export type Claimed = NodeName & {
+  attempt: number;
+  resume: JsonObject | null;
+  definitionId: string;
+  maker: Maker;
+  requestId: string;
+};
 export type LockedRun = { run: RunRow; nodes: NodeRow[] };
 
 /** Locks runs, and reads their nodes. Runs that are not there are left out. */
@@ -199,6 +209,8 @@ export async function claimNodes(tx: Tx, max: number, leaseSeconds: number): Pro
     attempt: row.attempt,
     resume: row.resume,
     definitionId: row.definition_id,
+    maker: { kind: row.created_by_kind, id: row.created_by },
+    requestId: row.request_id,
   }));
 }
 
