@@ -549,20 +549,28 @@ table evaluations · row security forced
   grant INSERT, SELECT, UPDATE to assay_app
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
+table event_floor
+  id bigint not null
+  is_only boolean not null default true
+  xid xid8 not null
+  constraint event_floor__is_only CHECK (is_only)
+  constraint event_floor__pk PRIMARY KEY (is_only)
+  CREATE UNIQUE INDEX event_floor__pk ON public.event_floor USING btree (is_only)
+  grant SELECT to assay_app
+  grant SELECT to assay_system
+
 table events · row security forced
   data jsonb not null
-  id bigint not null generated always as identity
+  id bigint not null default nextval('events__id'::regclass)
   occurred_at timestamp with time zone not null default now()
   org_id uuid not null
   subject text not null
   type text not null
   xid xid8 not null default pg_current_xact_id()
-  constraint events__pk PRIMARY KEY (org_id, id)
-  CREATE INDEX events__age ON public.events USING btree (occurred_at)
-  CREATE INDEX events__by_organization ON public.events USING btree (org_id, xid, id)
-  CREATE INDEX events__by_subject ON public.events USING btree (org_id, subject, xid, id)
-  CREATE INDEX events__order ON public.events USING btree (xid, id)
-  CREATE UNIQUE INDEX events__pk ON public.events USING btree (org_id, id)
+  constraint events__pk PRIMARY KEY (org_id, xid, id, occurred_at)
+  CREATE INDEX events__by_subject ON ONLY public.events USING btree (org_id, subject, xid, id)
+  CREATE INDEX events__order ON ONLY public.events USING btree (xid, id)
+  CREATE UNIQUE INDEX events__pk ON ONLY public.events USING btree (org_id, xid, id, occurred_at)
   policy system ALL to {assay_system} using true check true
   policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
   grant INSERT, SELECT to assay_app
@@ -1439,6 +1447,40 @@ table workflow_runs · row security forced
   grant INSERT, SELECT, UPDATE to assay_app
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
+CREATE OR REPLACE FUNCTION public.assay_drop_events_before(day date)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO '$user', 'public'
+ SET lock_timeout TO '1s'
+AS $function$
+declare
+  last_day date := least(day, (now() at time zone 'UTC')::date - 1);
+  before timestamptz := last_day::timestamp at time zone 'UTC';
+  name text;
+  dropped integer := 0;
+begin
+  for name in
+    select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'events'::regclass and (
+      (c.relname ~ '^events_\d{8}$' and to_date(right(c.relname, 8), 'YYYYMMDD') + 7 <= last_day)
+      or (c.relname ~ '^events_before_\d{8}$' and to_date(right(c.relname, 8), 'YYYYMMDD') <= last_day))
+    order by right(c.relname, 8)
+  loop
+    execute format(
+      'update event_floor f set xid = e.xid, id = e.id from (select xid, id from %I order by xid desc, id desc limit 1) e
+       where (e.xid, e.id) > (f.xid, f.id)', name);
+    execute format('drop table %I', name);
+    dropped := dropped + 1;
+  end loop;
+  update event_floor f set xid = e.xid, id = e.id
+  from (select xid, id from events_default where occurred_at < before order by xid desc, id desc limit 1) e
+  where (e.xid, e.id) > (f.xid, f.id);
+  delete from events_default where occurred_at < before;
+  return dropped;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.assay_drop_usage_before(day date)
  RETURNS integer
  LANGUAGE plpgsql
@@ -1459,6 +1501,40 @@ begin
     dropped := dropped + 1;
   end loop;
   return dropped;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.assay_make_event_partition(day date)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO '$user', 'public'
+ SET lock_timeout TO '1s'
+AS $function$
+declare
+  first date := date_trunc('week', day::timestamp);
+  name text := 'events_' || to_char(first, 'YYYYMMDD');
+  since timestamptz := first::timestamp at time zone 'UTC';
+  until timestamptz := (first + 7)::timestamp at time zone 'UTC';
+begin
+  -- Two processes at once: the second one waits, and finds it there. By a query: what it waited for may not have reached
+  -- the names that its session remembers.
+  perform pg_advisory_xact_lock(hashtext('assay_make_event_partition'));
+  if exists (
+    select from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'events'::regclass and (
+      c.relname = name
+      or (c.relname ~ '^events_before_\d{8}$' and to_date(right(c.relname, 8), 'YYYYMMDD') > first))
+  ) then return; end if;
+  execute format('create table %I (like events including defaults)', name);
+  execute format('alter table %I enable row level security', name);
+  -- What was written while nobody made the week. Nothing falls into the default between here and the attachment.
+  lock table events_default in access exclusive mode;
+  execute format(
+    'with moved as (delete from events_default where occurred_at >= $1 and occurred_at < $2 returning *)
+     insert into %I select * from moved', name) using since, until;
+  -- Attaching lets reads and writes of other weeks go on; `create table … partition of` does not.
+  execute format('alter table events attach partition %I for values from (%L) to (%L)', name, since, until);
 end
 $function$
 

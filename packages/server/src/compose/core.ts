@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { DiskBlobs } from '../modules/assets/index.ts';
 import { CheckpointKeys } from '../modules/audit/index.ts';
 import { Endings, isEnding } from '../modules/evaluations/index.ts';
-import { EventFeed } from '../modules/events/index.ts';
+import { EventFeed, prepareEvents } from '../modules/events/index.ts';
 import { bootstrap } from '../modules/identity/index.ts';
 import { Fleet } from '../modules/runners/index.ts';
 import type { MasterKey } from '../platform/crypto/master-key.ts';
@@ -64,6 +64,8 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const systemTransaction: Governed['systemTransaction'] = (work) => system.transaction({ orgId: null }, work);
   const systemStatements: Governed['systemStatements'] = (work) => system.statements({ orgId: null }, work);
   const told = (): void => wakeups.raise(TOPICS.events);
+  // Without their week, events go where those without one lie.
+  await systemStatements(prepareEvents).catch((error) => log.warn({ err: error }, 'the weeks of events were not made'));
   const http = stack.use(new HttpClient({ rules: new AddressRules(config.outboundNetworks) }));
   const vault = await composeVault({
     config,

@@ -16,7 +16,7 @@ export const RETENTION = {
     toml: 'events.retention_days',
     env: 'ASSAY_EVENT_RETENTION_DAYS',
     fallback: '30',
-    help: 'Days that events can be replayed.',
+    help: 'Days that events can be replayed; they go by whole weeks.',
     read: integer(1, 36_500),
   }),
   webhookRetentionDays: setting({

@@ -2,7 +2,7 @@ import { Anchoring, type AnchoringOptions, Sequencer, type SequencerOptions } fr
 import { deleteExpiredCaptures } from '../modules/captures/index.ts';
 import type { Endings } from '../modules/evaluations/index.ts';
 import { deleteEvaluationsOlderThan, Janitor } from '../modules/evaluations/index.ts';
-import { deleteEventsOlderThan } from '../modules/events/index.ts';
+import { prepareEvents, retainEvents } from '../modules/events/index.ts';
 import { deleteExpiredLogins, deleteOldDeviceRequests, deleteSpentIdentity } from '../modules/identity/index.ts';
 import {
   LedgerJanitor,
@@ -121,10 +121,11 @@ function choresOf({
       schedule: '7 * * * *',
       run: () => inBatches((tx) => deleteEvaluationsOlderThan(tx, evaluationRetentionDays)),
     },
+    { name: 'make_event_partitions', schedule: '17 0 * * *', run: () => statements(prepareEvents) },
     {
       name: 'retain_events',
-      schedule: '17 * * * *',
-      run: () => inBatches((tx) => deleteEventsOlderThan(tx, eventRetentionDays)),
+      schedule: '53 * * * *',
+      run: async () => void (await statements((tx) => retainEvents(tx, eventRetentionDays))),
     },
     {
       name: 'retain_webhook_deliveries',

@@ -7,11 +7,6 @@ const insertAll = statement(
   `insert into events (org_id, type, subject, data) select org_id, type, subject, data
    from json_to_recordset($1::json) as e(org_id uuid, type text, subject text, data jsonb)`,
 );
-const deleteOld = statement<{ id: number }>(
-  'events.delete_old',
-  `delete from events where (org_id, id) in (select org_id, id from events where occurred_at < now() - make_interval(days => $1) limit 10000)
-   returning id`,
-);
 
 /** Adds an event to the transaction of the act it tells of. */
 export function insertEvent(tx: Tx, orgId: string, event: NewEvent): void {
@@ -22,9 +17,4 @@ export function insertEvent(tx: Tx, orgId: string, event: NewEvent): void {
 export function insertEvents(tx: Tx, events: readonly { orgId: string; event: NewEvent }[]): void {
   const rows = events.map(({ orgId, event: { type, subject, data } }) => ({ org_id: orgId, type, subject, data }));
   tx.defer(insertAll, [JSON.stringify(rows)]);
-}
-
-/** Deletes a batch of events past their retention; says how many. */
-export async function deleteEventsOlderThan(tx: Tx, days: number): Promise<number> {
-  return (await tx.query(deleteOld, [days])).length;
 }
