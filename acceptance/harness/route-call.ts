@@ -39,7 +39,7 @@ const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string,
       parameter === 'subject_kind' ? 'team' : method === 'DELETE' ? doomedTeamId : teamId,
   ],
   ['/v1/workflow-definitions/', ({ definitionId }) => definitionId],
-  ['/v1/workflow-runs/', ({ runId }) => runId],
+  ['/v1/workflow-runs/', ({ runId }, parameter) => (parameter === 'key' ? 'wait' : runId)],
   ['/v1/assets/', ({ assetId }) => assetId],
   [
     '/v1/secrets/',
@@ -155,6 +155,7 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
   'workflows.definition.create': aDefinition,
   'workflows.definition.validate': aDefinition,
   'workflows.run.create': ({ definitionId }) => ({ workflow_definition_id: definitionId, start: true }),
+  'workflows.node.complete': () => ({ decision: 'approve' }),
   'vault.secret.create': () => ({ name: `secret-${randomUUID()}`, value: randomUUID() }),
   'vault.secret.replace': () => ({ value: randomUUID() }),
   'vault.credential.create': () => ({

@@ -1406,6 +1406,7 @@ table workflow_nodes · row security forced
   constraint workflow_nodes__pk PRIMARY KEY (org_id, run_id, key, item)
   constraint workflow_nodes__run FOREIGN KEY (org_id, run_id) REFERENCES workflow_runs(org_id, id) ON DELETE CASCADE
   constraint workflow_nodes__state CHECK ((state = ANY (ARRAY['pending'::text, 'ready'::text, 'running'::text, 'waiting'::text, 'completed'::text, 'failed'::text, 'skipped'::text, 'cancelled'::text])))
+  CREATE INDEX workflow_nodes__asks ON public.workflow_nodes USING btree (org_id, (((resume -> 'asks'::text) ->> 'askedAt'::text)), run_id, key) WHERE ((state = 'waiting'::text) AND (resume ? 'asks'::text))
   CREATE INDEX workflow_nodes__due ON public.workflow_nodes USING btree (org_id, priority DESC, due_at) WHERE (due_at IS NOT NULL)
   CREATE INDEX workflow_nodes__leases ON public.workflow_nodes USING btree (lease_expires_at) WHERE (lease_expires_at IS NOT NULL)
   CREATE UNIQUE INDEX workflow_nodes__pk ON public.workflow_nodes USING btree (org_id, run_id, key, item)

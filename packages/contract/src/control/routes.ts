@@ -28,6 +28,7 @@ import { usageRoutes } from './usage.ts';
 import { userRoutes } from './user.ts';
 import { webhookRoutes } from './webhook.ts';
 import { workflowRoutes } from './workflow.ts';
+import { workflowApprovalRoutes } from './workflow-approval.ts';
 
 const Identified = z.object({ id: z.string().max(64) });
 
@@ -106,6 +107,7 @@ export const controlRoutes = {
   ...priceRoutes,
   ...webhookRoutes,
   ...workflowRoutes,
+  ...workflowApprovalRoutes,
   downloadAsset: route({
     surface: 'control',
     method: 'GET',

@@ -89,6 +89,31 @@ const native = <Operation extends string, Config extends z.ZodType>(
     .strictObject({ ...common, runtime: z.literal('native'), operation: z.literal(operation), config })
     .meta({ description });
 
+export const Assignee = z
+  .union([
+    z.strictObject({ user: z.uuid() }),
+    z.strictObject({ team: z.uuid() }),
+    z.strictObject({ role: z.enum(['viewer', 'developer', 'operator', 'admin', 'owner']) }),
+  ])
+  .meta({ id: 'Assignee', description: 'Who may decide: a person, a team, or everybody from a role on.' });
+
+const Human = z.strictObject({
+  title: z.string().min(1).max(200).meta({ description: 'What is asked, in a few words; events tell it.' }),
+  instructions: z.string().max(5_000).default(''),
+  assignee: Assignee.optional().meta({ description: 'Left out: whoever may write to the run.' }),
+  other_than_maker: z.boolean().default(false).meta({ description: 'Whoever made the run may not decide.' }),
+  form: JsonSchema.optional().meta({ description: 'What the values of the decision must fit.' }),
+  deadline_ms: Milliseconds.optional().meta({ description: 'How long it may be decided.' }),
+  on_deadline: z
+    .union([z.literal('fail'), z.strictObject({ output: z.json() })])
+    .default('fail')
+    .meta({ description: 'What it means that nobody decided in time: a failure, or this output.' }),
+  on_reject: z
+    .enum(['fail', 'output'])
+    .default('fail')
+    .meta({ description: 'A rejection fails the node, or is an output like an approval.' }),
+});
+
 const Nothing = z.strictObject({}).default({});
 
 /** Nodes that Assay runs itself, by their operation. */
@@ -130,6 +155,7 @@ const NATIVE_NODES = [
     z.strictObject({ as: z.enum(['list', 'concat', 'object', 'first']).default('object') }).prefault({}),
     'Brings its inputs together: a list of them, one list of theirs, an object by name, or the first that is not null.',
   ),
+  native('human', Human, 'Waits for the decision of a person, holding nothing.'),
 ] as const;
 
 export const NodeDefinition = z

@@ -10,7 +10,6 @@ import type { Bootstrap } from '../modules/identity/index.ts';
 import { RunnerHub } from '../modules/runners/index.ts';
 import { eraseDueOrganizations } from '../modules/tenancy/index.ts';
 import { moveToNewestKeys } from '../modules/vault/index.ts';
-import { nativeHandlers } from '../modules/workflows/index.ts';
 import type { DatabaseAddress } from '../platform/db/index.ts';
 import { createLog, type Log } from '../platform/log.ts';
 import { MailSender } from '../platform/mail/sender.ts';
@@ -35,6 +34,7 @@ import { RELEASE } from './release.ts';
 import { runnerToken } from './runner-token.ts';
 import { tenancyServices } from './tenancy.ts';
 import { webhookWork } from './webhooks.ts';
+import { workflowHandlers } from './workflows.ts';
 
 /** All that a sandbox needs is there; what the user's shell adds, shims for example, is of no use. */
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -122,7 +122,7 @@ const workerOptions = (core: Core, stack: AsyncDisposableStack): Parameters<type
   workflows: {
     ...core.workflows,
     statements: core.systemStatements,
-    handlers: { native: nativeHandlers(core.workflows.expressions) },
+    handlers: workflowHandlers(core),
     onReady: core.onWake(TOPICS.workflows),
     onEnded: (listener) => core.wakeups.on(TOPICS.runsEnded, listener),
     concurrency: NODES_AT_ONCE,

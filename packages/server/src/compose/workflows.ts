@@ -1,14 +1,22 @@
+import { findPersonStanding } from '../modules/access/index.ts';
+import { findKeyMakers } from '../modules/identity/index.ts';
 import {
+  type ApprovalServices,
+  approvalOperations,
   definitionOperations,
+  type EngineOptions,
   Expressions,
   type FollowServices,
   followRun,
   Graphs,
+  humanHandler,
+  nativeHandlers,
   runOperations,
   Settler,
 } from '../modules/workflows/index.ts';
 import type { Tx } from '../platform/db/index.ts';
 import type { Wakeups } from '../platform/queue/wakeups.ts';
+import type { Core } from './core.ts';
 
 export type WorkflowParts = {
   systemTransaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
@@ -53,7 +61,29 @@ export function workflowOperations({ expressions, graphs, ready, ended }: Partia
   return {
     ...definitionOperations({ ...engine, capabilities: CAPABILITIES }),
     ...runOperations(engine),
+    ...approvalOperations({ ...engine, teamsOf }),
     followRun: followRun(follow),
+  };
+}
+
+const teamsOf: ApprovalServices['teamsOf'] = async (tx, orgId, userId) =>
+  ((await findPersonStanding(tx, orgId, userId))?.teams ?? []).map(({ teamId }) => teamId);
+
+/** What makes attempts of nodes, by runtime and operation. */
+export function workflowHandlers({
+  workflows: { expressions },
+  systemStatements,
+}: Pick<Core, 'workflows' | 'systemStatements'>): EngineOptions['handlers'] {
+  return {
+    native: {
+      ...nativeHandlers(expressions),
+      human: humanHandler({
+        async personOf(orgId, { kind, id }) {
+          if (kind !== 'api_key') return id;
+          return (await systemStatements((tx) => findKeyMakers(tx, orgId, [id]))).get(id) ?? null;
+        },
+      }),
+    },
   };
 }
 

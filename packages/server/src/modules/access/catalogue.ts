@@ -41,9 +41,11 @@ export const SCOPES = {
   'webhooks:read': 'See webhooks, and what was sent to them of events that you may see. Never shows a secret.',
   'webhooks:write': 'Add, change, test and delete webhooks, within what you may see.',
   'workflows:read': 'See workflow definitions, runs and what they came to.',
-  'workflows:read:own': 'See workflow definitions, and the runs that you made.',
-  'workflows:write': 'Add and archive workflow definitions, and make, start, pause, retry and cancel runs.',
-  'workflows:write:own': 'Make runs of workflows, and start, pause, retry and cancel those that you made.',
+  'workflows:read:own': 'See workflow definitions, the runs that you made, and what waits for your decision.',
+  'workflows:write':
+    'Add and archive workflow definitions, make, start, pause, retry and cancel runs, and decide what they ask.',
+  'workflows:write:own':
+    'Make runs of workflows, and start, pause, retry and cancel those that you made; decide what you are asked.',
   'evaluations:read': 'See evaluations, their output and the queue.',
   'evaluations:read:own': 'See the evaluations that you submitted, and their output.',
   'evaluations:write': 'Submit, cancel and kill evaluations.',

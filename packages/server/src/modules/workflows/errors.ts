@@ -21,6 +21,12 @@ export const expressionErrors = defineErrors('expression', {
 export const nodeErrors = defineErrors('workflow_node', {
   does_not_fit: 'invalid',
   no_object: 'invalid',
+  not_found: 'not_found',
+  not_human: 'conflict',
+  not_waiting: 'conflict',
+  not_assigned: 'denied',
+  already_decided: 'conflict',
+  past_deadline: 'conflict',
   too_late: 'deadline',
   unknown_operation: 'unimplemented',
 });

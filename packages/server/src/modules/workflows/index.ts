@@ -5,6 +5,7 @@
  * effect on the run is recorded once, by a fence; a run ends exactly once.
  */
 
+export { type Approval, type ApprovalServices, approvalOperations } from './approvals/operations.ts';
 export { pathText, readPath } from './context/context.ts';
 export type { Definition, DefinitionContent } from './definitions/model.ts';
 export { definitionOperations } from './definitions/operations.ts';
@@ -20,4 +21,5 @@ export type { RunNode, WorkflowRun } from './runs/model.ts';
 export { runOperations } from './runs/operations.ts';
 export { endRunsOf } from './runs/organization-end.ts';
 export { findRunOwners } from './runs/reads.ts';
+export { humanHandler } from './runtimes/human.ts';
 export { nativeHandlers } from './runtimes/native.ts';

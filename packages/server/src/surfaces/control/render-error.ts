@@ -64,6 +64,11 @@ const SPECIFIC: Readonly<Record<string, readonly [number, string]>> = {
   'workflow_run.not_running': [409, 'not_running'],
   'workflow_run.not_paused': [409, 'not_paused'],
   'workflow_run.not_failed': [409, 'not_failed'],
+  'workflow_node.not_human': [409, 'not_human'],
+  'workflow_node.not_waiting': [409, 'not_waiting'],
+  'workflow_node.already_decided': [409, 'already_decided'],
+  'workflow_node.past_deadline': [409, 'past_deadline'],
+  'workflow_node.not_assigned': [403, 'not_assigned'],
   'encryption_key.in_use': [409, 'master_key_in_use'],
 };
 

@@ -1,4 +1,4 @@
-import type { NodeDefinition as WireNode } from '@assay/contract';
+import type { NodeDefinition as WireNode, WorkflowRunNode } from '@assay/contract';
 import type { Json } from '../../kernel/json.ts';
 import {
   type InputBinding,
@@ -6,6 +6,7 @@ import {
   type NodeDefinition,
   type OutputBinding,
   pathText,
+  type RunNode,
   readPath,
 } from '../../modules/workflows/index.ts';
 
@@ -100,3 +101,21 @@ function outputsOf({ key, outputs }: WireNode): OutputBinding[] {
     merge,
   }));
 }
+
+/** A node of a run, as it stands. */
+export const encodeRunNode = (node: RunNode): WorkflowRunNode => ({
+  key: node.key,
+  state: node.state,
+  attempt: node.attempt,
+  due_at: node.dueAt?.toISOString() ?? null,
+  output: (node.output ?? null) as Json,
+  error: node.error && encodeFailure(node.error),
+  started_at: node.startedAt?.toISOString() ?? null,
+  completed_at: node.completedAt?.toISOString() ?? null,
+});
+
+export const encodeFailure = ({ code, message, faults }: NonNullable<RunNode['error']>) => ({
+  code,
+  message,
+  ...(faults === undefined ? {} : { faults: [...faults] }),
+});

@@ -3,9 +3,7 @@ import {
   controlRoutes as routes,
   type WorkflowDefinition,
   type WorkflowRun,
-  type WorkflowRunNode,
 } from '@assay/contract';
-import type { Json } from '../../kernel/json.ts';
 import type {
   Definition,
   DefinitionContent,
@@ -13,7 +11,6 @@ import type {
   followRun,
   JsonObject,
   WorkflowRun as Run,
-  RunNode,
   runOperations,
 } from '../../modules/workflows/index.ts';
 import type { Call } from '../../platform/operation.ts';
@@ -24,15 +21,18 @@ import type { Surface } from '../http/surface.ts';
 import { envelope } from './envelope.ts';
 import { eventFrames } from './events.ts';
 import { pageLinks } from './page-links.ts';
-import { decodeNode, encodeNode } from './workflow-nodes.ts';
+import { serveWorkflowApprovals, type WorkflowApprovalOperations } from './workflow-approvals.ts';
+import { decodeNode, encodeFailure, encodeNode, encodeRunNode } from './workflow-nodes.ts';
 
 export type WorkflowOperations = ReturnType<typeof definitionOperations> &
-  ReturnType<typeof runOperations> & { followRun: ReturnType<typeof followRun> };
+  ReturnType<typeof runOperations> &
+  WorkflowApprovalOperations & { followRun: ReturnType<typeof followRun> };
 
-/** Workflow definitions, and runs of them. */
+/** Workflow definitions, runs of them, and what these ask of people. */
 export function serveWorkflows(surface: Surface, kit: HttpKit, of: WorkflowOperations): void {
   serveDefinitions(surface, kit, of);
   serveRuns(surface, kit, of);
+  serveWorkflowApprovals(surface, kit, of);
 }
 
 function serveDefinitions(surface: Surface, { operator }: HttpKit, of: WorkflowOperations): void {
@@ -166,21 +166,4 @@ const encodeRun = (run: Run): WorkflowRun => ({
   started_at: run.startedAt?.toISOString() ?? null,
   deadline_at: run.deadlineAt?.toISOString() ?? null,
   completed_at: run.completedAt?.toISOString() ?? null,
-});
-
-const encodeRunNode = (node: RunNode): WorkflowRunNode => ({
-  key: node.key,
-  state: node.state,
-  attempt: node.attempt,
-  due_at: node.dueAt?.toISOString() ?? null,
-  output: (node.output ?? null) as Json,
-  error: node.error && encodeFailure(node.error),
-  started_at: node.startedAt?.toISOString() ?? null,
-  completed_at: node.completedAt?.toISOString() ?? null,
-});
-
-const encodeFailure = ({ code, message, faults }: NonNullable<RunNode['error']>) => ({
-  code,
-  message,
-  ...(faults === undefined ? {} : { faults: [...faults] }),
 });

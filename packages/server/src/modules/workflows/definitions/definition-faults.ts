@@ -85,6 +85,10 @@ function programsOf(nodes: readonly NodeDefinition[]): Placed[] {
         ];
       case 'validate':
         return [...condition, schemaAt(`${at}.config.schema`, config['schema'] as JsonObject)];
+      case 'human':
+        return config['form'] === undefined
+          ? condition
+          : [...condition, schemaAt(`${at}.config.form`, config['form'] as JsonObject)];
       case 'branch':
         return [
           ...condition,

@@ -42,8 +42,11 @@ export type Result =
   | { kind: 'completed'; output: Json; passesOver: readonly string[] }
   | { kind: 'failed'; failure: Failure; isFinal: boolean }
   | { kind: 'skipped' }
-  /** The same attempt goes on at `at`, or when somebody wakes it (null), with what it leaves in `resume`. */
-  | { kind: 'waiting'; at: Date | null; resume: JsonObject };
+  /**
+   * The same attempt goes on at `at`, or when somebody wakes it (null), with what it leaves in `resume`. `tells` is said
+   * in the event.
+   */
+  | { kind: 'waiting'; at: Date | null; resume: JsonObject; tells?: JsonObject };
 
 /** The report of an attempt. */
 export type Report = { orgId: string; runId: string; key: string; fence: number; result: Result };

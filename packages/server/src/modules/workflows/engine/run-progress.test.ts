@@ -109,6 +109,7 @@ const started = (nodes: Record<string, Of>): TestRun => {
   return run;
 };
 
+const waiting: Result = { kind: 'waiting', at: null, resume: {} };
 const DIAMOND = { a: {}, b: { dependsOn: ['a'] }, c: { dependsOn: ['a'] }, d: { dependsOn: ['b', 'c'] } };
 
 describe('a run', () => {
@@ -145,6 +146,19 @@ describe('a run', () => {
     expect(run.report('a', second, done)).toBe(true);
     expect(run.report('a', second, done)).toBe(false);
     expect(run.run.state).toBe('completed');
+  });
+
+  test('takes an answer for a node that waits, once, and for no other', () => {
+    const run = started(DIAMOND);
+    const answer = (key: string) => run.decide((progress) => progress.answer(key, done));
+    expect(answer('a')).toBe(false);
+    const fence = run.claim('a');
+    run.report('a', fence, waiting);
+    expect(run.events).toContain('workflow.node.waiting a');
+    expect(run.due).toEqual([]);
+    expect([answer('a'), answer('a')]).toEqual([true, false]);
+    expect(run.due).toEqual(['b', 'c']);
+    expect(run.report('a', fence, done)).toBe(false);
   });
 
   test('tries a node again as often as its policy says', () => {

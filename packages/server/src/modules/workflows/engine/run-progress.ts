@@ -83,6 +83,15 @@ export class RunProgress {
     return true;
   }
 
+  /** Takes what a node that waits came to without a worker; false when it does not wait any more. */
+  answer(key: string, result: Result): boolean {
+    const node = this.#nodes.get(key);
+    if (node?.state !== 'waiting' || this.#changes.has(key) || isTerminal(this.#state)) return false;
+    this.#take(key, node, result);
+    this.#endIfDone();
+    return true;
+  }
+
   /** An attempt whose worker is gone is made again: nobody knows how far it came. */
   lose({ key, fence }: Pick<Report, 'key' | 'fence'>): void {
     const node = this.#nodes.get(key);
@@ -152,7 +161,7 @@ export class RunProgress {
         break;
       case 'waiting':
         this.#change(key, { state: 'waiting', dueAt: result.at, resume: result.resume });
-        this.#tellNode(key, 'waiting', { until: result.at?.toISOString() ?? null });
+        this.#tellNode(key, 'waiting', { until: result.at?.toISOString() ?? null, ...result.tells });
     }
   }
 

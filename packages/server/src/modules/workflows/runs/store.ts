@@ -63,6 +63,11 @@ const nodes = statement<NodeRecord>(
   `select key, state, attempt, due_at, output, error, started_at, completed_at from workflow_nodes
    where org_id = $1 and run_id = $2 and item = -1 order by position`,
 );
+const node = statement<NodeRecord>(
+  'workflow_runs.node',
+  `select key, state, attempt, due_at, output, error, started_at, completed_at from workflow_nodes
+   where org_id = $1 and run_id = $2 and key = $3 and item = -1`,
+);
 const renew = statement(
   'workflow_runs.renew_deadline',
   `update workflow_runs set deadline_at = now() + (deadline_at - created_at)
@@ -123,16 +128,15 @@ export async function listRuns(tx: Tx, of: RunPage): Promise<WorkflowRun[]> {
 }
 
 export async function listNodes(tx: Tx, orgId: string, id: string): Promise<RunNode[]> {
-  return (await tx.query(nodes, [orgId, id])).map((row) => ({
-    key: row.key,
-    state: row.state,
-    attempt: row.attempt,
-    dueAt: row.due_at,
-    output: row.output,
-    error: row.error,
-    startedAt: row.started_at,
-    completedAt: row.completed_at,
-  }));
+  return (await tx.query(nodes, [orgId, id])).map(toRunNode);
+}
+
+export async function findNode(
+  tx: Tx,
+  { orgId, runId, key }: { orgId: string; runId: string; key: string },
+): Promise<RunNode | null> {
+  const [row] = await tx.query(node, [orgId, runId, key]);
+  return row ? toRunNode(row) : null;
 }
 
 /** Gives a run as long again as it had at first. */
@@ -142,6 +146,17 @@ export const renewDeadline = (tx: Tx, orgId: string, id: string): void => tx.def
 export async function deleteRunsOlderThan(tx: Tx, days: number): Promise<number> {
   return (await tx.query(deleteOld, [days])).length;
 }
+
+const toRunNode = (row: NodeRecord): RunNode => ({
+  key: row.key,
+  state: row.state,
+  attempt: row.attempt,
+  dueAt: row.due_at,
+  output: row.output,
+  error: row.error,
+  startedAt: row.started_at,
+  completedAt: row.completed_at,
+});
 
 const toRun = (row: Row): WorkflowRun => ({
   orgId: row.org_id,
