@@ -157,6 +157,55 @@ describe('a run', () => {
     expect(types.filter((type) => type === 'workflow.node.skipped')).toHaveLength(1);
   });
 
+  test('goes over lists, and each item can be looked at', async () => {
+    const list = Array.from({ length: 60 }, (_, n) => ({ n }));
+    const double = {
+      runtime: 'native',
+      operation: 'transform',
+      config: { expression: 'n * 2' },
+      inputs: { n: '$item.n' },
+    };
+    const nodes = [
+      { key: 'doubled', ...double, for_each: '$context.input.list' },
+      native('places', 'fan_out', {
+        items: ['a', 'b'],
+        concurrency: 1,
+        each: { runtime: 'native', operation: 'noop', inputs: { of: '$item', place: '$index' } },
+      }),
+    ];
+    const { id: definition } = await define({ name: 'lists', nodes });
+    const { id } = await runOf({ name: 'lists', input: { list }, start: true });
+    expect(await ended(id)).toMatchObject({
+      state: 'completed',
+      context: {
+        doubled: list.map(({ n }) => n * 2),
+        places: [
+          { of: 'a', place: 0 },
+          { of: 'b', place: 1 },
+        ],
+      },
+    });
+    const path = `/v1/workflow-runs/${id}/nodes`;
+    const { nodes: stood } = dataOf(await client.get(path), 200) as unknown as { nodes: { items: unknown }[] };
+    expect(stood.map(({ items }) => items)).toEqual([
+      { total: 60, left: 0 },
+      { total: 2, left: 0 },
+    ]);
+    const first = await client.get(`${path}/doubled/items?limit=50`);
+    const { next } = (first.body as { links: { next: string } }).links;
+    const itemsOf = (page: Answer) => (dataOf(page, 200) as unknown as { items: { key: string }[] }).items;
+    const pages = [itemsOf(first), itemsOf(await client.get(next))];
+    expect(pages.flat().map(({ key }) => key)).toEqual(list.map(({ n }) => `doubled#${n}`));
+    const kept = dataOf(await client.get(`/v1/workflow-definitions/${definition}`), 200) as unknown as {
+      workflow_definition: { nodes: object[] };
+    };
+    const written = kept.workflow_definition.nodes;
+    expect(written[0]).toMatchObject({ for_each: { items: '$context.input.list', concurrency: 10 } });
+    expect(written[1]).toMatchObject({ operation: 'fan_out', config: nodes[1]?.config ?? {} });
+    const outside = { name: 'outside', nodes: [native('a', 'noop', {}, { inputs: { x: '$item.x' } })] };
+    expect(refusal(await client.post('/v1/workflow-definitions', outside)).fields).toEqual(['nodes.0.inputs.x']);
+  });
+
   test('whose input does not fit the schema is not made', async () => {
     await define({ ...ORDERS, name: 'strict' });
     const answer = await client.post('/v1/workflow-runs', { name: 'strict', input: { lines: 'none' } });

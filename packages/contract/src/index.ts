@@ -26,7 +26,7 @@ export { UsageGroup, UsageRecord, UsageSummary } from './control/usage.ts';
 export { type LoggedWebhookDelivery, type NewWebhook, Webhook, WebhookDelivery } from './control/webhook.ts';
 export { type NewWorkflowDefinition, WorkflowDefinition, WorkflowRun, WorkflowRunNode } from './control/workflow.ts';
 export { WorkflowApproval } from './control/workflow-approval.ts';
-export { NodeDefinition } from './control/workflow-node.ts';
+export { ITEMS_AT_ONCE, NodeDefinition } from './control/workflow-node.ts';
 export {
   EvaluationRecord,
   EvaluationRequest,

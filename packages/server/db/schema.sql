@@ -1389,6 +1389,7 @@ table workflow_nodes · row security forced
   due_at timestamp with time zone
   error jsonb
   fence bigint not null default 0
+  input jsonb
   item integer not null default '-1'::integer
   key text not null
   lease_expires_at timestamp with time zone
@@ -1399,6 +1400,7 @@ table workflow_nodes · row security forced
   reached integer not null default 0
   resume jsonb
   run_id uuid not null
+  spread jsonb
   started_at timestamp with time zone
   state text not null
   waits_for integer not null default 0

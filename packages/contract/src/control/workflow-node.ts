@@ -20,14 +20,20 @@ const Cel = z
   .meta({ description: 'A condition in CEL (https://cel.dev) over `context` and `input`.' });
 const JsonSchema = z.record(z.string(), z.json()).meta({ description: 'A JSON Schema, draft 2020-12.' });
 
+const ItemPath = z
+  .string()
+  .max(500)
+  .regex(/^(?:\$index|\$item(?:\.[^.]{1,100}){0,20})$/, 'a path like `$item.name`, or `$index`')
+  .meta({ id: 'ItemPath', description: 'A path into the item that a node runs for: `$item.name`; or its `$index`.' });
+
 const InputValue = z.json().meta({
   description:
-    '`$context.path` is read from the context, anything else is itself; `$$` at the beginning of a text stands for one `$`.',
+    '`$context.path` is read from the context, and where the node runs for each of a list, `$item.path` from the item and `$index` is its place; anything else is itself; `$$` at the beginning of a text stands for one `$`.',
 });
 const Inputs = z
   .union([
     z.record(z.string().min(1).max(100), InputValue),
-    z.array(z.strictObject({ name: z.string().min(1).max(100), path: ContextPath })).max(200),
+    z.array(z.strictObject({ name: z.string().min(1).max(100), path: z.union([ContextPath, ItemPath]) })).max(200),
   ])
   .default({})
   .meta({ description: 'What the node reads: by name, or as a list of names and paths.' });
@@ -70,6 +76,17 @@ const Policy = z
   .prefault({})
   .meta({ id: 'NodePolicy' });
 
+/** What a node can run for each of. */
+const Items = z
+  .union([ContextPath, z.array(z.json()).max(10_000)])
+  .meta({ description: 'Where the list is in the context, or the list itself; at most 10,000 items.' });
+/** Items under way at once, unless the definition says it. */
+export const ITEMS_AT_ONCE = 10;
+const Concurrency = z.int().min(1).max(1_000).default(ITEMS_AT_ONCE).meta({ description: 'Items under way at once.' });
+const ForEach = z
+  .union([ContextPath, z.strictObject({ items: Items, concurrency: Concurrency })])
+  .meta({ id: 'ForEach', description: 'Runs the node for each of a list; its output is the list of theirs.' });
+
 const common = {
   key: NodeKey,
   depends_on: z.array(NodeKey).max(500).default([]),
@@ -78,6 +95,7 @@ const common = {
   requires: z.array(z.string().min(1).max(100)).max(20).default([]).meta({ description: 'Capabilities it needs.' }),
   policy: Policy,
   when: Cel.optional().meta({ description: 'A CEL condition; false skips the node.' }),
+  for_each: ForEach.optional(),
 };
 
 const native = <Operation extends string, Config extends z.ZodType>(
@@ -158,7 +176,23 @@ const NATIVE_NODES = [
   native('human', Human, 'Waits for the decision of a person, holding nothing.'),
 ] as const;
 
+const step = <Node extends (typeof NATIVE_NODES)[number]>(node: Node) =>
+  node.pick({ runtime: true, operation: true, config: true, inputs: true });
+const [first, ...others] = NATIVE_NODES;
+/** What a node does, without its place in the graph. */
+const Step = z.discriminatedUnion('operation', [step(first), ...others.map(step)]);
+
+const { inputs: _, for_each: __, ...placed } = common;
+const FAN_OUT = z
+  .strictObject({
+    ...placed,
+    runtime: z.literal('native'),
+    operation: z.literal('fan_out'),
+    config: z.strictObject({ items: Items, concurrency: Concurrency, each: Step }),
+  })
+  .meta({ description: 'Does `each` for every item of a list, and gives the list of what they gave.' });
+
 export const NodeDefinition = z
-  .discriminatedUnion('operation', NATIVE_NODES)
+  .discriminatedUnion('operation', [...NATIVE_NODES, FAN_OUT])
   .meta({ id: 'NodeDefinition', description: 'A step of a workflow.' });
 export type NodeDefinition = z.infer<typeof NodeDefinition>;

@@ -83,11 +83,15 @@ export type WorkflowRun = z.infer<typeof WorkflowRun>;
 
 export const WorkflowRunNode = z
   .object({
-    key: z.string(),
+    key: z.string().meta({ description: 'Of an item, `key#0`.' }),
     state: NodeState,
     attempt: z.int(),
     due_at: z.iso.datetime().nullable().meta({ description: 'When it may begin, or goes on.' }),
     output: z.json(),
+    items: z
+      .object({ total: z.int(), left: z.int() })
+      .nullable()
+      .meta({ description: 'Of a node that runs for each of a list: how many there are, and have not ended.' }),
     error: Failure.nullable(),
     started_at: z.iso.datetime().nullable(),
     completed_at: z.iso.datetime().nullable(),
@@ -213,6 +217,21 @@ export const workflowRoutes = {
       200: {
         description: 'All of them, in the order of the definition.',
         schema: enveloped(z.object({ nodes: z.array(WorkflowRunNode) })),
+      },
+    },
+  }),
+  listWorkflowRunItems: route({
+    surface: 'control',
+    method: 'GET',
+    path: '/v1/workflow-runs/{id}/nodes/{key}/items',
+    operation: 'workflows.item.list',
+    summary: 'List the items of a node that runs for each of a list',
+    params: Identified.extend({ key: z.string().max(64) }),
+    query: PageQuery,
+    answers: {
+      200: {
+        description: 'A page, in the order of the list.',
+        schema: enveloped(z.object({ items: z.array(WorkflowRunNode) })),
       },
     },
   }),

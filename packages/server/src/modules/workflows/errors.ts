@@ -20,6 +20,7 @@ export const expressionErrors = defineErrors('expression', {
 
 export const nodeErrors = defineErrors('workflow_node', {
   does_not_fit: 'invalid',
+  no_list: 'invalid',
   no_object: 'invalid',
   not_found: 'not_found',
   not_human: 'conflict',

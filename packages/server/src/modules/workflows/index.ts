@@ -14,7 +14,7 @@ export { Graphs } from './engine/graphs.ts';
 export { RunJanitor } from './engine/janitor.ts';
 export { Settler } from './engine/settler.ts';
 export { Expressions } from './expressions/expressions.ts';
-export type { InputBinding, JsonObject, NodeDefinition, OutputBinding } from './model.ts';
+export type { ForEach, InputBinding, JsonObject, NodeDefinition, OutputBinding } from './model.ts';
 export { type FollowServices, followRun } from './runs/follow.ts';
 export { deleteRunsOlderThan } from './runs/jobs.ts';
 export type { RunNode, WorkflowRun } from './runs/model.ts';

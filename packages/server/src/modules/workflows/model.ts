@@ -5,6 +5,7 @@ import type { Json } from '../../kernel/json.ts';
  * run         one walk through a definition, over one shared JSON context
  * node        a step of a run
  * binding     what a node reads from the context, or writes to it
+ * item        one of the list that a node runs for each of; written `key#0`, `key#1`, …
  */
 
 export const RUNTIMES = ['native', 'provider', 'code', 'tool', 'wasm'] as const;
@@ -15,8 +16,12 @@ export type JsonObject = { [key: string]: Json };
 /** Steps into the context: `$context.order.lines.0` is `['order', 'lines', '0']`. */
 export type ContextPath = readonly string[];
 
-/** Where a node's input comes from. */
-export type Source = { kind: 'context'; path: ContextPath } | { kind: 'literal'; value: Json };
+/** Where a node's input comes from; the item and its index are there in a node that runs for each of a list. */
+export type Source =
+  | { kind: 'context'; path: ContextPath }
+  | { kind: 'item'; path: ContextPath }
+  | { kind: 'index' }
+  | { kind: 'literal'; value: Json };
 export type InputBinding = { name: string; source: Source };
 
 /** What happens to a value that the context has at the path already. */
@@ -36,6 +41,17 @@ export type NodePolicy = {
   onError: { kind: 'fail' } | { kind: 'continue' } | { kind: 'fallback'; value: Json };
 };
 
+/** A node that runs for each of a list, and gives the list of their outputs. */
+export type ForEach = {
+  items: Source;
+  /** Items under way at once. */
+  concurrency: number;
+  /** How it was written: as `for_each` of a node, or as a node `fan_out` around it. */
+  writtenAs: 'for_each' | 'fan_out';
+};
+/** One of them. */
+export type Item = { index: number; value: Json };
+
 export type NodeDefinition = {
   key: string;
   runtime: Runtime;
@@ -49,6 +65,7 @@ export type NodeDefinition = {
   policy: NodePolicy;
   /** A CEL expression; false skips the node. */
   when: string | null;
+  forEach: ForEach | null;
 };
 
 /** Ends of a node. What depends on a skipped or failed one: see `graph/readiness.ts`. */

@@ -1,6 +1,7 @@
-import type { NodeDefinition as WireNode, WorkflowRunNode } from '@assay/contract';
+import { ITEMS_AT_ONCE, type NodeDefinition as WireNode, type WorkflowRunNode } from '@assay/contract';
 import type { Json } from '../../kernel/json.ts';
 import {
+  type ForEach,
   type InputBinding,
   type JsonObject,
   type NodeDefinition,
@@ -13,14 +14,17 @@ import {
 /* A node between the wire and the module: both ways of writing bindings become one. */
 
 const WHOLE = '*';
+const INDEX = '$index';
+
+type WireStep = Pick<Exclude<WireNode, { operation: 'fan_out' }>, 'runtime' | 'operation' | 'config' | 'inputs'>;
+type WireForEach = NonNullable<Exclude<WireNode, { operation: 'fan_out' }>['for_each']>;
 
 export const decodeNode = (node: WireNode): NodeDefinition => ({
   key: node.key,
-  runtime: node.runtime,
-  operation: node.operation,
   dependsOn: node.depends_on,
-  config: node.config as JsonObject,
-  inputs: inputsOf(node.inputs),
+  ...(node.operation === 'fan_out'
+    ? { ...decodeStep(node.config.each), forEach: decodeForEach(node.config, 'fan_out') }
+    : { ...decodeStep(node), forEach: node.for_each === undefined ? null : decodeForEach(node.for_each, 'for_each') }),
   outputs: outputsOf(node),
   requires: node.requires,
   policy: {
@@ -36,14 +40,23 @@ export const decodeNode = (node: WireNode): NodeDefinition => ({
   when: node.when ?? null,
 });
 
+const decodeStep = ({ runtime, operation, config, inputs }: WireStep) => ({
+  runtime,
+  operation,
+  config: config as JsonObject,
+  inputs: inputsOf(inputs),
+});
+
+function decodeForEach(wire: WireForEach, writtenAs: ForEach['writtenAs']): ForEach {
+  if (typeof wire === 'string') return { items: sourceOf(wire), concurrency: ITEMS_AT_ONCE, writtenAs };
+  return { items: sourceOf(wire.items), concurrency: wire.concurrency, writtenAs };
+}
+
 export const encodeNode = (node: NodeDefinition): WireNode =>
   ({
     key: node.key,
-    runtime: node.runtime,
-    operation: node.operation,
     depends_on: [...node.dependsOn],
-    config: node.config,
-    inputs: Object.fromEntries(node.inputs.map(({ name, source }) => [name, sourceText(source)])),
+    ...encodeStep(node),
     outputs: Object.fromEntries(
       node.outputs.map(({ name, path, merge }) => [name ?? WHOLE, { path: pathText(path), merge }]),
     ),
@@ -62,19 +75,37 @@ export const encodeNode = (node: NodeDefinition): WireNode =>
     ...(node.when === null ? {} : { when: node.when }),
   }) as WireNode;
 
+function encodeStep({ runtime, operation, config, inputs, forEach }: NodeDefinition): object {
+  const step = {
+    runtime,
+    operation,
+    config,
+    inputs: Object.fromEntries(inputs.map(({ name, source }) => [name, sourceText(source)])),
+  };
+  if (!forEach) return step;
+  const { concurrency } = forEach;
+  const items = sourceText(forEach.items);
+  return forEach.writtenAs === 'fan_out'
+    ? { runtime: 'native', operation: 'fan_out', config: { items, concurrency, each: step } }
+    : { ...step, for_each: { items, concurrency } };
+}
+
 function onErrorOf(wire: WireNode['policy']['on_error']): NodeDefinition['policy']['onError'] {
   return typeof wire === 'string' ? { kind: wire } : { kind: 'fallback', value: wire.fallback };
 }
 
-function inputsOf(inputs: WireNode['inputs']): InputBinding[] {
+function inputsOf(inputs: WireStep['inputs']): InputBinding[] {
   if (Array.isArray(inputs)) return inputs.map(({ name, path }) => ({ name, source: sourceOf(path) }));
   return Object.entries(inputs).map(([name, value]) => ({ name, source: sourceOf(value) }));
 }
 
 function sourceOf(value: Json): InputBinding['source'] {
   if (typeof value !== 'string') return { kind: 'literal', value };
+  if (value === INDEX) return { kind: 'index' };
   const path = readPath(value);
   if (path !== null) return { kind: 'context', path };
+  const itemPath = readPath(value, '$item');
+  if (itemPath !== null) return { kind: 'item', path: itemPath };
   return { kind: 'literal', value: value.startsWith('$$') ? value.slice(1) : value };
 }
 
@@ -82,6 +113,10 @@ function sourceText(source: InputBinding['source']): Json {
   switch (source.kind) {
     case 'context':
       return pathText(source.path);
+    case 'item':
+      return pathText(source.path, '$item');
+    case 'index':
+      return INDEX;
     case 'literal':
       return typeof source.value === 'string' && source.value.startsWith('$') ? `$${source.value}` : source.value;
   }
@@ -109,6 +144,7 @@ export const encodeRunNode = (node: RunNode): WorkflowRunNode => ({
   attempt: node.attempt,
   due_at: node.dueAt?.toISOString() ?? null,
   output: (node.output ?? null) as Json,
+  items: node.items,
   error: node.error && encodeFailure(node.error),
   started_at: node.startedAt?.toISOString() ?? null,
   completed_at: node.completedAt?.toISOString() ?? null,

@@ -107,6 +107,14 @@ function serveRuns(surface: Surface, { operator }: HttpKit, of: WorkflowOperatio
       links: { self: `/v1/workflow-runs/${params.id}/nodes` },
     });
   });
+  surface.serve(routes.listWorkflowRunItems, async ({ params, query: { limit, cursor } }, call) => {
+    const page = await run(of.listRunItems, call, { ...params, limit, cursor: cursor ?? null });
+    return envelope(call, {
+      status: 200,
+      data: { items: page.items.map(encodeRunNode) },
+      links: pageLinks(`/v1/workflow-runs/${params.id}/nodes/${params.key}/items`, { limit }, page.nextCursor),
+    });
+  });
   surface.serve(routes.followWorkflowRun, async ({ params, query }, call, { request, reply }) => {
     const last = request.headers['last-event-id'];
     const after = typeof last === 'string' ? last : (query.after ?? null);

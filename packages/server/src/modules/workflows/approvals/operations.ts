@@ -2,7 +2,7 @@ import { isUuid } from '../../../kernel/ids.ts';
 import { decodeCursor, encodeCursor, type Page } from '../../../kernel/page.ts';
 import type { Tx } from '../../../platform/db/index.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
-import type { Graph } from '../engine/model.ts';
+import { type Graph, WHOLE } from '../engine/model.ts';
 import { RunProgress } from '../engine/run-progress.ts';
 import { lockForProgress, writeProgress } from '../engine/store.ts';
 import { nodeErrors, runErrors } from '../errors.ts';
@@ -128,15 +128,15 @@ async function decided(
   { graph, run: { orgId, id }, key, ask }: { graph: Graph; run: WorkflowRun; key: string; ask: Ask },
   decision: Decision,
 ): Promise<RunProgress> {
-  const [locked] = await lockForProgress(tx, [{ orgId, id }]);
+  const [locked] = await lockForProgress(tx, [{ orgId, id, nodes: 'all' }]);
   if (!locked) throw runErrors.not_found('There is no workflow run with this id.');
   if (ask.deadlineAt !== null && Date.parse(ask.deadlineAt) <= decision.at.getTime())
     throw nodeErrors.past_deadline(`This had to be decided before ${ask.deadlineAt}.`);
   const progress = new RunProgress({ graph, ...locked, now: decision.at });
   const node = graph.nodes.get(key) ?? notFound();
-  if (!progress.answer(key, resultOf(humanConfig(node), decision)))
+  if (!progress.answer({ key, item: WHOLE }, resultOf(humanConfig(node), decision)))
     throw nodeErrors.already_decided('This was decided already, or its deadline has passed.');
-  writeProgress(tx, [{ progress, nodes: locked.nodes }]);
+  writeProgress(tx, [progress]);
   return progress;
 }
 

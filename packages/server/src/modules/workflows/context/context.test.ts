@@ -33,7 +33,7 @@ describe('a path', () => {
     '$context.order.lines.length',
     '$context.count.digits',
     '$context.constructor',
-  ])('to nothing is refused: %s', (text) => expect(() => valueAt(context, at(text))).toThrow(/has nothing at/));
+  ])('to nothing is refused: %s', (text) => expect(() => valueAt(context, at(text))).toThrow(/There is nothing at/));
 });
 
 describe('inputs', () => {
@@ -44,8 +44,20 @@ describe('inputs', () => {
         { name: 'limit', source: { kind: 'literal', value: [1] } },
       ],
       context,
+      null,
     );
     expect(bound).toEqual({ sku: 'a', limit: [1] });
+  });
+
+  test('come from the item that a node runs for, and from its place', () => {
+    const bindings = [
+      { name: 'all', source: { kind: 'item', path: [] } },
+      { name: 'sku', source: { kind: 'item', path: ['sku'] } },
+      { name: 'place', source: { kind: 'index' } },
+    ] as const;
+    const item = { index: 3, value: { sku: 'c' } };
+    expect(bindInputs(bindings, context, item)).toEqual({ all: { sku: 'c' }, sku: 'c', place: 3 });
+    expect(() => bindInputs(bindings, context, { index: 0, value: 'scalar' })).toThrow(/nothing at \$item.sku/);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Json } from '../../../kernel/json.ts';
 import { contextErrors } from '../errors.ts';
-import type { ContextPath, InputBinding, JsonObject, Merge, OutputBinding, Source } from '../model.ts';
+import type { ContextPath, InputBinding, Item, JsonObject, Merge, OutputBinding, Source } from '../model.ts';
 
 /*
  * The shared context of a run: a JSON object that nodes read from and write to by paths. Nothing here changes a value in
@@ -9,26 +9,29 @@ import type { ContextPath, InputBinding, JsonObject, Merge, OutputBinding, Sourc
 
 const INDEX = /^(?:0|[1-9]\d{0,8})$/;
 
+/** What a path begins with: the whole context, or the item that a node runs for. */
+export type PathRoot = '$context' | '$item';
+
 /** Reads a path like `$context.order.lines.0`; null for text that is none. `$context` alone is the whole context. */
-export function readPath(text: string): ContextPath | null {
-  if (text === '$context') return [];
-  if (!text.startsWith('$context.')) return null;
-  const steps = text.slice('$context.'.length).split('.');
+export function readPath(text: string, root: PathRoot = '$context'): ContextPath | null {
+  if (text === root) return [];
+  if (!text.startsWith(`${root}.`)) return null;
+  const steps = text.slice(root.length + 1).split('.');
   return steps.every((step) => step !== '') ? steps : null;
 }
 
-export const pathText = (path: ContextPath): string => ['$context', ...path].join('.');
+export const pathText = (path: ContextPath, root: PathRoot = '$context'): string => [root, ...path].join('.');
 
 /**
  * The value at a path.
  * @throws AppError `invalid` (`workflow_context.no_such_path`) where there is none; null that was written is a value
  */
-export function valueAt(context: JsonObject, path: ContextPath): Json {
-  let value: Json = context;
+export function valueAt(whole: Json, path: ContextPath, root: PathRoot = '$context'): Json {
+  let value = whole;
   for (const step of path) {
     const next = stepInto(value, step);
     if (next === undefined)
-      throw contextErrors.no_such_path(`The context has nothing at ${pathText(path)}: there is no "${step}".`);
+      throw contextErrors.no_such_path(`There is nothing at ${pathText(path, root)}: there is no "${step}".`);
     value = next;
   }
   return value;
@@ -40,15 +43,20 @@ function stepInto(value: Json, step: string): Json | undefined {
   return undefined;
 }
 
-/** The input of a node. @throws AppError `invalid` when the context lacks what it needs */
-export function bindInputs(bindings: readonly InputBinding[], context: JsonObject): JsonObject {
-  return fromEntries(bindings.map(({ name, source }) => [name, sourced(source, context)]));
+/** The input of a node. @throws AppError `invalid` when the context or the item lacks what it needs */
+export function bindInputs(bindings: readonly InputBinding[], context: JsonObject, item: Item | null): JsonObject {
+  return fromEntries(bindings.map(({ name, source }) => [name, sourced(source, context, item)]));
 }
 
-function sourced(source: Source, context: JsonObject): Json {
+/** What a source gives. @throws AppError `invalid` when there is nothing there */
+export function sourced(source: Source, context: JsonObject, item: Item | null): Json {
   switch (source.kind) {
     case 'context':
       return valueAt(context, source.path);
+    case 'item':
+      return valueAt(item?.value ?? null, source.path, '$item');
+    case 'index':
+      return item?.index ?? null;
     case 'literal':
       return source.value;
   }

@@ -20,9 +20,28 @@ export async function definitionFaults(
   return [
     ...graphFaults(nodes),
     ...branchFaults(nodes),
+    ...nodes.flatMap(itemFaults),
     ...capabilityFaults(nodes, capabilities),
     ...(await programFaults(programs, expressions)),
   ];
+}
+
+/** Ways are taken once, and people asked once. */
+const ONCE: ReadonlySet<string> = new Set(['branch', 'human']);
+
+/** Items are there in a node that runs for each of a list only. */
+function itemFaults({ operation, inputs, forEach }: NodeDefinition, index: number): FieldFault[] {
+  if (forEach) {
+    const message = `A node \`${operation}\` is for once, not for each of a list.`;
+    return ONCE.has(operation) ? [{ field: `nodes.${index}.operation`, constraint: 'once', message }] : [];
+  }
+  return inputs
+    .filter(({ source }) => source.kind === 'item' || source.kind === 'index')
+    .map(({ name }) => ({
+      field: `nodes.${index}.inputs.${name}`,
+      constraint: 'for_each',
+      message: 'There is no item: the node does not run `for_each` of a list.',
+    }));
 }
 
 type BranchConfig = { cases: { when: string; to: string[] }[]; otherwise: string[] };
@@ -70,8 +89,9 @@ const schemaAt = (field: string, schema: JsonObject): Placed => ({
 });
 
 function programsOf(nodes: readonly NodeDefinition[]): Placed[] {
-  return nodes.flatMap(({ operation, config, when }, index) => {
+  return nodes.flatMap(({ operation, config, when, forEach }, index) => {
     const at = `nodes.${index}`;
+    const configAt = forEach?.writtenAs === 'fan_out' ? `${at}.config.each.config` : `${at}.config`;
     const cel = (field: string, source: string): Placed => ({
       field: `${at}.${field}`,
       program: { language: 'cel', source },
@@ -81,14 +101,14 @@ function programsOf(nodes: readonly NodeDefinition[]): Placed[] {
       case 'transform':
         return [
           ...condition,
-          { field: `${at}.config.expression`, program: { language: 'jsonata', source: String(config['expression']) } },
+          { field: `${configAt}.expression`, program: { language: 'jsonata', source: String(config['expression']) } },
         ];
       case 'validate':
-        return [...condition, schemaAt(`${at}.config.schema`, config['schema'] as JsonObject)];
+        return [...condition, schemaAt(`${configAt}.schema`, config['schema'] as JsonObject)];
       case 'human':
         return config['form'] === undefined
           ? condition
-          : [...condition, schemaAt(`${at}.config.form`, config['form'] as JsonObject)];
+          : [...condition, schemaAt(`${configAt}.form`, config['form'] as JsonObject)];
       case 'branch':
         return [
           ...condition,

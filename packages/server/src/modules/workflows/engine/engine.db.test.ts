@@ -9,7 +9,7 @@ import { Expressions } from '../expressions/expressions.ts';
 import type { JsonObject, NodeDefinition } from '../model.ts';
 import { newProgress } from '../runs/new-progress.ts';
 import { endRunsOf } from '../runs/organization-end.ts';
-import { findRun, insertRunWithNodes, listNodes } from '../runs/store.ts';
+import { findRun, insertRunWithNodes, listItems, listNodes } from '../runs/store.ts';
 import { completed, type Handler } from '../runtimes/model.ts';
 import { nativeHandlers } from '../runtimes/native.ts';
 import { Engine } from './engine.ts';
@@ -40,6 +40,7 @@ const node = (key: string, { policy, ...of }: Of = {}): NodeDefinition => ({
     ...policy,
   },
   when: null,
+  forEach: null,
   ...of,
 });
 
@@ -79,7 +80,7 @@ function aWorker({ handlers = {}, leaseMs = 1_500 }: { handlers?: Record<string,
   return {
     settler,
     graphs,
-    janitor: new RunJanitor({ statements, settler, log }),
+    janitor: new RunJanitor({ statements, settler, graphs, log }),
     end(runId: string) {
       for (const listener of ended) listener(runId);
     },
@@ -103,10 +104,11 @@ async function aRun(
       nodes: new Map(nodes.map((each) => [each.key, each])),
       dependents: new Map(),
     };
-    const made = newProgress(graph, { orgId, id, priority: 0, input });
-    made.progress.start();
+    const progress = newProgress(graph, { orgId, id, priority: 0, input });
+    progress.start();
     insertRunWithNodes(tx, {
-      ...made,
+      progress,
+      nodes,
       definitionId: definition.id,
       priority: 0,
       input,
@@ -224,6 +226,53 @@ describe('a worker', () => {
     expect((await nodesOf(run))['wait']?.attempt).toBe(1);
   });
 
+  test('runs a node for each of a list, no more at once than it says, and gathers what they gave', async () => {
+    let [underWay, most] = [0, 0];
+    const square: Handler = async ({ input, attempt }) => {
+      most = Math.max(most, ++underWay);
+      await new Promise((resolve) => setImmediate(resolve));
+      underWay -= 1;
+      const n = Number(input['n']);
+      // Each by itself: one that fails by accident is tried again, and the others are not.
+      if (n === 7 && attempt === 1) throw new Error('by accident');
+      return completed(n * n);
+    };
+    await using _worker = aWorker({ handlers: { square } });
+    const run = await aRun(
+      [
+        node('squares', {
+          operation: 'square',
+          forEach: { items: { kind: 'context', path: ['input', 'list'] }, concurrency: 3, writtenAs: 'for_each' },
+          inputs: [{ name: 'n', source: { kind: 'item', path: ['n'] } }],
+          policy: { retries: 1 },
+        }),
+        node('then', { dependsOn: ['squares'] }),
+      ],
+      { input: { list: Array.from({ length: 30 }, (_, n) => ({ n })) } },
+    );
+    expect(await isEnded(run)).toMatchObject({
+      state: 'completed',
+      context: { squares: Array.from({ length: 30 }, (_, n) => n * n) },
+    });
+    expect(most).toBeLessThanOrEqual(3);
+    expect((await nodesOf(run))['squares']).toMatchObject({ state: 'completed', items: { total: 30, left: 0 } });
+    const of = { ...run, key: 'squares', after: 6, limit: 2 };
+    const items = await db.app.statements(run, (tx) => listItems(tx, of));
+    expect(items).toMatchObject([
+      { key: 'squares#7', attempt: 2, output: 49 },
+      { key: 'squares#8', attempt: 1, output: 64 },
+    ]);
+    const told = (await eventsOf(db, run.id)).filter((type) => type === 'workflow.node.completed');
+    expect(told).toHaveLength(32);
+  });
+
+  test('fails a node whose list is none', async () => {
+    await using _worker = aWorker();
+    const forEach = { items: { kind: 'context', path: ['input'] }, concurrency: 1, writtenAs: 'for_each' } as const;
+    const run = await aRun([node('a', { forEach })]);
+    expect(await isEnded(run)).toMatchObject({ state: 'failed', error: { node: 'a', code: 'workflow_node.no_list' } });
+  });
+
   test('stops what it does for a run that was cancelled, and its report has no effect', async () => {
     const begun = Promise.withResolvers<void>();
     const stopped = Promise.withResolvers<void>();
@@ -238,7 +287,7 @@ describe('a worker', () => {
     await using worker = aWorker({ handlers: { slow } });
     const run = await aRun([node('a', { operation: 'slow' })]);
     await begun.promise;
-    await worker.settler.decide(run, (progress) => progress.cancel());
+    await worker.settler.decide(run, [], (progress) => progress.cancel());
     worker.end(run.id);
     await stopped.promise;
     expect(await isEnded(run)).toMatchObject({ state: 'cancelled', context: {} });

@@ -4,15 +4,15 @@ import type { Tx } from '../../../platform/db/index.ts';
 import type { Log } from '../../../platform/log.ts';
 import { ClaimLoop } from '../../../platform/queue/claim-loop.ts';
 import { LeaseKeeper } from '../../../platform/queue/lease-keeper.ts';
-import { bindInputs } from '../context/context.ts';
+import { bindInputs, sourced } from '../context/context.ts';
 import { nodeErrors } from '../errors.ts';
 import type { Expressions } from '../expressions/expressions.ts';
-import type { JsonObject, NodeDefinition, Runtime } from '../model.ts';
-import type { Handler, Task } from '../runtimes/model.ts';
-import type { Graphs } from './graphs.ts';
-import type { Result } from './model.ts';
+import type { ForEach, Item, JsonObject, NodeDefinition, Runtime } from '../model.ts';
+import { completed, type Handler, type Task } from '../runtimes/model.ts';
+import { concerned, type Graphs } from './graphs.ts';
+import { type Result, WHOLE } from './model.ts';
 import type { Settler } from './settler.ts';
-import { type Claimed, claimNodes, nameOf, readContexts, renewNodes } from './store.ts';
+import { attemptName, type Claimed, claimNodes, readContexts, readItemOutputs, renewNodes } from './store.ts';
 
 export type EngineOptions = {
   /** On the system handle. */
@@ -36,12 +36,12 @@ const POLL_MS = 250;
 const REPORT_AGAIN_MS = 250;
 
 type Held = { claimed: Claimed; abort: AbortController };
-type Item = { claimed: Claimed; context: JsonObject };
+type Due = { claimed: Claimed; context: JsonObject };
 
 /** Makes attempts of nodes: claims what is due, runs it, reports what it came to. */
 export class Engine implements AsyncDisposable {
   readonly #options: EngineOptions;
-  readonly #loop: ClaimLoop<Item>;
+  readonly #loop: ClaimLoop<Due>;
   readonly #leases: LeaseKeeper<Held>;
   readonly #underWay = new Map<string, { held: Held; done: Promise<void> }>();
   readonly #stopListening: (() => void)[];
@@ -78,7 +78,7 @@ export class Engine implements AsyncDisposable {
     this.#leases[Symbol.dispose]();
   }
 
-  async #claim(max: number): Promise<Item[]> {
+  async #claim(max: number): Promise<Due[]> {
     const { statements, leaseMs } = this.#options;
     return statements(async (tx) => {
       const claimed = await claimNodes(tx, max, leaseMs / 1000);
@@ -91,8 +91,8 @@ export class Engine implements AsyncDisposable {
     });
   }
 
-  #start({ claimed, context }: Item): void {
-    const name = nameOf(claimed);
+  #start({ claimed, context }: Due): void {
+    const name = attemptName(claimed);
     const held: Held = { claimed, abort: new AbortController() };
     this.#leases.hold(name, held);
     const done = this.#attempt(held, context).finally(() => {
@@ -107,7 +107,7 @@ export class Engine implements AsyncDisposable {
     const { statements, leaseMs } = this.#options;
     const names = held.map(({ claimed }) => claimed);
     const still = await statements((tx) => renewNodes(tx, names, leaseMs / 1000));
-    return held.filter(({ claimed }) => !still.has(nameOf(claimed)));
+    return held.filter(({ claimed }) => !still.has(attemptName(claimed)));
   }
 
   #abortRun(runId: string): void {
@@ -122,17 +122,43 @@ export class Engine implements AsyncDisposable {
 
   async #resultOf(claimed: Claimed, context: JsonObject, lost: AbortSignal): Promise<Result | null> {
     try {
-      const graph = await this.#options.graphs.of(claimed.orgId, claimed.definitionId);
-      const node = graph.nodes.get(claimed.key);
-      if (!node) throw new Error(`Definition ${claimed.definitionId} has no node ${claimed.key}.`);
-      const variables = { context, input: context['input'] ?? null };
-      const isWanted = node.when === null || claimed.resume !== null;
-      if (!isWanted && !(await this.#options.expressions.condition(String(node.when), variables)))
-        return { kind: 'skipped' };
-      return await this.#run(node, { ...claimed, node, variables, input: bindInputs(node.inputs, context) }, lost);
+      const node = await this.#nodeOf(claimed);
+      if (node.forEach && claimed.item === WHOLE)
+        return await this.#forEach(claimed, { ...node, forEach: node.forEach }, context);
+      const item = claimed.item === WHOLE ? null : { index: claimed.item, value: claimed.input };
+      if (item === null && !(await this.#isWanted(claimed, node, context))) return { kind: 'skipped' };
+      return await this.#run(node, this.#taskOf(claimed, { node, context, item }), lost);
     } catch (thrown) {
       return this.#failed(claimed, thrown);
     }
+  }
+
+  async #nodeOf({ orgId, definitionId, key }: Claimed): Promise<NodeDefinition> {
+    const node = (await this.#options.graphs.of(orgId, definitionId)).nodes.get(key);
+    if (!node) throw new Error(`Definition ${definitionId} has no node ${key}.`);
+    return node;
+  }
+
+  #taskOf(
+    claimed: Claimed,
+    of: { node: NodeDefinition; context: JsonObject; item: Item | null },
+  ): Omit<Task, 'signal'> {
+    const { node, context, item } = of;
+    return { ...claimed, node, item, variables: variablesOf(context), input: bindInputs(node.inputs, context, item) };
+  }
+
+  async #isWanted({ resume }: Claimed, { when }: NodeDefinition, context: JsonObject): Promise<boolean> {
+    if (when === null || resume !== null) return true;
+    return this.#options.expressions.condition(when, variablesOf(context));
+  }
+
+  /** The first attempt of a node for each of a list finds the items, the one behind the last of them gathers what they gave. */
+  async #forEach(claimed: Claimed, node: NodeDefinition & { forEach: ForEach }, context: JsonObject): Promise<Result> {
+    if (claimed.spread !== null) return completed(await this.#options.statements((tx) => readItemOutputs(tx, claimed)));
+    if (!(await this.#isWanted(claimed, node, context))) return { kind: 'skipped' };
+    const items = sourced(node.forEach.items, context, null);
+    if (!Array.isArray(items)) throw nodeErrors.no_list(`"${node.key}" is to run for each of what is no list.`);
+    return { kind: 'spread', items };
   }
 
   async #run(node: NodeDefinition, task: Omit<Task, 'signal'>, lost: AbortSignal): Promise<Result | null> {
@@ -155,11 +181,13 @@ export class Engine implements AsyncDisposable {
   }
 
   /** Tells what an attempt came to; while the database is away it waits, as long as the lease may hold. */
-  async #report({ orgId, runId, key, fence }: Claimed, result: Result, signal: AbortSignal): Promise<void> {
+  async #report({ orgId, runId, ...claimed }: Claimed, result: Result, signal: AbortSignal): Promise<void> {
+    const { key, item, fence } = claimed;
+    const about = concerned(await this.#options.graphs.of(orgId, claimed.definitionId), claimed);
     while (!signal.aborted) {
       try {
-        await this.#options.settler.decide({ orgId, id: runId }, (progress) =>
-          progress.report({ orgId, runId, key, fence, result }),
+        await this.#options.settler.decide({ orgId, id: runId }, about, (progress) =>
+          progress.report({ key, item, fence, result }),
         );
         return;
       } catch (thrown) {
@@ -171,6 +199,8 @@ export class Engine implements AsyncDisposable {
     }
   }
 }
+
+const variablesOf = (context: JsonObject): Task['variables'] => ({ context, input: context['input'] ?? null });
 
 const FINAL: ReadonlySet<AppError['kind']> = new Set([
   'invalid',

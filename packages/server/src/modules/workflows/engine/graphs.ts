@@ -1,9 +1,15 @@
 import type { Tx } from '../../../platform/db/index.ts';
 import { dependentsOf } from '../graph/graph-faults.ts';
-import type { Graph } from './model.ts';
+import { type Graph, type NodeRef, WHOLE } from './model.ts';
 import { readGraph } from './store.ts';
 
 const MOST_KEPT = 500;
+
+/** The nodes that the end of one bears on: itself, and who waits for it, which for an item is its node. */
+export const concerned = ({ dependents }: Graph, { key, item }: NodeRef): NodeRef[] => {
+  const waiting = item === WHOLE ? (dependents.get(key) ?? []) : [key];
+  return [{ key, item }, ...waiting.map((each) => ({ key: each, item: WHOLE }))];
+};
 
 /** Definitions as the engine walks them. A version never changes, so what was read once is kept. */
 export class Graphs {

@@ -1,12 +1,14 @@
 import type { Tx } from '../../../platform/db/index.ts';
 import type { Log } from '../../../platform/log.ts';
+import { concerned, type Graphs } from './graphs.ts';
 import type { Settler } from './settler.ts';
-import { findExpired, findOverdue } from './store.ts';
+import { findExpired, findOverdue, type NodeName } from './store.ts';
 
 export type RunJanitorOptions = {
   /** On the system handle. */
   statements<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   settler: Settler;
+  graphs: Graphs;
   log: Log;
 };
 
@@ -40,14 +42,20 @@ export class RunJanitor implements AsyncDisposable {
         await statements((tx) => findOverdue(tx, MOST)),
       ];
       const moves = [
-        ...expired.map((lost) => settler.decide({ orgId: lost.orgId, id: lost.runId }, (run) => run.lose(lost))),
-        ...overdue.map((name) => settler.decide(name, (run) => run.fail(TOO_LATE))),
+        ...expired.map((lost) => this.#lose(lost)),
+        ...overdue.map((name) => settler.decide(name, [], (run) => run.fail(TOO_LATE))),
       ];
       await Promise.all(moves);
       for (const { runId, key } of expired) log.info({ run: runId, node: key }, 'the worker of a node is gone');
     } catch (error) {
       log.warn({ err: error }, 'sweeping workflow runs failed; trying again in a moment');
     }
+  }
+
+  async #lose({ orgId, runId, definitionId, key, item, fence }: NodeName & { definitionId: string }): Promise<void> {
+    const { settler, graphs } = this.#options;
+    const about = concerned(await graphs.of(orgId, definitionId), { key, item });
+    await settler.decide({ orgId, id: runId }, about, (run) => run.lose({ key, item, fence }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

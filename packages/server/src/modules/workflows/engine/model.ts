@@ -27,13 +27,32 @@ export type RunRow = {
   nodesLeft: number;
 };
 
-export type NodeRow = {
-  key: string;
+/** A node of a run, or, from 0 on, an item of one that runs for each of a list. */
+export type NodeRef = { key: string; item: number };
+/** The item of a node itself. */
+export const WHOLE = -1;
+
+/** As events and callers have it: `key`, or `key#0` for an item. */
+export const nameOf = ({ key, item }: NodeRef): string => (item === WHOLE ? key : `${key}#${item}`);
+
+/** How far a node is that runs for each of a list. */
+export type Spread = {
+  total: number;
+  /** Items that have not ended. */
+  left: number;
+  /** How many of those that are to be made have been given out, in the order of the list. */
+  next: number;
+  /** Which are to be made, where a retry leaves out what was finished; null for all. */
+  todo: readonly number[] | null;
+};
+
+export type NodeRow = NodeRef & {
   state: NodeState;
   waitsFor: number;
   reached: number;
   attempt: number;
   fence: number;
+  spread: Spread | null;
 };
 
 /** What an attempt came to. */
@@ -42,6 +61,8 @@ export type Result =
   | { kind: 'completed'; output: Json; passesOver: readonly string[] }
   | { kind: 'failed'; failure: Failure; isFinal: boolean }
   | { kind: 'skipped' }
+  /** The node runs for each of these. */
+  | { kind: 'spread'; items: readonly Json[] }
   /**
    * The same attempt goes on at `at`, or when somebody wakes it (null), with what it leaves in `resume`. `tells` is said
    * in the event.
@@ -49,10 +70,12 @@ export type Result =
   | { kind: 'waiting'; at: Date | null; resume: JsonObject; tells?: JsonObject };
 
 /** The report of an attempt. */
-export type Report = { orgId: string; runId: string; key: string; fence: number; result: Result };
+export type Report = NodeRef & { fence: number; result: Result };
 
 /** A node as it is to be written. What is undefined stays. */
-export type NodeChange = {
+export type NodeChange = NodeRef & {
+  /** What it must have been read with, lest somebody claimed it since; null for what nobody can claim. */
+  fence: number | null;
   state: NodeState;
   waitsFor: number;
   reached: number;
@@ -62,4 +85,8 @@ export type NodeChange = {
   resume?: JsonObject | null;
   output?: Json;
   error?: Failure | null;
+  spread?: Spread;
 };
+
+/** What befalls all nodes and items of a run that have not ended, behind what is written of single ones. */
+export type Sweep = 'hold' | 'release' | 'cancel';

@@ -4,7 +4,22 @@ import type { NewEvent } from '../../../platform/operation.ts';
 import { bindOutputs } from '../context/context.ts';
 import { isTerminal, type NodeDefinition, type RunState } from '../model.ts';
 import { nextTryAt } from './backoff.ts';
-import type { Failure, Graph, NodeChange, NodeRow, Report, Result, RunError, RunRow } from './model.ts';
+import {
+  type Failure,
+  type Graph,
+  type NodeChange,
+  type NodeRef,
+  type NodeRow,
+  nameOf,
+  type Report,
+  type Result,
+  type RunError,
+  type RunRow,
+  type Spread,
+  type Sweep,
+  WHOLE,
+} from './model.ts';
+import { giveOut, MOST_ITEMS, spreadOver } from './spread.ts';
 
 /** Attempts of one node; a node that takes its worker with it each time is not given out for ever. */
 const MOST_LOST = 5;
@@ -14,6 +29,19 @@ const LOST: Failure = {
 };
 
 export type RunChange = { state: RunState; nodesLeft: number; context: RunRow['context']; error: RunError | null };
+export type Changes = {
+  run: RunChange;
+  /** The run itself stays as it is. */
+  isRunSame: boolean;
+  nodes: ReadonlyMap<string, NodeChange>;
+  /** Items to be added, by the key of their node. */
+  items: ReadonlyMap<string, readonly Json[]>;
+  sweep: Sweep | null;
+  events: readonly NewEvent[];
+};
+
+/** A decision that needs to know more nodes of the run than were read. */
+export class UnreadNode extends Error {}
 
 /**
  * One locked run, and what is decided about it: pure, so that the rules can be tried without a database. Decisions are
@@ -22,6 +50,10 @@ export type RunChange = { state: RunState; nodesLeft: number; context: RunRow['c
  * A node is reached when something that it depends on has ended and was not skipped, or when it depends on nothing. When
  * all that it depends on has ended it becomes ready if it was reached, and is skipped if it was not. A branch skips those
  * that it does not go to. A failure that nothing catches ends the run, and cancels whatever has not ended.
+ *
+ * A node for each of a list waits while its items run, as many at once as it says: one that ends gives its place to the
+ * next. How many are left is counted on the node, so that no decision reads all of them; behind the last one the node
+ * is ready once more, to gather their outputs.
  */
 export class RunProgress {
   readonly #graph: Graph;
@@ -30,16 +62,19 @@ export class RunProgress {
   readonly #now: Date;
   readonly #random: () => number;
   readonly #changes = new Map<string, NodeChange>();
+  readonly #items = new Map<string, readonly Json[]>();
   readonly #events: NewEvent[] = [];
+  #sweep: Sweep | null = null;
   #state: RunState;
   #left: number;
   #context: RunRow['context'];
   #error: RunError | null = null;
 
+  /** @param of.nodes those that are decided about; more are asked for by throwing `UnreadNode` */
   constructor(of: { graph: Graph; run: RunRow; nodes: readonly NodeRow[]; now: Date; random?: () => number }) {
     this.#graph = of.graph;
     this.#run = of.run;
-    this.#nodes = new Map(of.nodes.map((node) => [node.key, node]));
+    this.#nodes = new Map(of.nodes.map((node) => [nameOf(node), node]));
     this.#now = of.now;
     this.#random = of.random ?? Math.random;
     this.#state = of.run.state;
@@ -59,45 +94,54 @@ export class RunProgress {
     return this.#state;
   }
 
-  get changes(): { run: RunChange; nodes: ReadonlyMap<string, NodeChange>; events: readonly NewEvent[] } {
+  get changes(): Changes {
     const run = { state: this.#state, nodesLeft: this.#left, context: this.#context, error: this.#error };
-    return { run, nodes: this.#changes, events: this.#events };
+    const { state, nodesLeft, context } = this.#run;
+    return {
+      run,
+      isRunSame: run.state === state && run.nodesLeft === nodesLeft && run.context === context,
+      nodes: this.#changes,
+      items: this.#items,
+      sweep: this.#sweep,
+      events: this.#events,
+    };
   }
 
   /** Makes ready what depends on nothing. */
   start(): void {
-    if (this.#state !== 'created' && this.#state !== 'queued') return;
+    if (!isUntouched(this.#state)) return;
     this.#state = 'running';
     this.#tellRun('started');
-    for (const [key, { waitsFor }] of this.#nodes) if (waitsFor === 0) this.#makeReady(key);
+    for (const { key, dependsOn } of this.#graph.nodes.values())
+      if (dependsOn.length === 0) this.#makeReady(this.#rowOf(key));
     this.#endIfDone();
   }
 
   /** Takes the report of an attempt; false when it is of one that does not hold any more. */
-  report({ key, fence, result }: Report): boolean {
-    const node = this.#nodes.get(key);
-    if (node?.state !== 'running' || node.fence !== fence || this.#changes.has(key) || isTerminal(this.#state))
-      return false;
-    this.#take(key, node, result);
+  report({ fence, result, ...ref }: Report): boolean {
+    const node = this.#holds(ref, fence);
+    if (node === null || isTerminal(this.#state)) return false;
+    this.#take(node, result);
     this.#endIfDone();
     return true;
   }
 
   /** Takes what a node that waits came to without a worker; false when it does not wait any more. */
-  answer(key: string, result: Result): boolean {
-    const node = this.#nodes.get(key);
-    if (node?.state !== 'waiting' || this.#changes.has(key) || isTerminal(this.#state)) return false;
-    this.#take(key, node, result);
+  answer(ref: NodeRef, result: Result): boolean {
+    const node = this.#nodes.get(nameOf(ref));
+    if (node?.state !== 'waiting' || node.spread !== null || this.#changes.has(nameOf(ref))) return false;
+    if (isTerminal(this.#state)) return false;
+    this.#take(node, result);
     this.#endIfDone();
     return true;
   }
 
   /** An attempt whose worker is gone is made again: nobody knows how far it came. */
-  lose({ key, fence }: Pick<Report, 'key' | 'fence'>): void {
-    const node = this.#nodes.get(key);
-    if (node?.state !== 'running' || node.fence !== fence || this.#changes.has(key)) return;
-    if (node.attempt >= MOST_LOST) this.#catch(this.#definitionOf(key), LOST);
-    else this.#makeReady(key);
+  lose({ fence, ...ref }: NodeRef & { fence: number }): void {
+    const node = this.#holds(ref, fence);
+    if (node === null || isTerminal(this.#state)) return;
+    if (node.attempt >= MOST_LOST) this.#catch(node, LOST);
+    else this.#makeReady(node);
     this.#endIfDone();
   }
 
@@ -105,38 +149,42 @@ export class RunProgress {
   pause(): void {
     if (this.#state !== 'running') return;
     this.#state = 'paused';
-    for (const key of this.#keysIn('ready')) this.#change(key, { dueAt: null });
+    this.#sweep = 'hold';
     this.#tellRun('paused');
   }
 
   resume(): void {
     if (this.#state !== 'paused') return;
     this.#state = 'running';
-    for (const key of this.#keysIn('ready')) this.#change(key, { dueAt: this.#now });
+    this.#sweep = 'release';
     this.#tellRun('resumed');
   }
 
-  /** Makes again what failed or was cancelled, and keeps what was finished; false for a run that did not end so. */
+  /**
+   * Makes again what failed or was cancelled, and keeps what was finished; false for a run that did not end so. All nodes
+   * must have been read, and the items that did not complete.
+   */
   retry(): boolean {
     if (this.#state !== 'failed' && this.#state !== 'cancelled') return false;
-    const again = new Set([...this.#nodes.keys()].filter((key) => this.#isToBeMadeAgain(key)));
+    const rows = [...this.#graph.nodes.keys()].map((key) => this.#rowOf(key));
+    const again = new Map(rows.filter((node) => this.#isToBeMadeAgain(node)).map((node) => [node.key, node]));
     this.#state = 'running';
     this.#left = again.size;
     this.#tellRun('resumed');
-    for (const key of again) {
+    for (const [key, node] of again) {
       const { dependsOn } = this.#definitionOf(key);
       const ended = dependsOn.filter((dependency) => !again.has(dependency));
-      const reached = ended.filter((dependency) => this.#nodeOf(dependency).state !== 'skipped').length;
+      const reached = ended.filter((dependency) => this.#rowOf(dependency).state !== 'skipped').length;
       const waitsFor = dependsOn.length - ended.length;
-      this.#change(key, { state: 'pending', waitsFor, reached, attempt: 0, resume: null, error: null });
-      if (waitsFor === 0) this.#makeReady(key);
+      this.#change(node, { ...ANEW, waitsFor, reached });
+      if (node.spread !== null) this.#spreadAgain(node, node.spread);
+      else if (waitsFor === 0) this.#makeReady(node);
     }
     this.#endIfDone();
     return true;
   }
 
-  #isToBeMadeAgain(key: string): boolean {
-    const { state } = this.#nodeOf(key);
+  #isToBeMadeAgain({ key, state }: NodeRow): boolean {
     return state === 'cancelled' || (state === 'failed' && this.#definitionOf(key).policy.onError.kind !== 'continue');
   }
 
@@ -148,39 +196,48 @@ export class RunProgress {
     if (!isTerminal(this.#state)) this.#stop('failed', error);
   }
 
-  #take(key: string, node: NodeRow, result: Result): void {
+  /** The node under a fence, unless something has been decided of it since. */
+  #holds(ref: NodeRef, fence: number): NodeRow | null {
+    const node = this.#nodes.get(nameOf(ref));
+    return node?.state === 'running' && node.fence === fence && !this.#changes.has(nameOf(ref)) ? node : null;
+  }
+
+  #take(node: NodeRow, result: Result): void {
     switch (result.kind) {
       case 'completed':
-        this.#complete(this.#definitionOf(key), result);
+        this.#complete(node, result);
         break;
       case 'failed':
-        this.#tryAgain(this.#definitionOf(key), node, result);
+        this.#tryAgain(node, result);
         break;
       case 'skipped':
-        this.#skip(key);
+        this.#skip(node);
+        break;
+      case 'spread':
+        this.#spread(node, result.items);
         break;
       case 'waiting':
-        this.#change(key, { state: 'waiting', dueAt: result.at, resume: result.resume });
-        this.#tellNode(key, 'waiting', { until: result.at?.toISOString() ?? null, ...result.tells });
+        this.#change(node, { state: 'waiting', dueAt: result.at, resume: result.resume });
+        this.#tellNode(node, 'waiting', { until: result.at?.toISOString() ?? null, ...result.tells });
     }
   }
 
-  #complete(definition: NodeDefinition, { output, passesOver }: Result & { kind: 'completed' }): void {
-    const { key } = definition;
-    const failure = this.#write(definition, output);
+  #complete(node: NodeRow, { output, passesOver }: Result & { kind: 'completed' }): void {
+    const failure = this.#write(node, output);
     if (failure !== null) {
-      this.#catch(definition, failure);
+      this.#catch(node, failure);
       return;
     }
-    this.#end(key, { state: 'completed', output, error: null });
-    this.#tellNode(key, 'completed', {});
-    this.#release(key, (dependent) => (passesOver.includes(dependent) ? 'passed_over' : 'reached'));
+    this.#end(node, { state: 'completed', output, error: null });
+    this.#tellNode(node, 'completed', {});
+    this.#release(node, (dependent) => (passesOver.includes(dependent) ? 'passed_over' : 'reached'));
   }
 
-  /** Writes an output to the context; gives why it cannot be. */
-  #write({ outputs }: NodeDefinition, output: Json): Failure | null {
+  /** Writes an output to the context; gives why it cannot be. What items give is gathered behind the last of them. */
+  #write(node: NodeRow, output: Json): Failure | null {
+    if (node.item !== WHOLE) return null;
     try {
-      this.#context = bindOutputs(outputs, output, this.#context);
+      this.#context = bindOutputs(this.#definitionOf(node.key).outputs, output, this.#context);
       return null;
     } catch (thrown) {
       if (thrown instanceof AppError) return { code: thrown.code, message: thrown.message };
@@ -188,41 +245,53 @@ export class RunProgress {
     }
   }
 
-  #tryAgain(definition: NodeDefinition, { attempt }: NodeRow, { failure, isFinal }: Result & { kind: 'failed' }): void {
-    const { key, policy } = definition;
+  #tryAgain(node: NodeRow, { failure, isFinal }: Result & { kind: 'failed' }): void {
+    const { policy } = this.#definitionOf(node.key);
+    const { attempt } = node;
     if (isFinal || attempt > policy.retries) {
-      this.#catch(definition, failure);
+      this.#catch(node, failure);
       return;
     }
     const dueAt = nextTryAt(policy.backoff, { attempt, now: this.#now, random: this.#random });
-    this.#change(key, { state: 'ready', dueAt: this.#heldBack(dueAt), error: failure, resume: null });
-    this.#tellNode(key, 'ready', { attempt, retry_at: dueAt.toISOString(), error: failure });
+    const resume = node.spread === null ? null : GATHER;
+    this.#change(node, { attempt, state: 'ready', dueAt: this.#heldBack(dueAt), resume, error: failure });
+    this.#tellNode(node, 'ready', { attempt, retry_at: dueAt.toISOString(), error: failure });
   }
 
   /** What a failure for good means, by the node's policy. */
-  #catch(definition: NodeDefinition, failure: Failure): void {
-    const { key, policy } = definition;
-    const { onError } = policy;
-    const fellBack = onError.kind === 'fallback' && this.#write(definition, onError.value) === null;
-    if (fellBack) this.#end(key, { state: 'completed', output: onError.value, error: failure });
-    else this.#end(key, { state: 'failed', error: failure });
-    this.#tellNode(key, fellBack ? 'completed' : 'failed', { error: failure });
-    if (fellBack || onError.kind === 'continue') this.#release(key, () => 'reached');
-    else this.#stop('failed', { node: key, ...failure });
+  #catch(node: NodeRow, failure: Failure): void {
+    const { onError } = this.#definitionOf(node.key).policy;
+    const fellBack = onError.kind === 'fallback' && this.#write(node, onError.value) === null;
+    if (fellBack) this.#end(node, { state: 'completed', output: onError.value, error: failure });
+    else this.#end(node, { state: 'failed', error: failure });
+    this.#tellNode(node, fellBack ? 'completed' : 'failed', { error: failure });
+    if (fellBack || onError.kind === 'continue') {
+      this.#release(node, () => 'reached');
+      return;
+    }
+    if (node.item !== WHOLE) this.#end(this.#rowOf(node.key), { state: 'failed', error: failure });
+    this.#stop('failed', { node: nameOf(node), ...failure });
   }
 
-  #skip(key: string): void {
-    this.#end(key, { state: 'skipped' });
-    this.#tellNode(key, 'skipped', {});
-    this.#release(key, () => 'not_reached');
+  #skip(node: NodeRow): void {
+    this.#end(node, { state: 'skipped' });
+    this.#tellNode(node, 'skipped', {});
+    this.#release(node, () => 'not_reached');
   }
 
-  /** Tells those who wait for a node that has ended. */
-  #release(key: string, of: (dependent: string) => 'reached' | 'not_reached' | 'passed_over'): void {
-    for (const dependent of this.#graph.dependents.get(key) ?? []) {
+  /** Tells those who wait for what has ended: of a node its dependents, of an item its node. */
+  #release(node: NodeRow, of: (dependent: string) => 'reached' | 'not_reached' | 'passed_over'): void {
+    if (node.item !== WHOLE) {
+      const whole = this.#rowOf(node.key);
+      const spread = this.#spreadOf(whole);
+      this.#goOn(whole, { ...spread, left: spread.left - 1 }, 1);
+      return;
+    }
+    for (const key of this.#graph.dependents.get(node.key) ?? []) {
+      const dependent = this.#rowOf(key);
       const { state, waitsFor, reached } = this.#standing(dependent);
       if (state !== 'pending') continue;
-      const how = of(dependent);
+      const how = of(key);
       const now = { waitsFor: waitsFor - 1, reached: reached + (how === 'reached' ? 1 : 0) };
       this.#change(dependent, now);
       if (how === 'passed_over' || (now.waitsFor === 0 && now.reached === 0)) this.#skip(dependent);
@@ -230,18 +299,50 @@ export class RunProgress {
     }
   }
 
-  #makeReady(key: string): void {
-    this.#change(key, { state: 'ready', dueAt: this.#heldBack(this.#now) });
-    this.#tellNode(key, 'ready', {});
+  #spread(node: NodeRow, items: readonly Json[]): void {
+    if (items.length > MOST_ITEMS) {
+      const message = `The list has ${items.length} items: a node can run for ${MOST_ITEMS} at most.`;
+      this.#catch(node, { code: 'workflow_node.too_many_items', message });
+      return;
+    }
+    this.#items.set(node.key, items);
+    this.#tellNode(node, 'waiting', { items: items.length });
+    this.#goOn(node, spreadOver(items.length), this.#concurrencyOf(node));
+  }
+
+  /** Only what did not complete: the outputs of the others are kept. */
+  #spreadAgain(node: NodeRow, { total }: Spread): void {
+    const again = [...this.#nodes.values()].filter(
+      (each) => each.key === node.key && each.item !== WHOLE && this.#isToBeMadeAgain(each),
+    );
+    for (const item of again) this.#change(item, ANEW);
+    const todo = again.map(({ item }) => item).sort((one, other) => one - other);
+    this.#goOn(node, spreadOver(total, todo), this.#concurrencyOf(node));
+  }
+
+  /** Gives out so many more items, or, behind the last one, the node itself. */
+  #goOn(node: NodeRow, spread: Spread, more: number): void {
+    if (spread.left === 0) {
+      this.#change(node, { spread, state: 'ready', dueAt: this.#heldBack(this.#now), resume: GATHER });
+      return;
+    }
+    const given = giveOut(spread, more);
+    this.#change(node, { spread: given.spread, state: 'waiting' });
+    for (const item of given.items) this.#makeReady(this.#itemOf(node, item));
+  }
+
+  #makeReady(node: NodeRow): void {
+    this.#change(node, { state: 'ready', dueAt: this.#heldBack(this.#now) });
+    this.#tellNode(node, 'ready', {});
   }
 
   #heldBack(dueAt: Date): Date | null {
     return this.#state === 'paused' ? null : dueAt;
   }
 
-  #end(key: string, change: Partial<NodeChange> & Pick<NodeChange, 'state'>): void {
-    this.#change(key, { dueAt: null, resume: null, ...change });
-    this.#left -= 1;
+  #end(node: NodeRow, change: Partial<NodeChange> & Pick<NodeChange, 'state'>): void {
+    this.#change(node, { dueAt: null, resume: null, ...change });
+    if (node.item === WHOLE) this.#left -= 1;
   }
 
   #endIfDone(): void {
@@ -251,37 +352,51 @@ export class RunProgress {
   }
 
   #stop(state: 'failed' | 'cancelled', error: RunError | null): void {
-    for (const key of this.#nodes.keys())
-      if (!isTerminal(this.#standing(key).state)) this.#end(key, { state: 'cancelled' });
+    this.#sweep = 'cancel';
+    this.#left = 0;
     this.#state = state;
     this.#error = error;
     this.#tellRun(state);
   }
 
-  #keysIn(state: NodeRow['state']): string[] {
-    return [...this.#nodes.keys()].filter((key) => this.#standing(key).state === state);
+  #standing(node: NodeRow): Pick<NodeRow, 'state' | 'waitsFor' | 'reached'> {
+    return this.#changes.get(nameOf(node)) ?? node;
   }
 
-  #standing(key: string): Pick<NodeRow, 'state' | 'waitsFor' | 'reached'> {
-    return this.#changes.get(key) ?? this.#nodeOf(key);
+  #spreadOf(node: NodeRow): Spread {
+    const spread = this.#changes.get(node.key)?.spread ?? node.spread;
+    if (!spread) throw new Error(`${node.key} of run ${this.#run.id} has no items.`);
+    return spread;
   }
 
-  #change(key: string, change: Partial<NodeChange>): void {
-    const { state, waitsFor, reached } = this.#standing(key);
-    const before = this.#changes.get(key) ?? { state, waitsFor, reached, dueAt: null };
-    this.#changes.set(key, { ...before, ...change });
+  #change(node: NodeRow, change: Partial<NodeChange>): void {
+    const { key, item, state, waitsFor, reached } = { ...node, ...this.#standing(node) };
+    const fence = this.#nodes.has(nameOf(node)) ? node.fence : null;
+    const before = this.#changes.get(nameOf(node)) ?? { key, item, fence, state, waitsFor, reached, dueAt: null };
+    this.#changes.set(nameOf(node), { ...before, ...change });
   }
 
-  #nodeOf(key: string): NodeRow {
+  /** A node as it was read. Before a run starts they all stand as they were made. */
+  #rowOf(key: string): NodeRow {
     const node = this.#nodes.get(key);
-    if (!node) throw new Error(`Run ${this.#run.id} has no node ${key}.`);
-    return node;
+    if (node) return node;
+    if (!isUntouched(this.#run.state)) throw new UnreadNode(`${key} of run ${this.#run.id} was not read.`);
+    return { ...UNTOUCHED, key, item: WHOLE, waitsFor: this.#definitionOf(key).dependsOn.length };
+  }
+
+  /** An item that waits for its turn. */
+  #itemOf({ key }: NodeRow, item: number): NodeRow {
+    return this.#nodes.get(nameOf({ key, item })) ?? { ...UNTOUCHED, key, item };
   }
 
   #definitionOf(key: string): NodeDefinition {
     const definition = this.#graph.nodes.get(key);
     if (!definition) throw new Error(`Definition ${this.#graph.definitionId} has no node ${key}.`);
     return definition;
+  }
+
+  #concurrencyOf({ key }: NodeRow): number {
+    return this.#definitionOf(key).forEach?.concurrency ?? 1;
   }
 
   #tellRun(what: string): void {
@@ -293,11 +408,18 @@ export class RunProgress {
     });
   }
 
-  #tellNode(key: string, what: string, more: Record<string, unknown>): void {
+  #tellNode(node: NodeRow, what: string, more: Record<string, unknown>): void {
     this.#events.push({
       type: `workflow.node.${what}`,
       subject: this.#run.id,
-      data: { workflow_run_id: this.#run.id, node: key, ...more },
+      data: { workflow_run_id: this.#run.id, node: nameOf(node), ...more },
     });
   }
 }
+
+const isUntouched = (state: RunState): boolean => state === 'created' || state === 'queued';
+const UNTOUCHED = { state: 'pending', waitsFor: 0, reached: 0, attempt: 0, fence: 0, spread: null } as const;
+/** What tells the attempt that gathers the outputs of items from the one that finds the items. */
+const GATHER = { gather: true };
+/** Of a node that is made again from its beginning. */
+const ANEW = { state: 'pending', attempt: 0, resume: null, error: null, dueAt: null } as const;

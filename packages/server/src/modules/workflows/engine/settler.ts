@@ -1,7 +1,8 @@
 import type { Tx } from '../../../platform/db/index.ts';
 import type { Graphs } from './graphs.ts';
-import { RunProgress } from './run-progress.ts';
-import { lockForProgress, type RunName, writeProgress } from './store.ts';
+import type { NodeRef } from './model.ts';
+import { RunProgress, UnreadNode } from './run-progress.ts';
+import { type LockedRun, lockForProgress, type RunName, writeProgress } from './store.ts';
 
 export type SettlerOptions = {
   /** On the system handle. */
@@ -14,6 +15,7 @@ export type SettlerOptions = {
 /** What is to be decided of a run, and who waits for it. */
 type Decision<Answer> = {
   run: RunName;
+  about: readonly NodeRef[];
   decide(progress: RunProgress): Answer;
   resolve(answer: Answer | null): void;
   reject(error: unknown): void;
@@ -35,10 +37,17 @@ export class Settler implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Decides about a run under its lock; null when it is gone. Resolves behind the commit. */
-  decide<Answer>(run: RunName, decide: (progress: RunProgress) => Answer): Promise<Answer | null> {
+  /**
+   * Decides about a run under its lock; null when it is gone. Resolves behind the commit.
+   * @param about the nodes that it is about, so that not all of them need to be read
+   */
+  decide<Answer>(
+    run: RunName,
+    about: readonly NodeRef[],
+    decide: (progress: RunProgress) => Answer,
+  ): Promise<Answer | null> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer | null>();
-    this.#waiting.push({ run, decide, resolve, reject } as Decision<unknown>);
+    this.#waiting.push({ run, about, decide, resolve, reject } as Decision<unknown>);
     this.#settling ??= this.#settle().finally(() => {
       this.#settling = null;
     });
@@ -67,21 +76,40 @@ export class Settler implements AsyncDisposable {
   }
 
   async #decideAll(tx: Tx, batch: readonly Decision<unknown>[]): Promise<unknown[]> {
-    const names = new Map(batch.map(({ run }) => [run.id, run]));
-    const locked = await lockForProgress(tx, [...names.values()]);
-    const now = new Date();
-    const decided = await Promise.all(
-      locked.map(async ({ run, nodes }) => {
-        const graph = await this.#options.graphs.of(run.orgId, run.definitionId);
-        return { progress: new RunProgress({ graph, run, nodes, now }), nodes };
-      }),
-    );
-    const byRun = new Map(decided.map((each) => [each.progress.runId, each.progress]));
-    const answers = batch.map(({ run, decide }) => {
-      const progress = byRun.get(run.id);
-      return progress === undefined ? null : decide(progress);
-    });
+    const byRun = Map.groupBy(batch, ({ run }) => run.id);
+    const wanted = [...byRun.values()].map((of) => ({ ...runOf(of), nodes: of.flatMap(({ about }) => about) }));
+    const answers = new Map<Decision<unknown>, unknown>();
+    const decided: RunProgress[] = [];
+    for (const locked of await lockForProgress(tx, wanted)) {
+      const of = byRun.get(locked.run.id) ?? [];
+      const made = (await this.#decideRun(locked, of)) ?? (await this.#decideWholeRun(tx, of));
+      if (made === null) continue;
+      decided.push(made.progress);
+      for (const [index, decision] of of.entries()) answers.set(decision, made.answers[index]);
+    }
     writeProgress(tx, decided);
-    return answers;
+    return batch.map((decision) => answers.get(decision) ?? null);
+  }
+
+  /** Null when a decision goes further than the nodes that it is about, as one does that skips a chain of them. */
+  async #decideRun(locked: LockedRun, of: readonly Decision<unknown>[]): Promise<Decided | null> {
+    const graph = await this.#options.graphs.of(locked.run.orgId, locked.run.definitionId);
+    const progress = new RunProgress({ graph, ...locked, now: new Date() });
+    try {
+      return { progress, answers: of.map(({ decide }) => decide(progress)) };
+    } catch (thrown) {
+      if (thrown instanceof UnreadNode) return null;
+      throw thrown;
+    }
+  }
+
+  async #decideWholeRun(tx: Tx, of: readonly Decision<unknown>[]): Promise<Decided | null> {
+    const [locked] = await lockForProgress(tx, [{ ...runOf(of), nodes: 'all' }]);
+    return locked === undefined ? null : this.#decideRun(locked, of);
   }
 }
+
+type Decided = { progress: RunProgress; answers: readonly unknown[] };
+
+/** The run that decisions are of: there is one at least, and all are of the same. */
+const runOf = (decisions: readonly Decision<unknown>[]): RunName => (decisions[0] as Decision<unknown>).run;

@@ -1,12 +1,14 @@
-import { statement, type Tx } from '../../../platform/db/index.ts';
+import type { Json } from '../../../kernel/json.ts';
+import { type SqlValue, type Statement, statement, type Tx } from '../../../platform/db/index.ts';
 import { insertEvents } from '../../events/index.ts';
-import type { JsonObject, NodeDefinition, NodeState, RunState } from '../model.ts';
+import { isTerminal, type JsonObject, type NodeDefinition, type NodeState, type RunState } from '../model.ts';
 import type { Maker } from '../runs/model.ts';
-import type { NodeRow, RunRow } from './model.ts';
-import type { RunProgress } from './run-progress.ts';
+import { type NodeRef, type NodeRow, nameOf, type RunRow, type Spread, type Sweep } from './model.ts';
+import type { Changes, RunProgress } from './run-progress.ts';
 
 /* Statements of the engine: over all organizations, on the system handle. Runs are locked in the order of their ids. */
 
+type NodeRecord = [string, number, NodeState, number, number, number, number, Spread | null];
 type RunRecord = {
   org_id: string;
   id: string;
@@ -15,29 +17,32 @@ type RunRecord = {
   priority: number;
   context: JsonObject;
   nodes_left: number;
-};
-type NodeRecord = {
-  run_id: string;
-  key: string;
-  state: NodeState;
-  waits_for: number;
-  reached: number;
-  attempt: number;
-  fence: number;
+  nodes: NodeRecord[];
 };
 
-const lockRuns = statement<RunRecord>(
+const lockRuns = statement(
   'workflows.lock_runs',
-  `select r.org_id, r.id, r.definition_id, r.state, r.priority, r.context, r.nodes_left
-   from workflow_runs r join unnest($1::uuid[], $2::uuid[]) as wanted (org_id, id) on r.org_id = wanted.org_id and r.id = wanted.id
+  `select from workflow_runs r join unnest($1::uuid[], $2::uuid[]) as wanted (org_id, id) on r.org_id = wanted.org_id and r.id = wanted.id
    order by r.org_id, r.id for update of r`,
 );
-// A statement of its own: only then does it see what was committed while the lock was waited for.
-const nodesOf = statement<NodeRecord>(
-  'workflows.nodes_of_runs',
-  `select n.run_id, n.key, n.state, n.waits_for, n.reached, n.attempt, n.fence
-   from workflow_nodes n join unnest($1::uuid[], $2::uuid[]) as wanted (org_id, id) on n.org_id = wanted.org_id and n.run_id = wanted.id
-   order by n.run_id, n.position`,
+// A statement of its own: only then does it see what was committed while the lock was waited for. Of items only those are
+// read that somebody names, or that are to be made again.
+const readLocked = statement<RunRecord>(
+  'workflows.read_locked',
+  `select r.org_id, r.id, r.definition_id, r.state, r.priority, r.context, r.nodes_left, n.nodes
+   from json_to_recordset($1::json) as w (org_id uuid, id uuid, keys text[], items integer[], all_nodes boolean)
+   join workflow_runs r on r.org_id = w.org_id and r.id = w.id
+   cross join lateral (
+     select coalesce(json_agg(json_build_array(f.key, f.item, f.state, f.waits_for, f.reached, f.attempt, f.fence, f.spread)), '[]') as nodes
+     from (
+       select n.* from unnest(w.keys, w.items) as k (key, item)
+       join workflow_nodes n on n.org_id = w.org_id and n.run_id = w.id and n.key = k.key and n.item = k.item
+       where not w.all_nodes
+       union all
+       select n.* from workflow_nodes n
+       where w.all_nodes and n.org_id = w.org_id and n.run_id = w.id and (n.item = -1 or n.state <> 'completed')
+     ) f
+   ) n`,
 );
 const writeRuns = statement(
   'workflows.write_runs',
@@ -47,20 +52,47 @@ const writeRuns = statement(
    from json_to_recordset($1::json) as c (org_id uuid, id uuid, state text, nodes_left integer, context jsonb, error jsonb)
    where r.org_id = c.org_id and r.id = c.id`,
 );
+const insertItems = statement(
+  'workflows.insert_items',
+  `insert into workflow_nodes (org_id, run_id, key, item, position, state, priority, input)
+   select n.org_id, n.run_id, n.key, i.ordinality - 1, n.position, 'pending', n.priority, i.value
+   from json_to_recordset($1::json) as s (org_id uuid, run_id uuid, key text, items jsonb)
+   join workflow_nodes n on n.org_id = s.org_id and n.run_id = s.run_id and n.key = s.key and n.item = -1
+   cross join lateral jsonb_array_elements(s.items) with ordinality as i`,
+);
 // What was claimed since it was read is not put back, but what is to end ends.
 const writeNodes = statement(
   'workflows.write_nodes',
   `update workflow_nodes n set state = c.state, waits_for = c.waits_for, reached = c.reached, due_at = c.due_at,
-     attempt = coalesce(c.attempt, n.attempt),
+     attempt = coalesce(c.attempt, n.attempt), spread = coalesce(c.spread, n.spread),
      lease_expires_at = null, resume = case when c.sets_resume then c.resume else n.resume end,
      output = case when c.sets_output then c.output else n.output end,
      error = case when c.sets_error then c.error else n.error end,
      completed_at = case when c.is_end then clock_timestamp() end
-   from json_to_recordset($1::json) as c (org_id uuid, run_id uuid, key text, fence bigint, state text, waits_for integer,
-     reached integer, attempt integer, due_at timestamptz, sets_resume boolean, resume jsonb, sets_output boolean, output jsonb,
-     sets_error boolean, error jsonb, is_end boolean)
-   where n.org_id = c.org_id and n.run_id = c.run_id and n.key = c.key and n.item = -1 and (n.fence = c.fence or c.is_end)`,
+   from json_to_recordset($1::json) as c (org_id uuid, run_id uuid, key text, item integer, fence bigint, state text,
+     waits_for integer, reached integer, attempt integer, due_at timestamptz, sets_resume boolean, resume jsonb,
+     sets_output boolean, output jsonb, sets_error boolean, error jsonb, spread jsonb, is_end boolean)
+   where n.org_id = c.org_id and n.run_id = c.run_id and n.key = c.key and n.item = c.item
+     and (c.fence is null or n.fence = c.fence or c.is_end)`,
 );
+const sweeps: Record<Sweep, Statement<unknown>> = {
+  hold: statement(
+    'workflows.hold_nodes',
+    `update workflow_nodes n set due_at = null from unnest($1::uuid[], $2::uuid[]) as r (org_id, run_id)
+     where n.org_id = r.org_id and n.run_id = r.run_id and n.state = 'ready'`,
+  ),
+  release: statement(
+    'workflows.release_nodes',
+    `update workflow_nodes n set due_at = now() from unnest($1::uuid[], $2::uuid[]) as r (org_id, run_id)
+     where n.org_id = r.org_id and n.run_id = r.run_id and n.state = 'ready' and n.due_at is null`,
+  ),
+  cancel: statement(
+    'workflows.cancel_nodes',
+    `update workflow_nodes n set state = 'cancelled', due_at = null, lease_expires_at = null, resume = null, completed_at = clock_timestamp()
+     from unnest($1::uuid[], $2::uuid[]) as r (org_id, run_id)
+     where n.org_id = r.org_id and n.run_id = r.run_id and n.state not in ('completed', 'failed', 'skipped', 'cancelled')`,
+  ),
+};
 /*
  * Claims. `tenants` hops over the index from organization to organization, as the claims of evaluations do
  * (architecture/decisions/0002): the cost follows the organizations that wait, not the nodes. It never waits for a lock.
@@ -88,13 +120,15 @@ const claim = statement<ClaimRecord>(
        fence = n.fence + 1, lease_expires_at = now() + make_interval(secs => $2),
        started_at = coalesce(n.started_at, clock_timestamp())
      from locked l where n.org_id = l.org_id and n.run_id = l.run_id and n.key = l.key and n.item = l.item
-     returning n.org_id, n.run_id, n.key, n.attempt, n.fence, n.resume
+     returning n.org_id, n.run_id, n.key, n.item, n.attempt, n.fence, n.resume, n.input, n.spread
    ), told as (
      insert into events (org_id, type, subject, data)
      select c.org_id, 'workflow.node.started', c.run_id::text,
-       jsonb_build_object('workflow_run_id', c.run_id, 'node', c.key, 'attempt', c.attempt) from claimed c
+       jsonb_build_object('workflow_run_id', c.run_id, 'node', c.key || case when c.item >= 0 then '#' || c.item else '' end,
+         'attempt', c.attempt) from claimed c
    )
-   select c.org_id, c.run_id, c.key, c.attempt, c.fence, c.resume, r.definition_id, r.created_by_kind, r.created_by, r.request_id
+   select c.org_id, c.run_id, c.key, c.item, c.attempt, c.fence, c.resume, c.input, c.spread, r.definition_id,
+     r.created_by_kind, r.created_by, r.request_id
    from claimed c join workflow_runs r on r.org_id = c.org_id and r.id = c.run_id`,
 );
 const contexts = statement<{ id: string; context: JsonObject }>(
@@ -102,18 +136,19 @@ const contexts = statement<{ id: string; context: JsonObject }>(
   `select r.id, r.context from workflow_runs r
    join unnest($1::uuid[], $2::uuid[]) as wanted (org_id, id) on r.org_id = wanted.org_id and r.id = wanted.id`,
 );
-const renew = statement<{ run_id: string; key: string; fence: number }>(
+const renew = statement<{ run_id: string; key: string; item: number; fence: number }>(
   'workflows.renew',
-  `update workflow_nodes n set lease_expires_at = now() + make_interval(secs => $5)
-   from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[]) as held (org_id, run_id, key, fence)
-   where n.org_id = held.org_id and n.run_id = held.run_id and n.key = held.key and n.item = -1 and n.fence = held.fence
+  `update workflow_nodes n set lease_expires_at = now() + make_interval(secs => $6)
+   from unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::bigint[]) as held (org_id, run_id, key, item, fence)
+   where n.org_id = held.org_id and n.run_id = held.run_id and n.key = held.key and n.item = held.item and n.fence = held.fence
      and n.state = 'running'
-   returning n.run_id, n.key, n.fence`,
+   returning n.run_id, n.key, n.item, n.fence`,
 );
-const expired = statement<{ org_id: string; run_id: string; key: string; fence: number }>(
+const expired = statement<ExpiredRecord>(
   'workflows.expired',
-  `select n.org_id, n.run_id, n.key, n.fence from workflow_nodes n where n.lease_expires_at < now()
-   order by n.lease_expires_at limit $1`,
+  `select n.org_id, n.run_id, n.key, n.item, n.fence, r.definition_id
+   from workflow_nodes n join workflow_runs r on r.org_id = n.org_id and r.id = n.run_id
+   where n.lease_expires_at < now() order by n.lease_expires_at limit $1`,
 );
 const overdue = statement<{ org_id: string; id: string }>(
   'workflows.overdue',
@@ -128,13 +163,29 @@ const graph = statement<{ name: string; nodes: NodeDefinition[] }>(
   'select d.name, d.nodes from workflow_definitions d where d.org_id = $1 and d.id = $2',
 );
 
+const itemOutputs = statement<{ item: number; output: Json }>(
+  'workflows.item_outputs',
+  `select n.item, n.output from workflow_nodes n where n.org_id = $1 and n.run_id = $2 and n.key = $3 and n.item >= 0 order by n.item`,
+);
+
+type ExpiredRecord = {
+  org_id: string;
+  run_id: string;
+  key: string;
+  item: number;
+  fence: number;
+  definition_id: string;
+};
 type ClaimRecord = {
   org_id: string;
   run_id: string;
   key: string;
+  item: number;
   attempt: number;
   fence: number;
   resume: JsonObject | null;
+  input: Json;
+  spread: Spread | null;
   definition_id: string;
   created_by_kind: string;
   created_by: string;
@@ -142,61 +193,83 @@ type ClaimRecord = {
 };
 
 export type RunName = { orgId: string; id: string };
-export type NodeName = { orgId: string; runId: string; key: string; fence: number };
-/** A node that this process has under a lease. */
+export type NodeName = NodeRef & { orgId: string; runId: string; fence: number };
+/** A node that this process has under a lease; `input` is what an item is given. */
 export type Claimed = NodeName & {
   attempt: number;
   resume: JsonObject | null;
+  input: Json;
+  spread: Spread | null;
   definitionId: string;
   maker: Maker;
   requestId: string;
 };
+/** A run that is to be locked, and which of its nodes are to be read: `all` are those with items that did not complete. */
+export type Wanted = RunName & { nodes: readonly NodeRef[] | 'all' };
 export type LockedRun = { run: RunRow; nodes: NodeRow[] };
 
-/** Locks runs, and reads their nodes. Runs that are not there are left out. */
-export async function lockForProgress(tx: Tx, names: readonly RunName[]): Promise<LockedRun[]> {
-  const values = [names.map(({ orgId }) => orgId), names.map(({ id }) => id)];
-  const runs = await tx.query(lockRuns, values);
-  const nodes = Map.groupBy(await tx.query(nodesOf, values), ({ run_id }) => run_id);
-  return runs.map((row) => ({ run: toRun(row), nodes: (nodes.get(row.id) ?? []).map(toNode) }));
+/** Locks runs, and reads nodes of them. Runs that are not there are left out. */
+export async function lockForProgress(tx: Tx, wanted: readonly Wanted[]): Promise<LockedRun[]> {
+  tx.defer(lockRuns, namesOf(wanted));
+  const rows = wanted.map(({ orgId: org_id, id, nodes }) => {
+    const named = nodes === 'all' ? [] : [...new Map(nodes.map((node) => [nameOf(node), node])).values()];
+    const [keys, items] = [named.map(({ key }) => key), named.map(({ item }) => item)];
+    return { org_id, id, keys, items, all_nodes: nodes === 'all' };
+  });
+  const found = await tx.query(readLocked, [JSON.stringify(rows)]);
+  return found.map((row) => ({ run: toRun(row), nodes: row.nodes.map(toNode) }));
 }
 
 /** Writes what was decided of locked runs. */
-export function writeProgress(tx: Tx, decided: readonly { progress: RunProgress; nodes: readonly NodeRow[] }[]): void {
-  insertEvents(
-    tx,
-    decided.flatMap(({ progress: { orgId, changes } }) => changes.events.map((event) => ({ orgId, event }))),
-  );
-  tx.defer(writeRuns, [JSON.stringify(decided.map(({ progress }) => runRecord(progress)))]);
-  const nodes = decided.flatMap(({ progress, nodes: before }) => nodeRecords(progress, before));
-  if (nodes.length > 0) tx.defer(writeNodes, [JSON.stringify(nodes)]);
+export function writeProgress(tx: Tx, decided: readonly RunProgress[]): void {
+  const of = decided.map(({ orgId, runId, changes }) => ({ orgId, id: runId, changes }));
+  const events = of.flatMap(({ orgId, changes }) => changes.events.map((event) => ({ orgId, event })));
+  if (events.length > 0) insertEvents(tx, events);
+  deferRows(tx, writeRuns, of.flatMap(runRecords));
+  deferRows(tx, insertItems, of.flatMap(itemRecords));
+  deferRows(tx, writeNodes, of.flatMap(nodeRecords));
+  for (const [sweep, statementOf] of Object.entries(sweeps)) {
+    const swept = of.filter(({ changes }) => changes.sweep === sweep);
+    if (swept.length > 0) tx.defer(statementOf, namesOf(swept));
+  }
 }
 
-const runRecord = ({ orgId: org_id, runId: id, changes: { run } }: RunProgress) => {
-  const { state, nodesLeft: nodes_left, context, error } = run;
-  return { org_id, id, state, nodes_left, context, error };
-};
+const namesOf = (names: readonly RunName[]): SqlValue[] => [names.map(({ orgId }) => orgId), names.map(({ id }) => id)];
 
-function nodeRecords({ orgId: org_id, runId: run_id, changes }: RunProgress, before: readonly NodeRow[]) {
-  const fences = new Map(before.map(({ key, fence }) => [key, fence]));
-  return [...changes.nodes].map(([key, change]) => ({
+function deferRows(tx: Tx, of: Statement<unknown>, rows: readonly object[]): void {
+  if (rows.length > 0) tx.defer(of, [JSON.stringify(rows)]);
+}
+
+type Decided = RunName & { changes: Changes };
+
+function runRecords({ orgId: org_id, id, changes: { run, isRunSame } }: Decided) {
+  if (isRunSame) return [];
+  const { state, nodesLeft: nodes_left, context, error } = run;
+  return [{ org_id, id, state, nodes_left, context, error }];
+}
+
+const itemRecords = ({ orgId: org_id, id: run_id, changes }: Decided) =>
+  [...changes.items].map(([key, items]) => ({ org_id, run_id, key, items }));
+
+const nodeRecords = ({ orgId: org_id, id: run_id, changes }: Decided) =>
+  [...changes.nodes.values()].map((change) => ({
     org_id,
     run_id,
-    key,
-    fence: fences.get(key),
+    key: change.key,
+    item: change.item,
+    fence: change.fence,
     state: change.state,
     waits_for: change.waitsFor,
     reached: change.reached,
     attempt: change.attempt,
     due_at: change.dueAt,
-    is_end: ENDS.has(change.state),
+    spread: change.spread,
+    is_end: isTerminal(change.state),
     ...optional('resume', change.resume),
     ...optional('output', change.output),
     ...optional('error', change.error),
   }));
-}
 
-const ENDS: ReadonlySet<NodeState> = new Set(['completed', 'failed', 'skipped', 'cancelled']);
 const optional = (name: string, value: unknown): Record<string, unknown> =>
   value === undefined ? { [`sets_${name}`]: false } : { [`sets_${name}`]: true, [name]: value };
 
@@ -205,9 +278,12 @@ export async function claimNodes(tx: Tx, max: number, leaseSeconds: number): Pro
     orgId: row.org_id,
     runId: row.run_id,
     key: row.key,
+    item: row.item,
     fence: row.fence,
     attempt: row.attempt,
     resume: row.resume,
+    input: row.input,
+    spread: row.spread,
     definitionId: row.definition_id,
     maker: { kind: row.created_by_kind, id: row.created_by },
     requestId: row.request_id,
@@ -216,28 +292,39 @@ export async function claimNodes(tx: Tx, max: number, leaseSeconds: number): Pro
 
 /** Contexts by the ids of runs. */
 export async function readContexts(tx: Tx, names: readonly RunName[]): Promise<Map<string, JsonObject>> {
-  const rows = await tx.query(contexts, [names.map(({ orgId }) => orgId), names.map(({ id }) => id)]);
+  const rows = await tx.query(contexts, namesOf(names));
   return new Map(rows.map(({ id, context }) => [id, context]));
 }
 
-/** Extends leases; gives the names of those that still hold, as `nameOf` writes them. */
+/** Extends leases; gives the names of those that still hold, as `attemptName` writes them. */
 export async function renewNodes(tx: Tx, held: readonly NodeName[], seconds: number): Promise<Set<string>> {
   const rows = await tx.query(renew, [
     held.map(({ orgId }) => orgId),
     held.map(({ runId }) => runId),
     held.map(({ key }) => key),
+    held.map(({ item }) => item),
     held.map(({ fence }) => fence),
     seconds,
   ]);
-  return new Set(rows.map(({ run_id, key, fence }) => nameOf({ runId: run_id, key, fence })));
+  return new Set(rows.map(({ run_id, ...of }) => attemptName({ runId: run_id, ...of })));
 }
 
-export const nameOf = ({ runId, key, fence }: Omit<NodeName, 'orgId'>): string => `${runId} ${key} ${fence}`;
+export const attemptName = ({ runId, fence, ...ref }: Omit<NodeName, 'orgId'>): string =>
+  `${runId} ${nameOf(ref)} ${fence}`;
+
+/** What the items of a node gave, in their order; null for one that gave nothing. */
+export const readItemOutputs = async (tx: Tx, { orgId, runId, key }: NodeName): Promise<Json[]> =>
+  (await tx.query(itemOutputs, [orgId, runId, key])).map(({ output }) => output);
 
 /** Attempts whose worker is gone. */
-export async function findExpired(tx: Tx, most: number): Promise<NodeName[]> {
+export async function findExpired(tx: Tx, most: number): Promise<(NodeName & { definitionId: string })[]> {
   const rows = await tx.query(expired, [most]);
-  return rows.map(({ org_id, run_id, key, fence }) => ({ orgId: org_id, runId: run_id, key, fence }));
+  return rows.map(({ org_id, run_id, definition_id, ...of }) => ({
+    orgId: org_id,
+    runId: run_id,
+    definitionId: definition_id,
+    ...of,
+  }));
 }
 
 /** Runs that are past their deadline. */
@@ -268,11 +355,13 @@ const toRun = (row: RunRecord): RunRow => ({
   nodesLeft: row.nodes_left,
 });
 
-const toNode = ({ key, state, waits_for, reached, attempt, fence }: NodeRecord): NodeRow => ({
+const toNode = ([key, item, state, waitsFor, reached, attempt, fence, spread]: NodeRecord): NodeRow => ({
   key,
+  item,
   state,
-  waitsFor: waits_for,
+  waitsFor,
   reached,
   attempt,
   fence,
+  spread,
 });

@@ -22,11 +22,14 @@ export type WorkflowRun = {
 
 /** A node of a run, as it stands. */
 export type RunNode = {
+  /** Of an item, `key#0`. */
   key: string;
   state: NodeState;
   attempt: number;
   dueAt: Date | null;
   output: unknown;
+  /** Of a node that runs for each of a list. */
+  items: { total: number; left: number } | null;
   error: Failure | null;
   startedAt: Date | null;
   completedAt: Date | null;

@@ -31,6 +31,8 @@ export type NewRunRequest = {
 };
 export type RunQuery = { state: RunState | null; definition: string | null; limit: number; cursor: string | null };
 
+export type RunItemQuery = { id: string; key: string; limit: number; cursor: string | null };
+
 const READ = { scope: 'workflows:read', narrows: true, effect: 'read', rate: 'control', audit: null } as const;
 
 export const runOperations = (services: RunServices) =>
@@ -44,6 +46,7 @@ export const runOperations = (services: RunServices) =>
     listRuns,
     getRun,
     listRunNodes,
+    listRunItems,
   }) satisfies Record<string, AnyOperation>;
 
 const createRun = (services: RunServices) =>
@@ -65,13 +68,13 @@ const createRun = (services: RunServices) =>
       const definition = await requireDefinition(tx, orgId, wanted.definition);
       await assertFits(services, definition, input);
       const graph = await services.graphs.of(orgId, definition.id);
-      const { progress, nodes } = newProgress(graph, { orgId, id: newId(), priority, input });
+      const progress = newProgress(graph, { orgId, id: newId(), priority, input });
       emitCreated(context, progress.runId, definition);
       if (start) progress.start();
       for (const event of progress.changes.events) context.emit(event);
       store.insertRunWithNodes(tx, {
         progress,
-        nodes,
+        nodes: [...graph.nodes.values()],
         definitionId: definition.id,
         priority,
         input,
@@ -129,6 +132,7 @@ const retryRun = (services: RunServices) =>
     summary: 'Make again what failed or was cancelled of a run, and keep what was finished.',
     effect: 'create',
     action: 'workflow_run.retried',
+    about: 'all',
     decide(progress, tx) {
       if (!progress.retry())
         throw runErrors.not_failed(`The run is ${progress.state}: only failed and cancelled ones can be retried.`);
@@ -154,11 +158,13 @@ type DecisionOptions = {
   summary: string;
   effect: 'create' | 'wind_down';
   action: string;
+  /** Which nodes it must know of; none unless given. */
+  about?: 'all';
   decide(progress: RunProgress, tx: Tx): void;
 };
 
 /** An operation that locks a run and decides something about it. */
-const decision = (services: RunServices, { decide, action, ...of }: DecisionOptions) =>
+const decision = (services: RunServices, { decide, about, action, ...of }: DecisionOptions) =>
   operation({
     ...of,
     scope: 'workflows:write',
@@ -173,12 +179,12 @@ const decision = (services: RunServices, { decide, action, ...of }: DecisionOpti
       const { tx } = context;
       const orgId = orgOf(context);
       await requireRun(context, id);
-      const [locked] = await lockForProgress(tx, [{ orgId, id }]);
+      const [locked] = await lockForProgress(tx, [{ orgId, id, nodes: about ?? [] }]);
       if (!locked) throw notFound();
       const graph = await services.graphs.of(orgId, locked.run.definitionId);
       const progress = new RunProgress({ graph, ...locked, now: new Date() });
       decide(progress, tx);
-      writeProgress(tx, [{ progress, nodes: locked.nodes }]);
+      writeProgress(tx, [progress]);
       tx.onCommit(isTerminal(progress.state) ? () => services.ended(id) : services.ready);
       return requireRun(context, id);
     },
@@ -216,6 +222,21 @@ const listRunNodes = operation({
   },
 });
 
+const listRunItems = operation({
+  ...READ,
+  name: 'workflows.item.list',
+  summary: 'List the items of a node that runs for each of a list, and how they stand, in the order of the list.',
+  async run(context, { id, key, limit, cursor }: RunItemQuery): Promise<Page<RunNode>> {
+    await requireRun(context, id);
+    const [after = '-1'] = cursor === null ? [] : decodeCursor(cursor, [isIndex]);
+    const of = { orgId: orgOf(context), id, key, after: Number(after), limit: limit + 1 };
+    const items = await store.listItems(context.tx, of);
+    const nextCursor = items.length > limit ? encodeCursor([String(Number(after) + limit)]) : null;
+    return { items: items.slice(0, limit), nextCursor };
+  },
+});
+
+const isIndex = (text: string): boolean => /^\d{1,9}$/.test(text);
 const orgOf = ({ by }: Pick<Context, 'by'>): string => String(by.orgId);
 const targetOf = ({ id }: WorkflowRun) => ({ type: 'workflow_run', id });
 const notFound = (): Error => runErrors.not_found('There is no workflow run with this id.');

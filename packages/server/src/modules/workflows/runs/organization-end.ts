@@ -15,18 +15,21 @@ export async function endRunsOf(
   for (;;) {
     const names = await findUnended(tx, orgId, BATCH);
     if (names.length === 0) return;
-    const locked = await lockForProgress(tx, names);
+    const locked = await lockForProgress(
+      tx,
+      names.map((name) => ({ ...name, nodes: [] })),
+    );
     const decided = await Promise.all(
       locked.map(async ({ run, nodes }) => {
         const graph = await graphs.of(orgId, run.definitionId);
         const progress = new RunProgress({ graph, run, nodes, now: new Date() });
         progress.cancel();
-        return { progress, nodes };
+        return progress;
       }),
     );
     writeProgress(tx, decided);
     tx.onCommit(() => {
-      for (const { progress } of decided) ended(progress.runId);
+      for (const { runId } of decided) ended(runId);
     });
   }
 }

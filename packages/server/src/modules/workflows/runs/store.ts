@@ -1,7 +1,7 @@
 import { type SqlValue, statement, type Tx } from '../../../platform/db/index.ts';
-import type { Failure, RunError } from '../engine/model.ts';
+import { type Failure, nameOf, type RunError, type Spread } from '../engine/model.ts';
 import type { RunProgress } from '../engine/run-progress.ts';
-import type { JsonObject, NodeState, RunState } from '../model.ts';
+import type { JsonObject, NodeDefinition, NodeState, RunState } from '../model.ts';
 import type { Maker, RunNode, WorkflowRun } from './model.ts';
 
 type Row = {
@@ -24,10 +24,12 @@ type Row = {
 };
 type NodeRecord = {
   key: string;
+  item: number;
   state: NodeState;
   attempt: number;
   due_at: Date | null;
   output: unknown;
+  spread: Spread | null;
   error: Failure | null;
   started_at: Date | null;
   completed_at: Date | null;
@@ -58,15 +60,19 @@ const list = statement<Row>(
      and ($5::uuid is null or (r.created_at, r.id) < (select c.created_at, c.id from workflow_runs c where c.org_id = $1 and c.id = $5))
    order by r.created_at desc, r.id desc limit $6`,
 );
+const NODE_FIELDS = 'key, item, state, attempt, due_at, output, spread, error, started_at, completed_at';
 const nodes = statement<NodeRecord>(
   'workflow_runs.nodes',
-  `select key, state, attempt, due_at, output, error, started_at, completed_at from workflow_nodes
-   where org_id = $1 and run_id = $2 and item = -1 order by position`,
+  `select ${NODE_FIELDS} from workflow_nodes where org_id = $1 and run_id = $2 and item = -1 order by position`,
+);
+const items = statement<NodeRecord>(
+  'workflow_runs.items',
+  `select ${NODE_FIELDS} from workflow_nodes
+   where org_id = $1 and run_id = $2 and key = $3 and item > greatest($4, -1) order by item limit $5`,
 );
 const node = statement<NodeRecord>(
   'workflow_runs.node',
-  `select key, state, attempt, due_at, output, error, started_at, completed_at from workflow_nodes
-   where org_id = $1 and run_id = $2 and key = $3 and item = -1`,
+  `select ${NODE_FIELDS} from workflow_nodes where org_id = $1 and run_id = $2 and key = $3 and item = -1`,
 );
 const renew = statement(
   'workflow_runs.renew_deadline',
@@ -88,7 +94,7 @@ export type NewRun = {
   requestId: string;
   /** Seconds from its making until a run that has not ended fails; null for one that may take for ever. */
   deadlineSeconds: number | null;
-  nodes: readonly { key: string; waitsFor: number }[];
+  nodes: readonly Pick<NodeDefinition, 'key' | 'dependsOn'>[];
 };
 
 /** Adds a run with its nodes as far as they were decided on already. */
@@ -99,9 +105,9 @@ export function insertRunWithNodes(tx: Tx, of: NewRun): void {
   const json = [JSON.stringify(of.input), JSON.stringify(context)];
   const by = [of.createdBy.kind, of.createdBy.id, of.requestId, of.deadlineSeconds];
   tx.defer(insertRun, [...values, ...json, nodesLeft, ...by]);
-  const rows = of.nodes.map(({ key, waitsFor }, position) => {
+  const rows = of.nodes.map(({ key, dependsOn }, position) => {
     const { state: nodeState, dueAt } = changes.nodes.get(key) ?? { state: 'pending', dueAt: null };
-    return { key, position, state: nodeState, waits_for: waitsFor, due_at: dueAt };
+    return { key, position, state: nodeState, waits_for: dependsOn.length, due_at: dueAt };
   });
   tx.defer(insertNodes, [orgId, runId, of.priority, JSON.stringify(rows)]);
 }
@@ -139,6 +145,25 @@ export async function findNode(
   return row ? toRunNode(row) : null;
 }
 
+export type ItemPage = { orgId: string; id: string; key: string; after: number; limit: number };
+
+/** Items of a node, in the order of its list. */
+export async function listItems(tx: Tx, { orgId, id, key, after, limit }: ItemPage): Promise<RunNode[]> {
+  return (await tx.query(items, [orgId, id, key, after, limit])).map(toRunNode);
+}
+
+const toRunNode = (row: NodeRecord): RunNode => ({
+  key: nameOf(row),
+  state: row.state,
+  attempt: row.attempt,
+  dueAt: row.due_at,
+  output: row.output,
+  items: row.spread && { total: row.spread.total, left: row.spread.left },
+  error: row.error,
+  startedAt: row.started_at,
+  completedAt: row.completed_at,
+});
+
 /** Gives a run as long again as it had at first. */
 export const renewDeadline = (tx: Tx, orgId: string, id: string): void => tx.defer(renew, [orgId, id]);
 
@@ -146,17 +171,6 @@ export const renewDeadline = (tx: Tx, orgId: string, id: string): void => tx.def
 export async function deleteRunsOlderThan(tx: Tx, days: number): Promise<number> {
   return (await tx.query(deleteOld, [days])).length;
 }
-
-const toRunNode = (row: NodeRecord): RunNode => ({
-  key: row.key,
-  state: row.state,
-  attempt: row.attempt,
-  dueAt: row.due_at,
-  output: row.output,
-  error: row.error,
-  startedAt: row.started_at,
-  completedAt: row.completed_at,
-});
 
 const toRun = (row: Row): WorkflowRun => ({
   orgId: row.org_id,

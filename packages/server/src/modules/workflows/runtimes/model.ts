@@ -1,6 +1,6 @@
 import type { Json } from '../../../kernel/json.ts';
 import type { Result } from '../engine/model.ts';
-import type { JsonObject, NodeDefinition } from '../model.ts';
+import type { Item, JsonObject, NodeDefinition } from '../model.ts';
 import type { Maker } from '../runs/model.ts';
 
 /** One attempt of a node, ready to be made. */
@@ -11,6 +11,8 @@ export type Task = {
   maker: Maker;
   requestId: string;
   node: NodeDefinition;
+  /** Which of the list that the node runs for; null for one that runs once. */
+  item: Item | null;
   input: JsonObject;
   /** What conditions can speak of. */
   variables: { context: JsonObject; input: Json };
