@@ -73,6 +73,11 @@ export class FaultyProvider implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
+  /** Answers that are under way. */
+  get open(): number {
+    return this.#open;
+  }
+
   /** Holds every answer before its first piece until so many are under way, or for as long as it says. */
   async gather(wanted: number, withinMs: number): Promise<void> {
     const met = Promise.withResolvers<void>();

@@ -106,19 +106,24 @@ export class GrpcClient implements Disposable {
     method: DescMethodServerStreaming<In, Out>,
     init: MessageInitShape<In>,
     metadata: SentMetadata = {},
+    options: CallOptions = {},
   ): ClientReadableStream<MessageShape<Out>> {
     const bytes = toBinary(method.input, create(method.input, init));
-    return this.streamBytes(pathOf(method), bytes, (answer) => fromBinary(method.output, answer), metadata);
+    const read = (answer: Buffer): MessageShape<Out> => fromBinary(method.output, answer);
+    return this.streamBytes(pathOf(method), bytes, { read, metadata, options });
   }
 
   /** Sends any bytes to a method that answers with a stream. */
   streamBytes<Message>(
     path: string,
     bytes: Uint8Array,
-    read: (answer: Buffer) => Message,
-    metadata: SentMetadata = {},
+    {
+      read,
+      metadata = {},
+      options = {},
+    }: { read(answer: Buffer): Message; metadata?: SentMetadata; options?: CallOptions },
   ): ClientReadableStream<Message> {
-    const stream = this.#client.makeServerStreamRequest(path, asIs, read, bytes, this.#with(metadata));
+    const stream = this.#client.makeServerStreamRequest(path, asIs, read, bytes, this.#with(metadata), options);
     // Whoever reads it sees its error; whoever does not is not to be ended by it.
     return stream.on('error', () => {});
   }

@@ -5,6 +5,11 @@ import type { GrpcClient, SentMetadata } from './grpc-client.ts';
 
 /** The messages that RPCs are meant for, aimed at the things of one organization. */
 const MESSAGES: Readonly<Record<string, (estate: Estate) => object>> = {
+  '/assay.v1.AuditService/List': () => ({ pageSize: 10 }),
+  '/assay.v1.AuditService/GetCheckpoint': () => ({}),
+  '/assay.v1.AuditService/ProveInclusion': () => ({ entry: { case: 'index', value: 0n } }),
+  '/assay.v1.AuditService/ProveConsistency': () => ({ from: 1n }),
+  '/assay.v1.AuditService/ListKeys': () => ({}),
   '/assay.v1.AuthzService/Check': ({ evalId }) => ({ check: question(evalId) }),
   '/assay.v1.AuthzService/CheckBatch': ({ evalId }) => ({ checks: [question(evalId)] }),
   '/assay.v1.EvaluationService/Submit': () => ({ evaluation: { code: 'print(1)' } }),
@@ -19,8 +24,28 @@ const MESSAGES: Readonly<Record<string, (estate: Estate) => object>> = {
   '/assay.v1.IdentityService/Me': () => ({}),
   '/assay.v1.IdentityService/ListOrganizations': () => ({}),
   '/assay.v1.IdentityService/ListPermissions': () => ({}),
+  '/assay.v1.ProviderService/Execute': () => ({ call: PROMPT }),
+  '/assay.v1.ProviderService/ExecuteStream': () => ({ call: PROMPT }),
+  '/assay.v1.ProviderService/Estimate': () => ({ call: PROMPT }),
+  '/assay.v1.WorkflowService/CreateDefinition': () => ({ content: WORKFLOW }),
+  '/assay.v1.WorkflowService/ValidateDefinition': () => ({ content: WORKFLOW }),
+  '/assay.v1.WorkflowService/ListDefinitions': () => ({}),
+  '/assay.v1.WorkflowService/GetDefinition': ({ definitionId }) => ({ id: definitionId }),
+  '/assay.v1.WorkflowService/ArchiveDefinition': ({ definitionId }) => ({ id: definitionId }),
+  '/assay.v1.WorkflowService/CreateRun': () => ({ workflow: { case: 'name', value: WORKFLOW.name } }),
+  '/assay.v1.WorkflowService/ListRuns': () => ({}),
+  '/assay.v1.WorkflowService/GetRun': ({ runId }) => ({ id: runId }),
+  '/assay.v1.WorkflowService/ListRunNodes': ({ runId }) => ({ id: runId }),
+  '/assay.v1.WorkflowService/FollowRun': ({ runId }) => ({ id: runId }),
+  '/assay.v1.WorkflowService/StartRun': ({ runId }) => ({ id: runId }),
+  '/assay.v1.WorkflowService/PauseRun': ({ runId }) => ({ id: runId }),
+  '/assay.v1.WorkflowService/ResumeRun': ({ runId }) => ({ id: runId }),
+  '/assay.v1.WorkflowService/CancelRun': ({ runId }) => ({ id: runId }),
+  '/assay.v1.WorkflowService/RetryRun': ({ runId }) => ({ id: runId }),
 };
 
+const PROMPT = { choice: { model: 'echo' }, input: { case: 'prompt', value: 'hello' } };
+const WORKFLOW = { name: 'by-grpc', nodes: [{ key: 'only', runtime: 'native', operation: 'noop' }] };
 const question = (id: string) => ({ action: 'evaluations:read', resource: { type: 'evaluation', id } });
 
 /** The bytes of a well-formed call. An RPC that this knows nothing of fails here: whoever adds one says how it is called. */
@@ -41,7 +66,7 @@ export async function send(
   metadata: SentMetadata = {},
 ): Promise<Buffer> {
   if (rpc.method.methodKind === 'unary') return (await client.bytes(rpc.path, bytes, metadata)).message;
-  const stream = client.streamBytes(rpc.path, bytes, (answer) => answer, metadata);
+  const stream = client.streamBytes(rpc.path, bytes, { read: (answer) => answer, metadata });
   try {
     for await (const message of stream) return message;
     return Buffer.alloc(0);

@@ -19,12 +19,12 @@ export { ControlError } from './control/envelope.ts';
 export { ModelPolicy, ModelPolicyTerms } from './control/model-policies.ts';
 export { PasskeyAssertion } from './control/passkey.ts';
 export { ModelPrice, OwnPrice, PriceChange, type PriceRates } from './control/prices.ts';
-export type { ExecuteRequest } from './control/provider.ts';
+export { ExecuteRequest } from './control/provider.ts';
 export { controlRoutes, EventsQuery, Principal, StreamEvent } from './control/routes.ts';
 export { Secret, SecretVersion } from './control/secret.ts';
 export { UsageGroup, UsageRecord, UsageSummary } from './control/usage.ts';
 export { type LoggedWebhookDelivery, type NewWebhook, Webhook, WebhookDelivery } from './control/webhook.ts';
-export { type NewWorkflowDefinition, WorkflowDefinition, WorkflowRun, WorkflowRunNode } from './control/workflow.ts';
+export { NewWorkflowDefinition, WorkflowDefinition, WorkflowRun, WorkflowRunNode } from './control/workflow.ts';
 export { WorkflowApproval } from './control/workflow-approval.ts';
 export { ITEMS_AT_ONCE, NodeDefinition } from './control/workflow-node.ts';
 export {

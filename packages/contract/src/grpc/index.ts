@@ -1,5 +1,11 @@
 /** What crosses the gRPC listener: messages and services, generated from `proto/`, and the operations behind them. */
 export {
+  type AuditCheckpointSchema,
+  type AuditEntrySchema,
+  AuditService,
+  type AuditServiceListRequest,
+} from '../gen/assay/v1/audit_service_pb.ts';
+export {
   AuthzService,
   type CheckResultSchema,
   type PermissionCheck,
@@ -22,6 +28,28 @@ export {
 } from '../gen/assay/v1/evaluation_service_pb.ts';
 export { EventService, type EventServiceSubscribeResponseSchema } from '../gen/assay/v1/event_service_pb.ts';
 export { IdentityService, type OrganizationSchema } from '../gen/assay/v1/identity_service_pb.ts';
+export {
+  type ExecutionUsageSchema,
+  type ModelCall,
+  ModelCallSchema,
+  type ModelChoice,
+  ProviderService,
+  type ProviderServiceEstimateResponseSchema,
+  type ProviderServiceExecuteResponseSchema,
+  type ProviderServiceExecuteStreamResponse,
+  type ProviderServiceExecuteStreamResponseSchema,
+} from '../gen/assay/v1/provider_service_pb.ts';
+export {
+  type WorkflowContent,
+  WorkflowContentSchema,
+  type WorkflowDefinitionSchema,
+  type WorkflowFailureSchema,
+  WorkflowNodeState,
+  type WorkflowRunNodeSchema,
+  type WorkflowRunSchema,
+  WorkflowRunState,
+} from '../gen/assay/v1/workflow_pb.ts';
+export { WorkflowService, type WorkflowServiceCreateRunRequest } from '../gen/assay/v1/workflow_service_pb.ts';
 export {
   BadRequestSchema,
   ErrorInfoSchema,

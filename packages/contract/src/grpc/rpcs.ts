@@ -1,8 +1,11 @@
 import type { DescService } from '@bufbuild/protobuf';
+import { AuditService } from '../gen/assay/v1/audit_service_pb.ts';
 import { AuthzService } from '../gen/assay/v1/authz_service_pb.ts';
 import { EvaluationService } from '../gen/assay/v1/evaluation_service_pb.ts';
 import { EventService } from '../gen/assay/v1/event_service_pb.ts';
 import { IdentityService } from '../gen/assay/v1/identity_service_pb.ts';
+import { ProviderService } from '../gen/assay/v1/provider_service_pb.ts';
+import { WorkflowService } from '../gen/assay/v1/workflow_service_pb.ts';
 
 type Operations<Service extends DescService> = { readonly [Method in keyof Service['method'] & string]: string };
 
@@ -14,6 +17,13 @@ const operationsOf = <Service extends DescService>(service: Service, operations:
 
 /** Every service of package `assay.v1`, and the operation that each of its methods runs. */
 const SERVICES = [
+  operationsOf(AuditService, {
+    list: 'audit.organization_entry.list',
+    getCheckpoint: 'audit.checkpoint.get',
+    proveInclusion: 'audit.inclusion.prove',
+    proveConsistency: 'audit.consistency.prove',
+    listKeys: 'audit.key.list',
+  }),
   operationsOf(AuthzService, { check: 'access.decision.check', checkBatch: 'access.decision.check_batch' }),
   operationsOf(EvaluationService, {
     submit: 'evaluations.evaluation.submit',
@@ -30,6 +40,28 @@ const SERVICES = [
     me: 'identity.principal.get',
     listOrganizations: 'tenancy.organization.list_mine',
     listPermissions: 'access.permission.list',
+  }),
+  operationsOf(ProviderService, {
+    execute: 'providers.chat.execute',
+    executeStream: 'providers.chat.execute',
+    estimate: 'providers.chat.estimate',
+  }),
+  operationsOf(WorkflowService, {
+    createDefinition: 'workflows.definition.create',
+    validateDefinition: 'workflows.definition.validate',
+    listDefinitions: 'workflows.definition.list',
+    getDefinition: 'workflows.definition.get',
+    archiveDefinition: 'workflows.definition.archive',
+    createRun: 'workflows.run.create',
+    listRuns: 'workflows.run.list',
+    getRun: 'workflows.run.get',
+    listRunNodes: 'workflows.node.list',
+    followRun: 'workflows.run.follow',
+    startRun: 'workflows.run.start',
+    pauseRun: 'workflows.run.pause',
+    resumeRun: 'workflows.run.resume',
+    cancelRun: 'workflows.run.cancel',
+    retryRun: 'workflows.run.retry',
   }),
 ];
 

@@ -3,14 +3,18 @@ import type { accessOperations } from '../modules/access/index.ts';
 import type { tenancyOperations } from '../modules/tenancy/index.ts';
 import type { Log } from '../platform/log.ts';
 import {
+  type AuditOperations,
   GrpcApp,
   HealthService,
   RpcSurface,
+  serveAudit,
   serveAuthz,
   serveEvaluations,
   serveEvents,
   serveIdentity,
+  serveProviders,
   serveReflection,
+  serveWorkflows,
   type Tls,
 } from '../surfaces/grpc/index.ts';
 import type { HttpKit } from '../surfaces/http/kit.ts';
@@ -19,7 +23,11 @@ import type { HttpServerOptions } from './http-server.ts';
 
 export type GrpcServerOptions = {
   kit: HttpKit;
-  operations: Pick<HttpServerOptions['operations'], 'evaluations' | 'events' | 'identity'> & {
+  operations: Pick<
+    HttpServerOptions['operations'],
+    'evaluations' | 'events' | 'identity' | 'providers' | 'workflows'
+  > & {
+    audit: AuditOperations;
     access: ReturnType<typeof accessOperations>;
     tenancy: Pick<ReturnType<typeof tenancyOperations>, 'listMyOrganizations'>;
   };
@@ -36,10 +44,13 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcApp {
   const app = new GrpcApp(options);
   const surface = new RpcSurface(app.server, kit);
   const run = kit.operator.run.bind(kit.operator);
+  serveAudit(surface, run, operations.audit);
   serveAuthz(surface, run, operations.access);
   serveEvaluations(surface, run, operations.evaluations);
   serveEvents(surface, run, operations.events);
   serveIdentity(surface, run, { ...operations.identity, ...operations.tenancy, ...operations.access });
+  serveProviders(surface, run, operations.providers);
+  serveWorkflows(surface, run, operations.workflows);
   const health = new HealthService(options.readiness);
   health.serve(surface);
   serveReflection(app.server, [...new Set(allRpcs.map(({ method }) => method.parent)), Health]);

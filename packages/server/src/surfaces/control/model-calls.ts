@@ -1,28 +1,22 @@
-import { type ExecuteRequest, controlRoutes as routes } from '@assay/contract';
-import type { FastifyRequest } from 'fastify';
+import { controlRoutes as routes } from '@assay/contract';
 import { toAppError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { dollarsOf } from '../../kernel/money.ts';
 import {
   type CallBill,
   type ChatEvent,
-  type ChatInput,
   type ChatResponse,
   type chatOperations,
-  decodeEmbeddingRequest,
   type EmbeddingAnswer,
-  type EmbeddingInput,
   type Estimate,
   type embeddingOperations,
   invalidRequest,
-  openAiChat,
   type StreamedAnswer,
 } from '../../modules/providers/index.ts';
-import { attributionOf } from '../http/attribution.ts';
-import { cacheHeaders, cachingOf } from '../http/caching.ts';
+import { cacheHeaders } from '../http/caching.ts';
 import { rateHeaders, setHeaders } from '../http/headers.ts';
 import type { HttpKit } from '../http/kit.ts';
-import { isRecorded } from '../http/recording.ts';
+import { chatOf, embeddingOf } from '../http/model-calls.ts';
 import { type SseFrame, sendEvents } from '../http/sse.ts';
 import type { Surface } from '../http/surface.ts';
 import { envelope } from './envelope.ts';
@@ -37,10 +31,10 @@ export function serveModelCalls(surface: Surface, { operator }: HttpKit, of: Cal
   surface.serve(routes.execute, async ({ body }, call, { request, reply }) => {
     const links = { self: '/v1/providers/execute' };
     if (body.modality === 'embedding') {
-      const execution = encodeEmbedding(await run(of.executeEmbedding, call, embeddingOf(body, request)));
+      const execution = encodeEmbedding(await run(of.executeEmbedding, call, embeddingOf(body, request.headers)));
       return envelope(call, { status: 200, data: { execution }, links });
     }
-    const answer = await run(of.executeChat, call, chatOf(body, request, false));
+    const answer = await run(of.executeChat, call, chatOf(body, request.headers, false));
     setHeaders(reply, cacheHeaders(call));
     if (answer.kind !== 'whole') throw new Error('A whole answer was asked for.');
     if (answer.bill.recorded) reply.header('x-assay-recorded', answer.bill.recorded);
@@ -51,7 +45,7 @@ export function serveModelCalls(surface: Surface, { operator }: HttpKit, of: Cal
   surface.serve(routes.executeStream, async ({ body }, call, { request, reply }) => {
     if (body.modality === 'embedding')
       throw invalidRequest('modality', 'Vectors are not streamed. Ask for them with POST /v1/providers/execute.');
-    const answer = await run(of.executeChat, call, chatOf(body, request, true));
+    const answer = await run(of.executeChat, call, chatOf(body, request.headers, true));
     if (answer.kind !== 'stream') throw new Error('A stream was asked for.');
     const headers = { 'x-request-id': call.requestId, ...rateHeaders(call.notes.rate), ...cacheHeaders(call) };
     await sendEvents(reply, framesOf(answer, call.requestId), { headers, signal: call.signal });
@@ -61,8 +55,8 @@ export function serveModelCalls(surface: Surface, { operator }: HttpKit, of: Cal
   surface.serve(routes.estimate, async ({ body }, call, { request }) => {
     const estimate =
       body.modality === 'embedding'
-        ? await run(of.estimateEmbedding, call, embeddingOf(body, request))
-        : await run(of.estimateChat, call, chatOf(body, request, false));
+        ? await run(of.estimateEmbedding, call, embeddingOf(body, request.headers))
+        : await run(of.estimateChat, call, chatOf(body, request.headers, false));
     return envelope(call, {
       status: 200,
       data: { estimate: encodeEstimate(estimate) },
@@ -70,60 +64,6 @@ export function serveModelCalls(surface: Surface, { operator }: HttpKit, of: Cal
     });
   });
 }
-
-/** What was asked in Assay's words, as a chat: input and options are read as OpenAI's clients write them. */
-function chatOf({ input, params, ...wish }: ExecuteRequest, { headers }: FastifyRequest, stream: boolean): ChatInput {
-  if (Array.isArray(input))
-    throw invalidRequest('input', 'A list of texts is embedded. Set `modality` to `embedding`.');
-  const { messages, system } =
-    typeof input === 'string' ? { messages: [{ role: 'user', content: input }], system: undefined } : input;
-  const turns = system === undefined ? messages : [{ role: 'system', content: system }, ...messages];
-  const body = { ...params, model: wish.model ?? 'any', messages: turns, stream };
-  const { maxTokens, needs } = openAiChat.head(body);
-  return {
-    asked: { dialect: null, request: openAiChat.decode(body) },
-    wish: wishOf(wish, needs),
-    stream,
-    maxTokens,
-    passedOn: {},
-    attribution: attributionOf(headers),
-    caching: cachingOf(headers),
-    isRecorded: isRecorded(headers),
-  };
-}
-
-/** What was asked in Assay's words, as an embedding. */
-function embeddingOf({ input, params, ...wish }: ExecuteRequest, { headers }: FastifyRequest): EmbeddingInput {
-  if (typeof input === 'object' && !Array.isArray(input))
-    throw invalidRequest('input', 'What is embedded is a text or a list of texts. Leave `messages` out.');
-  if (params['encoding_format'] !== undefined)
-    throw invalidRequest('params.encoding_format', 'Vectors are lists of numbers here. Leave `encoding_format` out.');
-  const request = decodeEmbeddingRequest({ ...params, model: wish.model ?? 'any', input });
-  return {
-    asked: { dialect: null, request },
-    inputs: request.inputs,
-    wish: wishOf(wish, ['embeddings']),
-    passedOn: {},
-    attribution: attributionOf(headers),
-  };
-}
-
-type Named = ExecuteRequest['fallbacks'][number];
-
-const wishOf = (
-  { fallbacks, ...first }: Named & Pick<ExecuteRequest, 'fallbacks'>,
-  needs: ChatInput['wish']['needs'],
-) => ({
-  ...namedBy(first),
-  needs,
-  fallbacks: fallbacks.map(namedBy),
-});
-
-const namedBy = ({ provider, model, tier }: Named) => ({
-  provider: provider ?? null,
-  model: model ?? null,
-  tier: tier ?? null,
-});
 
 const encodeUsage = ({ usage, isEstimated, cost, priceVersion }: CallBill) => ({
   input_tokens: usage.input,

@@ -2,9 +2,9 @@ import { controlRoutes as routes, type WorkflowApproval } from '@assay/contract'
 import type { Approval, approvalOperations, JsonObject } from '../../modules/workflows/index.ts';
 import type { HttpKit } from '../http/kit.ts';
 import type { Surface } from '../http/surface.ts';
+import { encodeRunNode } from '../http/workflow-nodes.ts';
 import { envelope } from './envelope.ts';
 import { pageLinks } from './page-links.ts';
-import { encodeRunNode } from './workflow-nodes.ts';
 
 export type WorkflowApprovalOperations = ReturnType<typeof approvalOperations>;
 

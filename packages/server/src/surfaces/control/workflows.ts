@@ -1,12 +1,6 @@
-import {
-  type NewWorkflowDefinition,
-  controlRoutes as routes,
-  type WorkflowDefinition,
-  type WorkflowRun,
-} from '@assay/contract';
+import { controlRoutes as routes, type WorkflowDefinition, type WorkflowRun } from '@assay/contract';
 import type {
   Definition,
-  DefinitionContent,
   definitionOperations,
   followRun,
   JsonObject,
@@ -18,11 +12,11 @@ import { rateHeaders } from '../http/headers.ts';
 import type { HttpKit } from '../http/kit.ts';
 import { sendEvents } from '../http/sse.ts';
 import type { Surface } from '../http/surface.ts';
+import { contentOf, encodeFailure, encodeNode, encodeRunNode } from '../http/workflow-nodes.ts';
 import { envelope } from './envelope.ts';
 import { eventFrames } from './events.ts';
 import { pageLinks } from './page-links.ts';
 import { serveWorkflowApprovals, type WorkflowApprovalOperations } from './workflow-approvals.ts';
-import { decodeNode, encodeFailure, encodeNode, encodeRunNode } from './workflow-nodes.ts';
 
 export type WorkflowOperations = ReturnType<typeof definitionOperations> &
   ReturnType<typeof runOperations> &
@@ -139,14 +133,6 @@ function serveRuns(surface: Surface, { operator }: HttpKit, of: WorkflowOperatio
     answer(call, await run(of.retryRun, call, params)),
   );
 }
-
-const contentOf = (body: NewWorkflowDefinition): DefinitionContent => ({
-  name: body.name,
-  description: body.description,
-  nodes: body.nodes.map(decodeNode),
-  inputSchema: (body.input_schema as JsonObject | undefined) ?? null,
-  timeoutMs: body.timeout_ms ?? null,
-});
 
 const encodeDefinition = (of: Definition): WorkflowDefinition => ({
   id: of.id,

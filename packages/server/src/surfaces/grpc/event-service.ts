@@ -34,7 +34,10 @@ function assertFilter(field: string, items: readonly string[]): void {
   throw invalidFields([{ field, constraint: 'size', message }]);
 }
 
-const encodeEvent = (event: StreamedEvent): MessageInitShape<typeof EventServiceSubscribeResponseSchema> => ({
+/** An event, and where its stream goes on after it. */
+export const encodeEvent = (
+  event: StreamedEvent,
+): Pick<MessageInitShape<typeof EventServiceSubscribeResponseSchema>, 'position' | 'event'> => ({
   position: event.position,
   event: {
     type: event.type,

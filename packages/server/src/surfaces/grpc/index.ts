@@ -1,8 +1,11 @@
+export { type AuditOperations, serveAudit } from './audit-service.ts';
 export { serveAuthz } from './authz-service.ts';
 export { serveEvaluations } from './evaluation-service.ts';
 export { serveEvents } from './event-service.ts';
 export { GrpcApp, type Tls } from './grpc-app.ts';
 export { HealthService } from './health.ts';
 export { serveIdentity } from './identity-service.ts';
+export { serveProviders } from './provider-service.ts';
 export { serveReflection } from './reflection.ts';
 export { RpcSurface } from './rpc-surface.ts';
+export { serveWorkflows } from './workflow-service.ts';

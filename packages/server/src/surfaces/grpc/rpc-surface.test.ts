@@ -44,15 +44,15 @@ beforeEach(async () => {
   surface.serve(IdentityService, 'control', {
     listOrganizations: async () => ({}),
     listPermissions: async () => ({}),
-    me: async (request, call) => {
+    me: async (request, call, metadata) => {
       calls.push(call);
-      return onMe(request, call);
+      return onMe(request, call, metadata);
     },
   });
   surface.serve(EventService, 'control', {
-    subscribe: (request, call) => {
+    subscribe: (request, call, metadata) => {
       calls.push(call);
-      return onSubscribe(request, call);
+      return onSubscribe(request, call, metadata);
     },
   });
   app.onStop = async () => surface.endStreams();
@@ -137,7 +137,8 @@ describe('a call', () => {
       .toArray();
     expect(calls[0]?.idempotency).toEqual(calls[1]?.idempotency);
     expect(calls[0]?.idempotency).toMatchObject({ key: 'once' });
-    expect(calls[2]?.idempotency).toBeNull();
+    expect(calls[2]?.idempotency).toMatchObject({ key: 'once' });
+    expect(calls[2]?.idempotency).not.toEqual(calls[0]?.idempotency);
   });
 
   test('whose message is none of ours is refused as such', async () => {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { allRpcs, pathOf } from '@assay/contract/grpc';
 import type {
   DescMessage,
@@ -21,6 +22,7 @@ import {
 import { AppError, toAppError } from '../../kernel/errors.ts';
 import type { Principal } from '../../kernel/principal.ts';
 import type { Watched } from '../../modules/identity/index.ts';
+import { cacheHeaders } from '../http/caching.ts';
 import { findCredential } from '../http/credentials.ts';
 import { rateHeaders } from '../http/headers.ts';
 import type { HttpCall } from '../http/http-call.ts';
@@ -32,10 +34,12 @@ import { decode, encode } from './wire.ts';
 type Unary<In extends DescMessage, Out extends DescMessage> = (
   request: MessageShape<In>,
   call: HttpCall,
+  metadata: IncomingHttpHeaders,
 ) => Promise<MessageInitShape<Out>>;
 type Streaming<In extends DescMessage, Out extends DescMessage> = (
   request: MessageShape<In>,
   call: HttpCall,
+  metadata: IncomingHttpHeaders,
 ) => AsyncIterable<MessageInitShape<Out>>;
 
 /** What serves each method of a service; one that is left out does not compile. */
@@ -96,7 +100,7 @@ export class RpcSurface {
         await this.#admit(rpc, call, headers);
         call.idempotency = idempotencyOf(headers, rpc.path, () => encode(rpc.method.input, request));
         if (grpc.cancelled) throw new AppError('cancelled', 'call.cancelled', 'The caller has gone.');
-        const message = encode(rpc.method.output, await handler(request, call));
+        const message = encode(rpc.method.output, await handler(request, call, headers));
         grpc.sendMetadata(initialMetadata(call));
         this.#count(rpc, Code.OK);
         answer(null, message, this.#trailers(rpc, call));
@@ -122,9 +126,10 @@ export class RpcSurface {
       try {
         const request = decode(rpc.method.input, grpc.request);
         const admitted = await this.#admit(rpc, call, headers);
+        call.idempotency = idempotencyOf(headers, rpc.path, () => encode(rpc.method.input, request));
         if (admitted) unwatch = this.#watch(rpc, call, { ...admitted, onEnd: end });
         grpc.sendMetadata(initialMetadata(call));
-        for await (const message of handler(request, call)) {
+        for await (const message of handler(request, call, headers)) {
           if (call.signal.aborted) break;
           if (!grpc.write(encode(rpc.method.output, message))) await drained(grpc, call.signal);
         }
@@ -143,7 +148,7 @@ export class RpcSurface {
   }
 
   /** Finds out who calls; null where nobody needs to be known. */
-  async #admit({ operation }: Rpc, call: HttpCall, headers: ReturnType<typeof headersOf>): Promise<Admitted | null> {
+  async #admit({ operation }: Rpc, call: HttpCall, headers: IncomingHttpHeaders): Promise<Admitted | null> {
     if (operation === null) return null;
     const credential = findCredential({ headers, queryKey: null });
     if (!credential) {
@@ -183,10 +188,11 @@ export class RpcSurface {
     return Object.assign(new Error(refusal.details), refusal);
   }
 
-  /** What is known only at the end: how the caller stands with the rate limit, and whether this is a replay. */
+  /** What is known only at the end: how the caller stands with the rate limit, and whether the answer is an earlier one. */
   #trailers({ rate }: Rpc, call: HttpCall): Metadata {
     const metadata = new Metadata();
-    const headers = rateHeaders(call.notes.rate ?? this.#kit.peekRate(rate, call));
+    const limits = rateHeaders(call.notes.rate ?? this.#kit.peekRate(rate, call));
+    const headers = { ...limits, ...cacheHeaders(call) };
     for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
     if (call.notes.replayed) metadata.set('idempotent-replayed', 'true');
     return metadata;

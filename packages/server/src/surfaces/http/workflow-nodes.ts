@@ -1,6 +1,12 @@
-import { ITEMS_AT_ONCE, type NodeDefinition as WireNode, type WorkflowRunNode } from '@assay/contract';
+import {
+  ITEMS_AT_ONCE,
+  type NewWorkflowDefinition,
+  type NodeDefinition as WireNode,
+  type WorkflowRunNode,
+} from '@assay/contract';
 import type { Json } from '../../kernel/json.ts';
 import {
+  type DefinitionContent,
   type ForEach,
   type InputBinding,
   type JsonObject,
@@ -11,7 +17,7 @@ import {
   readPath,
 } from '../../modules/workflows/index.ts';
 
-/* A node between the wire and the module: both ways of writing bindings become one. */
+/* Definitions between the wire and the module: both ways of writing bindings become one. */
 
 const WHOLE = '*';
 const INDEX = '$index';
@@ -19,7 +25,15 @@ const INDEX = '$index';
 type WireStep = Pick<Exclude<WireNode, { operation: 'fan_out' }>, 'runtime' | 'operation' | 'config' | 'inputs'>;
 type WireForEach = NonNullable<Exclude<WireNode, { operation: 'fan_out' }>['for_each']>;
 
-export const decodeNode = (node: WireNode): NodeDefinition => ({
+export const contentOf = (body: NewWorkflowDefinition): DefinitionContent => ({
+  name: body.name,
+  description: body.description,
+  nodes: body.nodes.map(decodeNode),
+  inputSchema: (body.input_schema as JsonObject | undefined) ?? null,
+  timeoutMs: body.timeout_ms ?? null,
+});
+
+const decodeNode = (node: WireNode): NodeDefinition => ({
   key: node.key,
   dependsOn: node.depends_on,
   ...(node.operation === 'fan_out'
