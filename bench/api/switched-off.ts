@@ -152,6 +152,7 @@ const systemPool = (address: App['core']['address']): Database =>
 function withoutEvents(tx: Tx): Tx {
   return {
     query: (of, values) => tx.query(of, values),
+    pair: (first, second) => tx.pair(first, second),
     onCommit: (effect) => tx.onCommit(effect),
     defer: (of, values) => tx.defer(of.name.startsWith('evaluations.insert') ? insertOnly(of) : of, values),
   };

@@ -5,7 +5,7 @@ import { TOPICS } from '../../packages/server/src/compose/core.ts';
 import { composeOperations } from '../../packages/server/src/compose/operations.ts';
 import { composeProviders } from '../../packages/server/src/compose/providers.ts';
 import { Journal, Ledger } from '../../packages/server/src/modules/metering/index.ts';
-import type { Tx } from '../../packages/server/src/platform/db/index.ts';
+import type { SqlValue, Tx } from '../../packages/server/src/platform/db/index.ts';
 import { createMetrics } from '../../packages/server/src/platform/telemetry/metrics.ts';
 import { noTracing } from '../../packages/server/src/platform/telemetry/tracing.ts';
 import { SWITCHES, type Switch } from '../api/switched-off.ts';
@@ -24,6 +24,8 @@ export const PARTS = [
   'all of them',
 ] as const;
 export type Part = (typeof PARTS)[number];
+
+const NOBODY = '00000000-0000-4000-8000-000000000000';
 
 /** Names of statements begin so; a digest of their text follows. */
 const isOneOf = ({ name }: { name: string }, names: readonly string[]): boolean =>
@@ -56,16 +58,22 @@ async function ledgerOf({ core }: App, of: { tx?(tx: Tx): Tx; journal?(journal: 
 }
 
 /** Calls reach no budget: none is found for them. */
-const withoutCounters = (tx: Tx): Tx => ({
-  defer: (of, values) => tx.defer(of, values),
-  query: (of, values) => tx.query(of, isOneOf(of, ['ledger.lock_counters']) ? ['[]', '[]'] : values),
-  onCommit: (effect) => tx.onCommit(effect),
-});
+const withoutCounters = (tx: Tx): Tx => {
+  const valuesOf = ({ name }: { name: string }, values: readonly SqlValue[]): readonly SqlValue[] =>
+    isOneOf({ name }, ['ledger.lock_counters']) ? ['[]', '[]'] : values;
+  return {
+    query: (of, values) => tx.query(of, valuesOf(of, values)),
+    pair: (first, { statement, values }) => tx.pair(first, { statement, values: valuesOf(statement, values) }),
+    defer: (of, values) => tx.defer(of, values),
+    onCommit: (effect) => tx.onCommit(effect),
+  };
+};
 
 const withoutUsage = (tx: Tx): Tx => ({
   defer: (of, values) =>
     isOneOf(of, ['ledger.insert_records', 'ledger.add_to_rollups']) ? undefined : tx.defer(of, values),
   query: (of, values) => tx.query(of, values),
+  pair: (first, second) => tx.pair(first, second),
   onCommit: (effect) => tx.onCommit(effect),
 });
 
@@ -85,12 +93,12 @@ const withoutWrites = (journal: Journal): Journal => {
     close: () => {},
   });
 };
-const NOBODY = '00000000-0000-4000-8000-000000000000';
 
 /** Nothing is set aside and nothing billed. */
 async function noLedger(app: App): Promise<Ledger> {
   const ledger = await ledgerOf(app, {});
   const hold = {
+    admission: { id: NOBODY, reservedAt: new Date(), amount: Number.MAX_SAFE_INTEGER, held: [], budgetLeft: null },
     amount: Number.MAX_SAFE_INTEGER,
     budgetLeft: null,
     delivered: { cost: 0, quantities: {} },

@@ -13,6 +13,7 @@ function recording(overrides: Partial<Governance> = {}): { steps: string[]; oper
     note(`${name}: begin`);
     const tx: Tx = {
       query: async () => [],
+      pair: async () => [[], []],
       defer: () => {},
       onCommit: () => {},
     };

@@ -263,4 +263,4 @@ function organizationScope(orgId: string | null): { orgId: string } {
 const noTransaction = (): never => {
   throw new Error('This operation declared that it runs without a transaction.');
 };
-const NO_TRANSACTION: Tx = { query: noTransaction, defer: noTransaction, onCommit: noTransaction };
+const NO_TRANSACTION: Tx = { query: noTransaction, pair: noTransaction, defer: noTransaction, onCommit: noTransaction };

@@ -19,7 +19,7 @@ const leaf = (orgId: string): Leaf => ({
 /** A log of refusals whose transactions only say that they were there. */
 function bench(fails = false) {
   const seen = { written: [] as (string | null)[], dropped: 0, failures: [] as unknown[] };
-  const tx: Tx = { query: async () => [], defer: () => {}, onCommit: () => {} };
+  const tx: Tx = { query: async () => [], pair: async () => [[], []], defer: () => {}, onCommit: () => {} };
   const refusals = createRefusalLog({
     async transaction({ orgId }, work) {
       if (fails) throw new Error('The database is away.');

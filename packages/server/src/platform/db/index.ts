@@ -3,5 +3,5 @@ export { Database, type DatabaseAddress } from './database.ts';
 export { migrate, migrationState, readMigrations } from './migrations.ts';
 export { dumpSchema } from './schema-dump.ts';
 export type { ConstraintErrors } from './sql-errors.ts';
-export { type SqlValue, type Statement, statement } from './statement.ts';
+export { bind, type SqlValue, type Statement, statement } from './statement.ts';
 export type { Tx, TxScope } from './transaction.ts';

@@ -7,6 +7,8 @@ import { type Bound, bind, type SqlValue, type Statement, statement } from './st
 export type Tx = {
   /** Runs a statement and gives its rows. */
   query<Row>(statement: Statement<Row>, values: readonly SqlValue[]): Promise<Row[]>;
+  /** Runs two statements in one round trip, in this order, and gives the rows of each. */
+  pair<First, Second>(first: Bound<First>, second: Bound<Second>): Promise<[First[], Second[]]>;
   /**
    * Adds a statement whose rows nobody needs: it travels with the next one, or with the commit, without a round
    * trip of its own. A fault in it fails the transaction there.
@@ -41,7 +43,13 @@ export class Transaction implements Tx {
   }
 
   async query<Row>(of: Statement<Row>, values: readonly SqlValue[]): Promise<Row[]> {
-    return (await this.#run(bind(of, values))) as Row[];
+    const rows = await this.#run([bind(of, values)]);
+    return (rows.at(-1) ?? []) as Row[];
+  }
+
+  async pair<First, Second>(first: Bound<First>, second: Bound<Second>): Promise<[First[], Second[]]> {
+    const rows = await this.#run([first, second]);
+    return [(rows.at(-2) ?? []) as First[], (rows.at(-1) ?? []) as Second[]];
   }
 
   defer<Row>(of: Statement<Row>, values: readonly SqlValue[]): void {
@@ -75,15 +83,15 @@ export class Transaction implements Tx {
     for (const effect of this.#effects) effect();
   }
 
-  async #run(bound: Bound): Promise<unknown[]> {
+  async #run(wanted: readonly Bound[]): Promise<unknown[][]> {
     this.#assertAlive();
     if (this.#state === 'busy') throw new Error('A transaction runs one statement at a time: await each.');
     const opening = this.#state === 'fresh' ? [bind(begin, []), ...this.#opening] : [];
-    const batch = [...opening, ...this.#takeDeferred(), bound];
+    const batch = [...opening, ...this.#takeDeferred(), ...wanted];
     this.#state = 'busy';
     const rows = await runPipeline(this.#client, batch);
     if (this.#state === 'busy') this.#state = 'open';
-    return rows[rows.length - 1] ?? [];
+    return rows;
   }
 
   #takeDeferred(): Bound[] {
@@ -124,6 +132,10 @@ export class StatementHandle implements Tx {
     } finally {
       client.release(isLost);
     }
+  }
+
+  async pair(): Promise<never> {
+    throw new Error('Statements stand alone here: two are two transactions.');
   }
 
   defer(): void {

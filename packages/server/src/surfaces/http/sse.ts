@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
 import { SECURITY_HEADERS } from './headers.ts';
 
@@ -51,6 +52,7 @@ export async function sendStream(
     'x-accel-buffering': 'no',
   });
   raw.flushHeaders();
+  let isFirst = true;
   const heartbeat = setInterval(() => raw.writableEnded || raw.write(': keep-alive\n\n'), HEARTBEAT_MS);
   try {
     for await (const chunk of chunks) {
@@ -58,6 +60,9 @@ export async function sendStream(
       if (options.signal.aborted || raw.writableEnded) break;
       const flowing = raw.write(chunk);
       if (!flowing && !(await drained(raw, options.signal))) break;
+      // Node holds writes back until the turn ends: the first piece does not wait for those that came with it.
+      if (isFirst) await nextTurn();
+      isFirst = false;
     }
   } catch {
     // The source refused to go on (a consumer too slow, the database away): the end of the stream says so, the id resumes.

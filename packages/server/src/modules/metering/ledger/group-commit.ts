@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '../../../kernel/errors.ts';
 import type { Tx } from '../../../platform/db/index.ts';
 import type { Log } from '../../../platform/log.ts';
@@ -89,8 +89,9 @@ export class GroupCommit implements AsyncDisposable {
 
   async #flush(): Promise<void> {
     this.#isFlushing = true;
-    // Whoever calls in this turn of the loop shares the first transaction.
-    await null;
+    // Whoever calls in this turn of the loop shares the first transaction. For a reservation somebody waits; a settlement
+    // begins when the answer that it bills is on its way.
+    await (this.#waiting.every(({ call }) => isDurable(call)) ? nextTurn() : null);
     while (this.#waiting.length > 0) {
       await this.#commit(this.#waiting.splice(0, MOST_TOGETHER));
       if (this.#pauseMs === 0) continue;

@@ -76,8 +76,9 @@ export class Journal {
     return new Journal(nodeId, path, file);
   }
 
-  /** Writes down that a call is under way and nothing of it has been delivered. */
+  /** Makes a slot for a call that is under way. It is written down with what is about to be delivered, by `write`. */
   open({ orgId, id, reservedAt }: Pick<JournalEntry, 'orgId' | 'id' | 'reservedAt'>): Slot {
+    this.#assertOpen();
     const offset = this.#free.pop() ?? this.#end;
     if (offset === this.#end) this.#end += SLOT;
     const buffer = Buffer.alloc(SLOT);
@@ -85,9 +86,7 @@ export class Journal {
     buffer.write(hexOf(orgId), AT.orgId, 'hex');
     buffer.write(hexOf(id), AT.id, 'hex');
     buffer.writeBigUInt64BE(BigInt(reservedAt.getTime()), AT.reservedAt);
-    const slot = { offset, buffer };
-    this.write(slot, 0, {});
-    return slot;
+    return { offset, buffer };
   }
 
   /** Says who is asked from now on; the next `write` takes it along. */
@@ -124,9 +123,13 @@ export class Journal {
   }
 
   #put(bytes: Buffer, length: number, offset: number): void {
+    this.#assertOpen();
+    writeSync(this.#file, bytes, 0, length, offset);
+  }
+
+  #assertOpen(): void {
     // The number of a closed file may be another file's by now.
     if (this.#isClosed) throw new Error('The journal is closed: this process is stopping.');
-    writeSync(this.#file, bytes, 0, length, offset);
   }
 }
 

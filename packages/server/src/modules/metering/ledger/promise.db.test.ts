@@ -55,7 +55,11 @@ function failing(tx: Tx, fault: Fault): Tx {
     if (fault.kind === 'throw' && seen++ === fault.at) throw unavailable();
     tx.defer(of, values);
   };
-  return { query, defer, onCommit: (effect) => tx.onCommit(effect) };
+  const pair: Tx['pair'] = async (first, second) => [
+    await query(first.statement, first.values),
+    await query(second.statement, second.values),
+  ];
+  return { query, pair, defer, onCommit: (effect) => tx.onCommit(effect) };
 }
 
 const calls = fc.record({

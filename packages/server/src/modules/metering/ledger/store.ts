@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type SqlValue, statement, type Tx } from '../../../platform/db/index.ts';
+import { bind, type SqlValue, statement, type Tx } from '../../../platform/db/index.ts';
 import { insertLeaves } from '../../audit/index.ts';
 import { insertEvents } from '../../events/index.ts';
 import type { Period, ScopeKind } from '../budgets/model.ts';
@@ -193,51 +193,66 @@ const addToRollups = statement(
 type Key = { org_id: string; id: string };
 const asKey = ({ orgId, id }: { orgId: string; id: string }): Key => ({ org_id: orgId, id });
 
-/** Reads and locks all that a batch is decided on. */
+/** Reads and locks all that a batch is decided on: in one round trip if its ends remember what their calls hold. */
 export async function lockLedger(tx: Tx, calls: readonly LedgerCall[]): Promise<LedgerState> {
-  const reservations = await takeNamed(tx, calls);
-  const billed = await findBilled(tx, calls, reservations);
-  const scopes = calls.flatMap((call) =>
-    call.kind === 'reserve' ? scopesOf(call.claims).map((scope) => ({ org_id: call.orgId, ...scope })) : [],
-  );
-  const ending = new Set(calls.filter(isEnd).map(keyOf));
-  const held = reservations
-    .filter((reservation) => ending.has(keyOf(reservation)))
-    .flatMap(({ orgId, held: counters }) =>
-      counters.map(([budgetId, periodStart]) => ({ org_id: orgId, budget_id: budgetId, period_start: periodStart })),
-    );
-  const wanted = [distinct(scopes), distinct(held)] as const;
-  let rows = await tx.query(lockCounters, wanted);
-  if ((rows[0]?.missing ?? 0) > 0) {
-    tx.defer(makeCounters, [wanted[0]]);
-    rows = await tx.query(lockCounters, wanted);
-  }
-  const now = rows[0]?.now ?? new Date();
-  return { now, reservations, billed, counters: rows.filter(({ org_id }) => org_id !== null).map(toCounter) };
-}
-
-const distinct = (rows: readonly object[]): string =>
-  `[${[...new Set(rows.map((row) => JSON.stringify(row)))].join(',')}]`;
-
-async function takeNamed(tx: Tx, calls: readonly LedgerCall[]): Promise<Reservation[]> {
+  const remembered = rememberedBy(calls);
   const named = calls.filter((call) => call.kind !== 'reserve' || call.isFact);
-  if (named.length === 0) return [];
-  const remembered = new Map<string, Remembered>();
-  for (const call of named) if (isEnd(call) && call.remembered) remembered.set(keyOf(call), call.remembered);
-  const rows = await tx.query(takeReservations, [
+  const take = bind(takeReservations, [
     named.map(({ orgId }) => orgId),
     named.map(({ id }) => id),
     named.map(isEnd),
     named.map((call) => remembered.has(keyOf(call))),
   ]);
-  return rows.map((row) => {
-    if (!row.is_remembered) return toReservation(row);
-    const { org_id: orgId, id } = row;
-    const known = remembered.get(keyOf({ orgId, id })) as Remembered;
-    // What was told of it in between is of no use to whoever has ended it.
-    return { ...known, orgId, id, progress: 0, progressQuantities: {} };
-  });
+  const scopes = distinct(calls.flatMap(scopeRows));
+  const lockFor = (holders: readonly Holder[]) => bind(lockCounters, [scopes, distinct(holders.flatMap(heldRows))]);
+  const ending = new Set(calls.filter(isEnd).map(keyOf));
+  let taken: TakenRow[] = [];
+  let lock = lockFor([...remembered.values()]);
+  let rows: CounterRow[];
+  if (named.length > 0 && remembered.size === ending.size) [taken, rows] = await tx.pair(take, lock);
+  else {
+    if (named.length > 0) taken = await tx.query(take.statement, take.values);
+    const ended = toReservations(taken, remembered).filter((reservation) => ending.has(keyOf(reservation)));
+    lock = lockFor(ended);
+    rows = await tx.query(lock.statement, lock.values);
+  }
+  if ((rows[0]?.missing ?? 0) > 0) {
+    tx.defer(makeCounters, [scopes]);
+    rows = await tx.query(lock.statement, lock.values);
+  }
+  const reservations = toReservations(taken, remembered);
+  const billed = await findBilled(tx, calls, reservations);
+  const now = rows[0]?.now ?? new Date();
+  return { now, reservations, billed, counters: rows.filter(({ org_id }) => org_id !== null).map(toCounter) };
 }
+
+type Holder = Pick<Reservation, 'orgId' | 'held'>;
+
+const scopeRows = (call: LedgerCall): object[] =>
+  call.kind === 'reserve' ? scopesOf(call.claims).map((scope) => ({ org_id: call.orgId, ...scope })) : [];
+
+const heldRows = ({ orgId, held }: Holder): object[] =>
+  held.map(([budgetId, periodStart]) => ({ org_id: orgId, budget_id: budgetId, period_start: periodStart }));
+
+const distinct = (rows: readonly object[]): string =>
+  `[${[...new Set(rows.map((row) => JSON.stringify(row)))].join(',')}]`;
+
+/** What those who end calls know of them, by the calls' keys. */
+function rememberedBy(calls: readonly LedgerCall[]): Map<string, Remembered & { orgId: string; id: string }> {
+  const known = new Map<string, Remembered & { orgId: string; id: string }>();
+  for (const call of calls)
+    if (isEnd(call) && call.remembered) known.set(keyOf(call), { ...call.remembered, orgId: call.orgId, id: call.id });
+  return known;
+}
+
+/** What was told of a call in between is of no use to whoever has ended it. */
+const toReservations = (rows: readonly TakenRow[], remembered: ReturnType<typeof rememberedBy>): Reservation[] =>
+  rows.map((row) => {
+    if (!row.is_remembered) return toReservation(row);
+    const known = remembered.get(keyOf({ orgId: row.org_id, id: row.id }));
+    if (!known) throw new Error('A reservation was taken that nobody remembers.');
+    return { ...known, progress: 0, progressQuantities: {} };
+  });
 
 const isEnd = (call: LedgerCall): call is SettleCall | ReleaseCall => call.kind === 'settle' || call.kind === 'release';
 
