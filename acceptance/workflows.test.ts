@@ -1,6 +1,7 @@
 import { ControlError, controlRoutes } from '@assay/contract';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Answer } from './harness/client.ts';
+import { inDatabase } from './harness/database.ts';
 import { Server } from './harness/server.ts';
 import { until } from './harness/until.ts';
 
@@ -125,6 +126,80 @@ describe('a definition', () => {
     const byId = await client.post('/v1/workflow-runs', { workflow_definition_id: id });
     expect(refusal(byId)).toMatchObject({ status: 409, code: 'definition_archived' });
     expect(refusal(await client.post('/v1/workflow-runs', { name: 'archived' }))).toMatchObject({ status: 404 });
+  });
+});
+
+describe('a schedule', () => {
+  type Kept = { workflow_schedule: { id: string; status: string; next_runs: string[]; input: unknown } };
+  const kept = (answer: Answer, status = 200): Kept['workflow_schedule'] =>
+    (dataOf(answer, status) as unknown as Kept).workflow_schedule;
+
+  const patch = (path: string, body: object, headers: Record<string, string> = {}) =>
+    client.send('PATCH', path, { body, headers });
+
+  test('can be made, changed, paused, resumed, triggered and deleted', async () => {
+    await define({ ...ORDERS, name: 'scheduled' });
+    const body = { name: 'nightly', workflow_name: 'scheduled', cron: '30 2 * * *', time_zone: 'Europe/Berlin' };
+    const made = await client.post('/v1/workflow-schedules', { ...body, input: { lines: [{ price: 5 }] } });
+    const { id, next_runs } = kept(made, 201);
+    expect(next_runs).toHaveLength(5);
+    const path = `/v1/workflow-schedules/${id}`;
+    const stale = await patch(path, { cron: '@daily' }, { 'if-match': '"7"' });
+    expect(refusal(stale).status).toBe(412);
+    const changed = kept(await patch(path, { cron: '@hourly', time_zone: 'UTC' }));
+    expect(changed.next_runs[0]).toMatch(/:00:00/);
+    expect(kept(await client.post(`${path}/pause`))).toMatchObject({ status: 'paused', next_runs: [] });
+    const { workflow_run } = dataOf(await client.post(`${path}/trigger`), 201) as unknown as { workflow_run: Run };
+    expect(await ended(workflow_run.id)).toMatchObject({ state: 'completed', schedule_id: id });
+    expect(kept(await client.post(`${path}/resume`))).toMatchObject({
+      status: 'active',
+      input: { lines: [{ price: 5 }] },
+    });
+    expect(dataOf(await client.get(path), 200)).toMatchObject({
+      firings: [{ outcome: 'started', workflow_run_id: workflow_run.id, error: null }],
+    });
+    kept(await client.send('DELETE', path));
+    expect(refusal(await client.get(path)).status).toBe(404);
+  });
+
+  test.each([
+    [{ cron: '0 0 30 2 *' }, ['cron']],
+    [{ cron: '61 * * * *' }, ['cron']],
+    [{ time_zone: 'Mars/Olympus' }, ['time_zone']],
+    [{ overlap: 'sometimes' }, ['overlap']],
+    [{ input: { lines: 'none' } }, ['input.lines']],
+  ])('that could never make a run is refused: %j', async (wrong, fields) => {
+    await define({ ...ORDERS, name: 'refused' });
+    const body = { name: 'wrong', workflow_name: 'refused', cron: '@daily', input: { lines: [] } };
+    const answer = await client.post('/v1/workflow-schedules', { ...body, ...wrong });
+    expect(refusal(answer)).toMatchObject({ status: 400, fields });
+  });
+
+  test('of a workflow that is not there is refused, and so is a second one of its name', async () => {
+    const body = { name: 'twice', workflow_name: 'not-there', cron: '@daily' };
+    expect(refusal(await client.post('/v1/workflow-schedules', body)).status).toBe(404);
+    await define({ name: 'twice', nodes: [native('a', 'noop')] });
+    kept(await client.post('/v1/workflow-schedules', { ...body, workflow_name: 'twice' }), 201);
+    const again = await client.post('/v1/workflow-schedules', { ...body, workflow_name: 'twice' });
+    expect(refusal(again)).toMatchObject({ status: 409, code: 'name_taken' });
+  });
+
+  test('fires by itself', async () => {
+    await define({ name: 'by-itself', nodes: [native('a', 'noop')] });
+    const body = { name: 'each minute', workflow_name: 'by-itself', cron: '* * * * *' };
+    const { id } = kept(await client.post('/v1/workflow-schedules', body), 201);
+    await inDatabase(server, async (sql) => {
+      await sql.query('set role assay_system');
+      await sql.query(`update workflow_schedules set due_at = now() - interval '1 minute' where id = $1`, [id]);
+    });
+    const fired = await until('the schedule fires', async () => {
+      const { firings } = dataOf(await client.get(`/v1/workflow-schedules/${id}`), 200) as unknown as {
+        firings: { outcome: string; workflow_run_id: string }[];
+      };
+      return firings[0] ?? null;
+    });
+    expect(fired.outcome).toBe('started');
+    expect((await ended(fired.workflow_run_id)).state).toBe('completed');
   });
 });
 

@@ -14,6 +14,8 @@ export type Estate = {
   orgId: string;
   definitionId: string;
   runId: string;
+  scheduleId: string;
+  doomedScheduleId: string;
 } & People &
   Kept &
   Captured;
@@ -83,6 +85,8 @@ export const NOTHING: Estate = {
   deliveryId: randomUUID(),
   definitionId: randomUUID(),
   runId: randomUUID(),
+  scheduleId: randomUUID(),
+  doomedScheduleId: randomUUID(),
   captureId: randomUUID(),
   doomedCaptureId: randomUUID(),
 };
@@ -121,11 +125,11 @@ export async function addEstate(
   return { ...all, canary, evalId, deadLetterId, keyId: api_key.id, assetId, orgId };
 }
 
-/** A definition, and a run that waits for longer than any test. */
+/** A definition, a run that waits for longer than any test, and schedules that fire too seldom for one. */
 async function addWorkflow(
   server: Server,
   { apiKey, canary }: { apiKey: string; canary: string },
-): Promise<{ definitionId: string; runId: string }> {
+): Promise<{ definitionId: string; runId: string; scheduleId: string; doomedScheduleId: string }> {
   const wait = { key: 'wait', runtime: 'native', operation: 'delay', config: { ms: 86_400_000 }, inputs: { canary } };
   const body = { name: `w-${randomUUID()}`, description: canary, nodes: [wait] };
   const made = await server.as(apiKey).post('/v1/workflow-definitions', body);
@@ -133,7 +137,13 @@ async function addWorkflow(
   const run = { workflow_definition_id: workflow_definition.id, input: { canary } };
   const begun = await server.as(apiKey).post('/v1/workflow-runs', run);
   const { workflow_run } = (begun.body as { data: { workflow_run: { id: string } } }).data;
-  return { definitionId: workflow_definition.id, runId: workflow_run.id };
+  const schedule = async (): Promise<string> => {
+    const rarely = { name: `${canary} ${randomUUID()}`, workflow_name: body.name, cron: '@yearly', input: { canary } };
+    const kept = await server.as(apiKey).post('/v1/workflow-schedules', rarely);
+    return (kept.body as { data: { workflow_schedule: { id: string } } }).data.workflow_schedule.id;
+  };
+  const schedules = { scheduleId: await schedule(), doomedScheduleId: await schedule() };
+  return { definitionId: workflow_definition.id, runId: workflow_run.id, ...schedules };
 }
 
 async function addModelPolicy(server: Server, of: { apiKey: string; canary: string; teamId: string }): Promise<void> {

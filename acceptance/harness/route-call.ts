@@ -40,6 +40,10 @@ const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string,
   ],
   ['/v1/workflow-definitions/', ({ definitionId }) => definitionId],
   ['/v1/workflow-runs/', ({ runId }, parameter) => (parameter === 'key' ? 'wait' : runId)],
+  [
+    '/v1/workflow-schedules/',
+    ({ scheduleId, doomedScheduleId }, _parameter, method) => (method === 'DELETE' ? doomedScheduleId : scheduleId),
+  ],
   ['/v1/assets/', ({ assetId }) => assetId],
   [
     '/v1/secrets/',
@@ -154,6 +158,12 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
   'metering.price.set': () => ({ rates: { input: 1, output: 2 } }),
   'workflows.definition.create': aDefinition,
   'workflows.definition.validate': aDefinition,
+  'workflows.schedule.create': ({ canary }) => ({
+    name: `${canary} ${randomUUID()}`,
+    workflow_name: 'nobody-has-this',
+    cron: '@yearly',
+  }),
+  'workflows.schedule.update': ({ canary }) => ({ input: { canary } }),
   'workflows.run.create': ({ definitionId }) => ({ workflow_definition_id: definitionId, start: true }),
   'workflows.node.complete': () => ({ decision: 'approve' }),
   'vault.secret.create': () => ({ name: `secret-${randomUUID()}`, value: randomUUID() }),

@@ -27,6 +27,7 @@ export { type LoggedWebhookDelivery, type NewWebhook, Webhook, WebhookDelivery }
 export { NewWorkflowDefinition, WorkflowDefinition, WorkflowRun, WorkflowRunNode } from './control/workflow.ts';
 export { WorkflowApproval } from './control/workflow-approval.ts';
 export { ITEMS_AT_ONCE, NodeDefinition } from './control/workflow-node.ts';
+export type { NewWorkflowSchedule, ScheduleFiring, WorkflowSchedule } from './control/workflow-schedule.ts';
 export {
   EvaluationRecord,
   EvaluationRequest,

@@ -1432,6 +1432,7 @@ table workflow_runs · row security forced
   org_id uuid not null
   priority integer not null default 0
   request_id text not null
+  schedule_id uuid
   started_at timestamp with time zone
   state text not null
   constraint workflow_runs__definition FOREIGN KEY (org_id, definition_id) REFERENCES workflow_definitions(org_id, id)
@@ -1444,10 +1445,67 @@ table workflow_runs · row security forced
   CREATE INDEX workflow_runs__definition ON public.workflow_runs USING btree (org_id, definition_id, created_at DESC)
   CREATE INDEX workflow_runs__list ON public.workflow_runs USING btree (org_id, created_at DESC, id DESC)
   CREATE UNIQUE INDEX workflow_runs__pk ON public.workflow_runs USING btree (org_id, id)
+  CREATE INDEX workflow_runs__schedule ON public.workflow_runs USING btree (org_id, schedule_id) WHERE ((schedule_id IS NOT NULL) AND (completed_at IS NULL))
   CREATE INDEX workflow_runs__unended ON public.workflow_runs USING btree (org_id) WHERE (completed_at IS NULL)
   policy system ALL to {assay_system} using true check true
   policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
   grant INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table workflow_schedule_firings · row security forced
+  error jsonb
+  fired_at timestamp with time zone not null default now()
+  org_id uuid not null
+  outcome text not null
+  run_id uuid
+  schedule_id uuid not null
+  scheduled_for timestamp with time zone not null
+  constraint workflow_schedule_firings__outcome CHECK ((outcome = ANY (ARRAY['started'::text, 'waiting'::text, 'skipped'::text, 'failed'::text])))
+  constraint workflow_schedule_firings__pk PRIMARY KEY (org_id, schedule_id, scheduled_for)
+  constraint workflow_schedule_firings__run CHECK (((outcome = 'started'::text) = (run_id IS NOT NULL)))
+  constraint workflow_schedule_firings__schedule FOREIGN KEY (org_id, schedule_id) REFERENCES workflow_schedules(org_id, id) ON DELETE CASCADE
+  CREATE INDEX workflow_schedule_firings__age ON public.workflow_schedule_firings USING btree (fired_at)
+  CREATE UNIQUE INDEX workflow_schedule_firings__pk ON public.workflow_schedule_firings USING btree (org_id, schedule_id, scheduled_for)
+  CREATE INDEX workflow_schedule_firings__waiting ON public.workflow_schedule_firings USING btree (org_id, schedule_id, scheduled_for) WHERE (outcome = 'waiting'::text)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table workflow_schedules · row security forced
+  acts_as_id text not null
+  acts_as_kind text not null
+  catch_up text not null
+  created_at timestamp with time zone not null default now()
+  cron text not null
+  due_at timestamp with time zone
+  id uuid not null
+  input jsonb not null
+  is_started boolean not null
+  name text not null
+  org_id uuid not null
+  overlap text not null
+  paused_at timestamp with time zone
+  paused_reason text
+  priority integer not null
+  time_zone text not null
+  updated_at timestamp with time zone not null default now()
+  version integer not null default 1
+  workflow_name text not null
+  workflow_version integer
+  constraint workflow_schedules__catch_up CHECK ((catch_up = ANY (ARRAY['skip'::text, 'latest'::text, 'all'::text])))
+  constraint workflow_schedules__name UNIQUE (org_id, name)
+  constraint workflow_schedules__org_id FOREIGN KEY (org_id) REFERENCES organizations(id)
+  constraint workflow_schedules__overlap CHECK ((overlap = ANY (ARRAY['skip'::text, 'queue'::text, 'allow'::text])))
+  constraint workflow_schedules__paused CHECK ((((due_at IS NULL) = (paused_at IS NOT NULL)) AND ((paused_reason IS NULL) = (paused_at IS NULL))))
+  constraint workflow_schedules__pk PRIMARY KEY (org_id, id)
+  CREATE INDEX workflow_schedules__due ON public.workflow_schedules USING btree (due_at) WHERE (due_at IS NOT NULL)
+  CREATE INDEX workflow_schedules__list ON public.workflow_schedules USING btree (org_id, created_at DESC, id DESC)
+  CREATE UNIQUE INDEX workflow_schedules__name ON public.workflow_schedules USING btree (org_id, name)
+  CREATE UNIQUE INDEX workflow_schedules__pk ON public.workflow_schedules USING btree (org_id, id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
 CREATE OR REPLACE FUNCTION public.assay_drop_events_before(day date)

@@ -29,6 +29,7 @@ import { userRoutes } from './user.ts';
 import { webhookRoutes } from './webhook.ts';
 import { workflowRoutes } from './workflow.ts';
 import { workflowApprovalRoutes } from './workflow-approval.ts';
+import { workflowScheduleRoutes } from './workflow-schedule.ts';
 
 const Identified = z.object({ id: z.string().max(64) });
 
@@ -108,6 +109,7 @@ export const controlRoutes = {
   ...webhookRoutes,
   ...workflowRoutes,
   ...workflowApprovalRoutes,
+  ...workflowScheduleRoutes,
   downloadAsset: route({
     surface: 'control',
     method: 'GET',

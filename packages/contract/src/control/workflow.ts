@@ -4,7 +4,8 @@ import { enveloped } from './envelope.ts';
 import { PageQuery } from './page.ts';
 import { NodeDefinition } from './workflow-node.ts';
 
-const Name = z
+/** What a workflow is asked for by. */
+export const WorkflowName = z
   .string()
   .regex(/^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$/, 'lower-case letters, digits, `.`, `_` and `-`, at most 100');
 const JsonSchema = z.record(z.string(), z.json()).meta({ description: 'A JSON Schema, draft 2020-12.' });
@@ -13,7 +14,7 @@ const MOST_TIMEOUT_MS = 2_419_200_000;
 
 export const NewWorkflowDefinition = z
   .strictObject({
-    name: Name.meta({ description: 'What runs ask for. A definition of the same name is its next version.' }),
+    name: WorkflowName.meta({ description: 'What runs ask for. A definition of the same name is its next version.' }),
     description: z.string().max(5_000).default(''),
     nodes: z.array(NodeDefinition).min(1).max(2_000),
     input_schema: JsonSchema.optional().meta({ description: 'What the input of a run must fit.' }),
@@ -47,7 +48,7 @@ const Input = z.record(z.string(), z.json());
 const NewWorkflowRun = z
   .strictObject({
     workflow_definition_id: z.uuid().optional(),
-    name: Name.optional(),
+    name: WorkflowName.optional(),
     version: z.int().min(1).optional().meta({ description: 'Of that name; the newest unless given.' }),
     input: Input.default({}).meta({ description: 'What the context begins with, as `$context.input`.' }),
     priority: z.int().min(-10).max(10).default(0).meta({ description: 'Nodes of higher ones run first.' }),
@@ -73,6 +74,7 @@ export const WorkflowRun = z
     context: Input.meta({ description: 'What nodes have written so far, beside the input.' }),
     error: Failure.extend({ node: z.string().nullable() }).nullable(),
     created_by: z.object({ kind: z.string(), id: z.string() }),
+    schedule_id: z.uuid().nullable().meta({ description: 'The schedule that made it, if one did.' }),
     created_at: z.iso.datetime(),
     started_at: z.iso.datetime().nullable(),
     deadline_at: z.iso.datetime().nullable(),
@@ -145,7 +147,7 @@ export const workflowRoutes = {
     path: '/v1/workflow-definitions',
     operation: 'workflows.definition.list',
     summary: 'List versions of workflow definitions',
-    query: PageQuery.extend({ name: Name.optional().meta({ description: 'Only versions of this name.' }) }),
+    query: PageQuery.extend({ name: WorkflowName.optional().meta({ description: 'Only versions of this name.' }) }),
     answers: {
       200: {
         description: 'A page, newest first.',
@@ -188,7 +190,7 @@ export const workflowRoutes = {
     summary: 'List runs of workflows',
     query: PageQuery.extend({
       state: RunState.optional(),
-      name: Name.optional().meta({ description: 'Only runs of definitions of this name.' }),
+      name: WorkflowName.optional().meta({ description: 'Only runs of definitions of this name.' }),
     }),
     answers: {
       200: {

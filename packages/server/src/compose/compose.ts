@@ -32,6 +32,7 @@ import { composeOperations, listOperations, type Operations } from './operations
 import { checkReadiness } from './readiness.ts';
 import { RELEASE } from './release.ts';
 import { runnerToken } from './runner-token.ts';
+import { schedulerOptions } from './schedules.ts';
 import { tenancyServices } from './tenancy.ts';
 import { webhookWork } from './webhooks.ts';
 import { workflowHandlers } from './workflows.ts';
@@ -76,7 +77,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   const core = await composeCore(config, address, log, stack);
   const operations = composeOperations(core);
   const api = config.role.has('api') ? await startApi(core, operations, grpc, stack) : null;
-  if (config.role.has('worker')) stack.use(await startWorker(workerOptions(core, stack)));
+  if (config.role.has('worker')) stack.use(await startWorker(workerOptions(core, operations, stack)));
   const started = stack.move();
   return {
     url: api?.url ?? null,
@@ -92,7 +93,11 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
 const logFormat = (config: Config): 'json' | 'pretty' =>
   config.logFormat === 'auto' ? (process.stderr.isTTY ? 'pretty' : 'json') : config.logFormat;
 
-const workerOptions = (core: Core, stack: AsyncDisposableStack): Parameters<typeof startWorker>[0] => ({
+const workerOptions = (
+  core: Core,
+  operations: Operations,
+  stack: AsyncDisposableStack,
+): Parameters<typeof startWorker>[0] => ({
   address: core.address,
   statements: core.systemStatements,
   sequencer: {
@@ -129,6 +134,7 @@ const workerOptions = (core: Core, stack: AsyncDisposableStack): Parameters<type
     leaseMs: LEASE_MS,
     log: core.log.child({ subsystem: 'workflows' }),
   },
+  schedules: schedulerOptions(core, operations.workflows),
   ledger: core.metering.ledger,
   removeUnreferredContent: () => removeUnreferredContent(core.blobs, core.systemStatements),
   eraseDueOrganizations: () => eraseDueOrganizations(tenancyServices(core)),

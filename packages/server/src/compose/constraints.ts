@@ -4,6 +4,7 @@ import { meteringConstraints } from '../modules/metering/index.ts';
 import { providerConstraints } from '../modules/providers/index.ts';
 import { tenancyConstraints } from '../modules/tenancy/index.ts';
 import { vaultConstraints } from '../modules/vault/index.ts';
+import { workflowConstraints } from '../modules/workflows/index.ts';
 import type { ConstraintErrors } from '../platform/db/index.ts';
 
 /** What a violation of any named constraint means to a caller. */
@@ -14,4 +15,5 @@ export const CONSTRAINTS: ConstraintErrors = {
   ...evaluationConstraints,
   ...meteringConstraints,
   ...providerConstraints,
+  ...workflowConstraints,
 };

@@ -12,11 +12,17 @@ const RESOURCES: Readonly<Record<string, string>> = {
   audit: 'audit',
   model_policy: 'providers',
 };
-/** Families whose subject is a thing that somebody may own. */
+/** Families whose subject is a thing that somebody may own; the longest that fits. */
 const TYPES: Readonly<Record<string, string>> = {
   apikey: 'api_key',
   evaluation: 'evaluation',
   workflow: 'workflow_run',
+  'workflow.schedule': 'workflow_schedule',
+};
+
+const typeOf = (event: string): string => {
+  const [family = '', next = ''] = event.split('.', 2);
+  return TYPES[`${family}.${next}`] ?? TYPES[family] ?? '';
 };
 
 /** Subjects of one caller whose owner is remembered: a stream tells of the same few again and again. */
@@ -53,7 +59,7 @@ export function eventVisibility(types: ResourceTypes) {
       if (scope === null) return false;
       const covered = coverage(principal.scopes, scope);
       if (covered !== 'own') return covered === 'all';
-      const find = types[TYPES[family] ?? '']?.find;
+      const find = types[typeOf(event.type)]?.find;
       if (!find) return false;
       const key = `${principal.id} ${event.subject}`;
       const known = own.get(key);

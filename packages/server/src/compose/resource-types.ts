@@ -3,7 +3,7 @@ import { type FindOwners, findTenancyRows, type Owner, type ResourceTypes } from
 import { existingAssets } from '../modules/assets/index.ts';
 import { findEvaluationOwners } from '../modules/evaluations/index.ts';
 import { findKeyMakers } from '../modules/identity/index.ts';
-import { findRunOwners } from '../modules/workflows/index.ts';
+import { findRunOwners, findScheduleOwners } from '../modules/workflows/index.ts';
 import type { Tx } from '../platform/db/index.ts';
 
 type Statements = <Result>(orgId: string, work: (tx: Tx) => Promise<Result>) => Promise<Result>;
@@ -35,6 +35,10 @@ export function resourceTypes(statements: Statements): ResourceTypes {
     workflow_run: {
       scopes: 'workflows',
       find: (orgId, ids) => statements(orgId, (tx) => findRunOwners(tx, orgId, ids.filter(isUuid))),
+    },
+    workflow_schedule: {
+      scopes: 'workflows',
+      find: (orgId, ids) => statements(orgId, (tx) => findScheduleOwners(tx, orgId, ids.filter(isUuid))),
     },
     workflow_definition: { scopes: 'workflows', find: null },
     asset: {

@@ -7,12 +7,14 @@ import {
   type EngineOptions,
   Expressions,
   type FollowServices,
+  fireSchedule,
   followRun,
   Graphs,
   humanHandler,
   nativeHandlers,
   runOperations,
   Settler,
+  scheduleOperations,
 } from '../modules/workflows/index.ts';
 import type { Tx } from '../platform/db/index.ts';
 import type { Wakeups } from '../platform/queue/wakeups.ts';
@@ -62,6 +64,8 @@ export function workflowOperations({ expressions, graphs, ready, ended }: Partia
     ...definitionOperations({ ...engine, capabilities: CAPABILITIES }),
     ...runOperations(engine),
     ...approvalOperations({ ...engine, teamsOf }),
+    ...scheduleOperations(engine),
+    fireSchedule: fireSchedule(engine),
     followRun: followRun(follow),
   };
 }

@@ -29,6 +29,7 @@ import {
   type MeteringOperations,
   type ProviderOperations,
   registerControl,
+  type ScheduleOperations,
   serveEventSocket,
   type VaultOperations,
   type WebhookOperations,
@@ -72,7 +73,7 @@ export type HttpServerOptions = {
     tenancy: ReturnType<typeof tenancyOperations>;
     assets: ReturnType<typeof assetOperations>;
     evaluations: ReturnType<typeof evaluationOperations>;
-    workflows: WorkflowOperations;
+    workflows: WorkflowOperations & ScheduleOperations;
   };
   readiness(): Promise<Check[]>;
   /** How providers of models are doing. */

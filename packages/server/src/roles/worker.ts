@@ -22,7 +22,15 @@ import {
   type FanOutOptions,
   retainDeliveries,
 } from '../modules/webhooks/index.ts';
-import { deleteRunsOlderThan, Engine, type EngineOptions, RunJanitor } from '../modules/workflows/index.ts';
+import {
+  deleteFiringsOlderThan,
+  deleteRunsOlderThan,
+  Engine,
+  type EngineOptions,
+  RunJanitor,
+  Scheduler,
+  type SchedulerOptions,
+} from '../modules/workflows/index.ts';
 import type { DatabaseAddress, Tx } from '../platform/db/index.ts';
 import { deleteOldKeys } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
@@ -47,6 +55,7 @@ export type WorkerOptions = {
   webhooks: { fanOut: FanOutOptions; deliverer: DelivererOptions };
   workflowRetentionDays: number;
   workflows: EngineOptions;
+  schedules: SchedulerOptions;
   ledger: RecoveryOptions['ledger'];
   /** Removes stored content that nothing refers to any more; says how much. */
   removeUnreferredContent(): Promise<number>;
@@ -83,9 +92,12 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
   engine.start();
   const runJanitor = new RunJanitor(options.workflows);
   runJanitor.start();
+  const scheduler = new Scheduler(options.schedules);
+  scheduler.start();
   const chores = await startChores(options.address, choresOf(options), options.log.child({ subsystem: 'chores' }));
   return {
     async [Symbol.asyncDispose]() {
+      await scheduler[Symbol.asyncDispose]();
       await engine[Symbol.asyncDispose]();
       await runJanitor[Symbol.asyncDispose]();
       await janitor[Symbol.asyncDispose]();
@@ -135,7 +147,10 @@ function choresOf({
     {
       name: 'retain_workflow_runs',
       schedule: '47 * * * *',
-      run: () => inBatches((tx) => deleteRunsOlderThan(tx, workflowRetentionDays)),
+      run: async () => {
+        await inBatches((tx) => deleteRunsOlderThan(tx, workflowRetentionDays));
+        await inBatches((tx) => deleteFiringsOlderThan(tx, workflowRetentionDays));
+      },
     },
     { name: 'retain_cached_answers', schedule: '*/5 * * * *', run: () => inBatches(retainCachedAnswers) },
     { name: 'retain_rate_windows', schedule: '*/5 * * * *', run: () => statements(deleteOldWindows) },

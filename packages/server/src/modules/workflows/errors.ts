@@ -41,3 +41,12 @@ export const runErrors = defineErrors('workflow_run', {
   not_paused: 'conflict',
   not_failed: 'conflict',
 });
+
+export const scheduleErrors = defineErrors('workflow_schedule', {
+  not_found: 'not_found',
+  invalid: 'invalid',
+  name_taken: 'conflict',
+  too_many: 'conflict',
+  not_due: 'conflict',
+  not_permitted: 'denied',
+});

@@ -1,11 +1,15 @@
 /**
  * Workflows are graphs of nodes over one shared JSON context, kept as immutable versions, and runs of them.
- * Tables: workflow_definitions, workflow_runs, workflow_nodes. Invariants: what a node came to, what it writes to the
- * context and who becomes ready by it are one transaction under the lock of the run; a node runs at least once and its
- * effect on the run is recorded once, by a fence; a run ends exactly once.
+ * Tables: workflow_definitions, workflow_runs, workflow_nodes, workflow_schedules, workflow_schedule_firings. Invariants:
+ * what a node came to, what it writes to the context and who becomes ready by it are one transaction under the lock of the
+ * run; a node runs at least once and its effect on the run is recorded once, by a fence; a run ends exactly once; a time of a
+ * schedule fires once.
  */
 
 export { type Approval, type ApprovalServices, approvalOperations } from './approvals/operations.ts';
+
+export { workflowConstraints } from './constraints.ts';
+
 export { pathText, readPath } from './context/context.ts';
 export type { Definition, DefinitionContent } from './definitions/model.ts';
 export { definitionOperations } from './definitions/operations.ts';
@@ -23,3 +27,9 @@ export { endRunsOf } from './runs/organization-end.ts';
 export { findRunOwners } from './runs/reads.ts';
 export { humanHandler } from './runtimes/human.ts';
 export { nativeHandlers } from './runtimes/native.ts';
+export { fireSchedule } from './schedules/fire.ts';
+export { deleteFiringsOlderThan } from './schedules/jobs.ts';
+export type { Firing } from './schedules/model.ts';
+export { type ScheduleView, scheduleOperations } from './schedules/operations.ts';
+export { findScheduleOwners } from './schedules/reads.ts';
+export { Scheduler, type SchedulerOptions } from './schedules/scheduler.ts';

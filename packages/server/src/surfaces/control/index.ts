@@ -36,6 +36,7 @@ import { serveSigningKeys } from './signing-keys.ts';
 import { serveTenancy } from './tenancy.ts';
 import { serveVault, type VaultOperations } from './vault.ts';
 import { serveWebhooks, type WebhookOperations } from './webhooks.ts';
+import { type ScheduleOperations, serveWorkflowSchedules } from './workflow-schedules.ts';
 import { serveWorkflows, type WorkflowOperations } from './workflows.ts';
 
 export type { AuditOperations } from './audit-logs.ts';
@@ -45,6 +46,7 @@ export type { MeteringOperations } from './metering.ts';
 export type { ProviderOperations } from './providers.ts';
 export type { VaultOperations } from './vault.ts';
 export type { WebhookOperations } from './webhooks.ts';
+export type { ScheduleOperations } from './workflow-schedules.ts';
 export type { WorkflowOperations } from './workflows.ts';
 
 export type ControlSurface = {
@@ -67,6 +69,7 @@ export type ControlSurface = {
     MeteringOperations &
     WebhookOperations &
     WorkflowOperations &
+    ScheduleOperations &
     CaptureOperations &
     AuditOperations & { whoAmI: typeof whoAmI };
 };
@@ -96,6 +99,7 @@ export function registerControl(scope: FastifyInstance, { kit, operations: of, h
   serveMetering(surface, kit, of);
   serveWebhooks(surface, kit, of);
   serveWorkflows(surface, kit, of);
+  serveWorkflowSchedules(surface, kit, of);
   serveCaptures(surface, kit, of);
 
   surface.serve(routes.downloadAsset, async ({ params }, call, { reply }) => {

@@ -147,7 +147,8 @@ const encodeDefinition = (of: Definition): WorkflowDefinition => ({
   archived_at: of.archivedAt?.toISOString() ?? null,
 });
 
-const encodeRun = (run: Run): WorkflowRun => ({
+/** A run, as the wire has it. */
+export const encodeRun = (run: Run): WorkflowRun => ({
   id: run.id,
   workflow_definition: run.definition,
   state: run.state,
@@ -156,6 +157,7 @@ const encodeRun = (run: Run): WorkflowRun => ({
   context: run.context,
   error: run.error && { ...encodeFailure(run.error), node: run.error.node },
   created_by: run.createdBy,
+  schedule_id: run.scheduleId,
   created_at: run.createdAt.toISOString(),
   started_at: run.startedAt?.toISOString() ?? null,
   deadline_at: run.deadlineAt?.toISOString() ?? null,

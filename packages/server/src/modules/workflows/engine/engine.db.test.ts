@@ -114,6 +114,7 @@ async function aRun(
       input,
       createdBy: by,
       requestId: 'test',
+      scheduleId: null,
       deadlineSeconds,
     });
   });

@@ -14,6 +14,8 @@ export type WorkflowRun = {
   context: JsonObject;
   error: RunError | null;
   createdBy: Maker;
+  /** The schedule that made it, if one did. */
+  scheduleId: string | null;
   createdAt: Date;
   startedAt: Date | null;
   deadlineAt: Date | null;

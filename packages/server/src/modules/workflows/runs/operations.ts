@@ -1,34 +1,20 @@
-import { isUuid, newId } from '../../../kernel/ids.ts';
+import { isUuid } from '../../../kernel/ids.ts';
 import { decodeCursor, encodeCursor, type Page } from '../../../kernel/page.ts';
 import type { Tx } from '../../../platform/db/index.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
-import type { Definition } from '../definitions/model.ts';
-import { findByName, findDefinition } from '../definitions/store.ts';
-import type { Graphs } from '../engine/graphs.ts';
 import { RunProgress } from '../engine/run-progress.ts';
 import { lockForProgress, writeProgress } from '../engine/store.ts';
-import { definitionErrors, runErrors } from '../errors.ts';
-import type { Expressions } from '../expressions/expressions.ts';
-import { isTerminal, type JsonObject, type RunState } from '../model.ts';
+import { runErrors } from '../errors.ts';
+import { isTerminal, type RunState } from '../model.ts';
+import { type MakingServices, makeRun, type NewRunRequest } from './make-run.ts';
 import type { RunNode, WorkflowRun } from './model.ts';
-import { newProgress } from './new-progress.ts';
 import * as store from './store.ts';
 
-export type RunServices = {
-  graphs: Graphs;
-  expressions: Expressions;
-  /** Signals, raised behind the commit: nodes became ready, or a run ended while attempts may be under way. */
-  ready(): void;
+export type RunServices = MakingServices & {
+  /** A signal, raised behind the commit: a run ended while attempts may be under way. */
   ended(runId: string): void;
 };
 
-export type NewRunRequest = {
-  definition: { id: string } | { name: string; version: number | null };
-  input: JsonObject;
-  priority: number;
-  /** Whether it starts at once. */
-  start: boolean;
-};
 export type RunQuery = { state: RunState | null; definition: string | null; limit: number; cursor: string | null };
 
 export type RunItemQuery = { id: string; key: string; limit: number; cursor: string | null };
@@ -62,28 +48,8 @@ const createRun = (services: RunServices) =>
       target: (_input: NewRunRequest, run: WorkflowRun) => targetOf(run),
       detail: ({ start }, { definition }) => ({ definition: definition.name, version: definition.version, start }),
     },
-    async run(context, { input, priority, start, ...wanted }): Promise<WorkflowRun> {
-      const { tx, by, call } = context;
-      const orgId = orgOf(context);
-      const definition = await requireDefinition(tx, orgId, wanted.definition);
-      await assertFits(services, definition, input);
-      const graph = await services.graphs.of(orgId, definition.id);
-      const progress = newProgress(graph, { orgId, id: newId(), priority, input });
-      emitCreated(context, progress.runId, definition);
-      if (start) progress.start();
-      for (const event of progress.changes.events) context.emit(event);
-      store.insertRunWithNodes(tx, {
-        progress,
-        nodes: [...graph.nodes.values()],
-        definitionId: definition.id,
-        priority,
-        input,
-        createdBy: { kind: by.kind, id: by.id },
-        requestId: call.requestId,
-        deadlineSeconds: definition.timeoutMs === null ? null : definition.timeoutMs / 1000,
-      });
-      if (start) tx.onCommit(services.ready);
-      return requireRun(context, progress.runId);
+    async run(context, request): Promise<WorkflowRun> {
+      return requireRun(context, await makeRun(services, context, { ...request, scheduleId: null }));
     },
   });
 
@@ -247,30 +213,4 @@ export async function requireRun(context: Pick<Context, 'tx' | 'by' | 'ownOnly'>
   const found = isUuid(id) ? await store.findRun(context.tx, orgOf(context), id) : null;
   if (!found || (context.ownOnly && found.createdBy.id !== context.by.id)) throw notFound();
   return found;
-}
-
-async function requireDefinition(tx: Tx, orgId: string, wanted: NewRunRequest['definition']): Promise<Definition> {
-  const found =
-    'name' in wanted
-      ? await findByName(tx, { orgId, ...wanted })
-      : isUuid(wanted.id)
-        ? await findDefinition(tx, orgId, wanted.id)
-        : null;
-  if (!found)
-    throw definitionErrors.not_found('There is no such workflow definition. List them at /v1/workflow-definitions.');
-  if (found.archivedAt !== null)
-    throw definitionErrors.archived('This version of the definition is archived. Use another one.');
-  return found;
-}
-
-async function assertFits({ expressions }: RunServices, { inputSchema }: Definition, input: JsonObject): Promise<void> {
-  if (inputSchema === null) return;
-  const faults = await expressions.misfits(inputSchema, input, 'input');
-  if (faults.length > 0)
-    throw runErrors.input_invalid('The input does not fit the schema of the definition.', { faults });
-}
-
-function emitCreated(context: Context, id: string, { name, version }: Definition): void {
-  const data = { workflow_run_id: id, definition: name, version, state: 'created' };
-  context.emit({ type: 'workflow.run.created', subject: id, data });
 }

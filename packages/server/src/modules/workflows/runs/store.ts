@@ -17,6 +17,7 @@ type Row = {
   error: RunError | null;
   created_by_kind: string;
   created_by: string;
+  schedule_id: string | null;
   created_at: Date;
   started_at: Date | null;
   deadline_at: Date | null;
@@ -38,8 +39,8 @@ type NodeRecord = {
 const insertRun = statement(
   'workflow_runs.insert',
   `insert into workflow_runs (org_id, id, definition_id, state, priority, input, context, nodes_left, created_by_kind, created_by,
-     request_id, started_at, deadline_at, completed_at)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, case when $4 <> 'created' then now() end,
+     request_id, schedule_id, started_at, deadline_at, completed_at)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, case when $4 <> 'created' then now() end,
      now() + make_interval(secs => $12), case when $4 = 'completed' then now() end)`,
 );
 const insertNodes = statement(
@@ -49,7 +50,7 @@ const insertNodes = statement(
    from json_to_recordset($4::json) as n (key text, position integer, state text, waits_for integer, due_at timestamptz)`,
 );
 const FIELDS = `r.org_id, r.id, r.definition_id, d.name as definition_name, d.version as definition_version, r.state, r.priority,
-  r.input, r.context, r.error, r.created_by_kind, r.created_by, r.created_at, r.started_at, r.deadline_at, r.completed_at`;
+  r.input, r.context, r.error, r.created_by_kind, r.created_by, r.schedule_id, r.created_at, r.started_at, r.deadline_at, r.completed_at`;
 const FROM =
   'from workflow_runs r join workflow_definitions d on d.org_id = r.org_id and d.id = r.definition_id where r.org_id = $1';
 const byId = statement<Row>('workflow_runs.by_id', `select ${FIELDS} ${FROM} and r.id = $2`);
@@ -92,6 +93,8 @@ export type NewRun = {
   input: JsonObject;
   createdBy: Maker;
   requestId: string;
+  /** The schedule that makes it; null for somebody. */
+  scheduleId: string | null;
   /** Seconds from its making until a run that has not ended fails; null for one that may take for ever. */
   deadlineSeconds: number | null;
   nodes: readonly Pick<NodeDefinition, 'key' | 'dependsOn'>[];
@@ -103,7 +106,7 @@ export function insertRunWithNodes(tx: Tx, of: NewRun): void {
   const { state, context, nodesLeft } = changes.run;
   const values: SqlValue[] = [orgId, runId, of.definitionId, state, of.priority];
   const json = [JSON.stringify(of.input), JSON.stringify(context)];
-  const by = [of.createdBy.kind, of.createdBy.id, of.requestId, of.deadlineSeconds];
+  const by = [of.createdBy.kind, of.createdBy.id, of.requestId, of.deadlineSeconds, of.scheduleId];
   tx.defer(insertRun, [...values, ...json, nodesLeft, ...by]);
   const rows = of.nodes.map(({ key, dependsOn }, position) => {
     const { state: nodeState, dueAt } = changes.nodes.get(key) ?? { state: 'pending', dueAt: null };
@@ -182,6 +185,7 @@ const toRun = (row: Row): WorkflowRun => ({
   context: row.context,
   error: row.error,
   createdBy: { kind: row.created_by_kind, id: row.created_by },
+  scheduleId: row.schedule_id,
   createdAt: row.created_at,
   startedAt: row.started_at,
   deadlineAt: row.deadline_at,

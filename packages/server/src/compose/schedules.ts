@@ -1,0 +1,52 @@
+import { newId } from '../kernel/ids.ts';
+import { insertLeaf } from '../modules/audit/index.ts';
+import { findPrincipal } from '../modules/identity/index.ts';
+import type { fireSchedule, SchedulerOptions } from '../modules/workflows/index.ts';
+import type { Core } from './core.ts';
+
+/** How a worker fires schedules. */
+export function schedulerOptions(
+  core: Core,
+  operations: { fireSchedule: ReturnType<typeof fireSchedule> },
+): SchedulerOptions {
+  const { systemStatements, systemTransaction, operator, told, log } = core;
+  return {
+    statements: systemStatements,
+    transaction: systemTransaction,
+    async findActor(orgId, { kind, id }) {
+      if (kind !== 'user' && kind !== 'api_key') return null;
+      return systemStatements((tx) => findPrincipal(tx, orgId, { kind, id }));
+    },
+    async fire(principal, id) {
+      const call = {
+        principal,
+        requestId: newId(),
+        traceId: null,
+        trace: null,
+        via: 'job' as const,
+        address: null,
+        signal: new AbortController().signal,
+        idempotency: null,
+        notes: { rate: null, replayed: false, tokens: null, cache: null },
+      };
+      await operator.run(operations.fireSchedule, call, { id });
+    },
+    paused(tx, { orgId, id }, reason) {
+      insertLeaf(tx, {
+        orgId,
+        action: 'workflow_schedule.paused',
+        outcome: 'allowed',
+        actor: { kind: 'system', id: 'schedules' },
+        credential: 'none',
+        via: 'job',
+        target: { type: 'workflow_schedule', id },
+        requestId: '',
+        traceId: null,
+        detail: { reason },
+        personal: {},
+      });
+    },
+    told,
+    log: log.child({ subsystem: 'schedules' }),
+  };
+}

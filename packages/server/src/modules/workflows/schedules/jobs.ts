@@ -1,0 +1,1 @@
+export { deleteFiringsOlderThan } from './store.ts';

@@ -1,0 +1,1 @@
+export { findScheduleOwners } from './store.ts';
