@@ -7,8 +7,8 @@ export class Socket<Message> implements Disposable {
   readonly messages: Message[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
 
-  private constructor(url: string, headers: Record<string, string>) {
-    this.#socket = new WebSocket(url, { headers });
+  private constructor(url: string, headers: Record<string, string>, protocols: string[]) {
+    this.#socket = new WebSocket(url, { headers, protocols });
     this.#socket.addEventListener('message', ({ data }) => this.messages.push(JSON.parse(String(data))));
     this.closed = new Promise((resolve) => {
       this.#socket.addEventListener('close', ({ code, reason }) => resolve({ code, reason }));
@@ -20,13 +20,19 @@ export class Socket<Message> implements Disposable {
     base: string,
     path: string,
     headers: Record<string, string> = {},
+    protocols: string[] = [],
   ): Promise<Socket<Message>> {
-    const socket = new Socket<Message>(`${base.replace(/^http/, 'ws')}${path}`, headers);
+    const socket = new Socket<Message>(`${base.replace(/^http/, 'ws')}${path}`, headers, protocols);
     await Promise.race([
       once(socket.#socket, 'open'),
       socket.closed.then(() => Promise.reject(new Error(`The server refused a WebSocket at ${path}.`))),
     ]);
     return socket;
+  }
+
+  /** The subprotocol that the server chose; empty when it chose none. */
+  get protocol(): string {
+    return this.#socket.protocol;
   }
 
   send(message: string | object): void {

@@ -20,7 +20,7 @@ export { ModelPolicy, ModelPolicyTerms } from './control/model-policies.ts';
 export { PasskeyAssertion } from './control/passkey.ts';
 export { ModelPrice, OwnPrice, PriceChange, type PriceRates } from './control/prices.ts';
 export { ExecuteRequest } from './control/provider.ts';
-export { controlRoutes, EventsQuery, Principal, StreamEvent } from './control/routes.ts';
+export { CloudEvent, controlRoutes, EventsQuery, Principal, StreamEvent } from './control/routes.ts';
 export { Secret, SecretVersion } from './control/secret.ts';
 export { UsageGroup, UsageRecord, UsageSummary } from './control/usage.ts';
 export { type LoggedWebhookDelivery, type NewWebhook, Webhook, WebhookDelivery } from './control/webhook.ts';

@@ -28,7 +28,8 @@ export class Events {
         path: '/v1/events/stream',
         query: { types: types?.join(','), subjects: subjects?.join(',') },
       },
-      decode: (frame) => jsonOf(frame) as StreamEvent,
+      // How the server says why it cuts a stream: it is taken up again, or the refusal comes then.
+      decode: (frame) => (frame.event === 'error' ? undefined : (jsonOf(frame) as StreamEvent)),
       isLast: () => false,
       options,
     });

@@ -45,7 +45,11 @@ export const Principal = z
   .meta({ id: 'Principal' });
 
 export const EventsQuery = z.object({
-  after: z.string().max(50).optional().meta({ description: 'Replay what came after this event id.' }),
+  after: z
+    .string()
+    .max(50)
+    .optional()
+    .meta({ description: 'Replay what came after this event id; `0-0`: all that is kept.' }),
   types: z
     .string()
     .max(1000)
@@ -56,7 +60,12 @@ export const EventsQuery = z.object({
     .max(1000)
     .optional()
     .meta({ description: 'Ids of the things that events are about, comma-separated.' }),
+  format: z
+    .enum(['assay', 'cloudevents'])
+    .optional()
+    .meta({ description: 'The form of events; `Accept: application/cloudevents+json` asks for CloudEvents, too.' }),
 });
+export type EventsQuery = z.infer<typeof EventsQuery>;
 
 /** Fabric's event on the stream. */
 export const StreamEvent = z
@@ -70,6 +79,22 @@ export const StreamEvent = z
   })
   .meta({ id: 'Event' });
 export type StreamEvent = z.infer<typeof StreamEvent>;
+
+/** An event by CloudEvents 1.0, in its JSON format. */
+export const CloudEvent = z
+  .object({
+    specversion: z.literal('1.0'),
+    id: z.string(),
+    source: z.string(),
+    type: z.string(),
+    subject: z.string(),
+    time: z.iso.datetime(),
+    datacontenttype: z.literal('application/json'),
+    organizationid: z.string(),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'CloudEvent' });
+export type CloudEvent = z.infer<typeof CloudEvent>;
 
 /** The `control` surface, as far as it is served. */
 export const controlRoutes = {
@@ -128,7 +153,8 @@ export const controlRoutes = {
     query: EventsQuery,
     answers: {
       200: {
-        description: 'Events as server-sent events; resume with `Last-Event-ID`.',
+        description:
+          'Events as server-sent events; resume with `Last-Event-ID`. A stream that is cut says why in an event `error`.',
         otherMedia: ['text/event-stream'],
       },
     },

@@ -1,3 +1,7 @@
 import { defineErrors } from '../../kernel/errors.ts';
 
-export const eventErrors = defineErrors('event', { position_invalid: 'invalid', slow_consumer: 'unavailable' });
+export const eventErrors = defineErrors('event', {
+  position_invalid: 'invalid',
+  position_gone: 'precondition',
+  slow_consumer: 'unavailable',
+});

@@ -1,10 +1,10 @@
 import pino from 'pino';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../../test/database.ts';
 import { until } from '../../../test/until.ts';
 import { newClient } from '../../platform/db/index.ts';
-import { EventFeed, type Subscription } from './feed.ts';
-import type { EventFilter, StreamedEvent } from './model.ts';
+import { EventFeed, type Subscribe } from './feed.ts';
+import { type EventFilter, eachEvent, type StreamedEvent } from './model.ts';
 import { insertEvent } from './outbox.ts';
 
 const db = testDatabase();
@@ -35,11 +35,15 @@ const tell = async (orgId: string, subject: string, type = 'test.happened'): Pro
   wake();
 };
 
+const client = () => newClient(db.address, 'slow');
+
 /** Collects a stream until the test ends it. */
-function collect(stream: Subscription, controller: AbortController) {
+async function collect(of: Omit<Subscribe, 'signal'>) {
+  const controller = new AbortController();
+  const stream = await feed.subscribe({ ...of, signal: controller.signal });
   const events: StreamedEvent[] = [];
   const done = (async () => {
-    for await (const event of stream) events.push(event);
+    for await (const event of eachEvent(stream)) events.push(event);
   })();
   return {
     events,
@@ -52,13 +56,12 @@ function collect(stream: Subscription, controller: AbortController) {
 }
 
 function follow(orgId: string, { after = null, filter = ALL }: { after?: string | null; filter?: EventFilter } = {}) {
-  const controller = new AbortController();
-  return collect(feed.subscribe({ orgId, filter, after, signal: controller.signal }), controller);
+  return collect({ orgId, filter, after });
 }
 
 test('a stream gives what is committed from now on, of its own organization only', async () => {
   const [mine, theirs] = [await db.organization(), await db.organization()];
-  const stream = follow(mine);
+  const stream = await follow(mine);
   await tell(theirs, 'not-mine');
   await tell(mine, 'one');
   await tell(mine, 'two');
@@ -69,13 +72,13 @@ test('a stream gives what is committed from now on, of its own organization only
 
 test('a stream that resumes after an event gives what came behind it, then goes on live', async () => {
   const orgId = await db.organization();
-  const first = follow(orgId);
+  const first = await follow(orgId);
   await tell(orgId, 'one');
   await tell(orgId, 'two');
   await until('both arrive', () => first.events.length === 2, DEADLINE_MS);
   await first.end();
   await tell(orgId, 'while-away');
-  const resumed = follow(orgId, { after: first.events[0]?.position ?? '' });
+  const resumed = await follow(orgId, { after: first.events[0]?.position ?? '' });
   await tell(orgId, 'live');
   await until('three arrive', () => resumed.events.length >= 3, DEADLINE_MS);
   expect(resumed.subjects()).toEqual(['two', 'while-away', 'live']);
@@ -84,8 +87,8 @@ test('a stream that resumes after an event gives what came behind it, then goes 
 
 test('an event that commits after a younger one is neither skipped nor out of order', async () => {
   const orgId = await db.organization();
-  const stream = follow(orgId);
-  const slow = newClient(db.address, 'slow');
+  const stream = await follow(orgId);
+  const slow = client();
   await slow.connect();
   await slow.query('set role assay_system');
   await slow.query('begin');
@@ -110,7 +113,7 @@ test('a replay is in the order of transactions, also where their numbers get a d
     [orgId],
   );
   await tell(orgId, 'last');
-  const replay = follow(orgId, { after: '97-0' });
+  const replay = await follow(orgId, { after: '97-0' });
   await until('the last arrives', () => replay.subjects().includes('last'), DEADLINE_MS);
   expect(replay.subjects()).toEqual(['97', '98', '99', '100', '101', '102', '103', '104', 'last']);
   await replay.end();
@@ -126,7 +129,7 @@ test('many writers at once: every event arrives exactly once, also across reconn
   );
   let after = '0-0';
   while (seen.length < 200) {
-    const stream = follow(orgId, { after });
+    const stream = await follow(orgId, { after });
     const wanted = Math.min(200 - seen.length, 30);
     await until('some arrive', () => stream.events.length >= wanted, DEADLINE_MS);
     await stream.end();
@@ -140,7 +143,7 @@ test('many writers at once: every event arrives exactly once, also across reconn
 
 test('a filter lets through exact types, families and subjects', async () => {
   const orgId = await db.organization();
-  const stream = follow(orgId, { after: '0-0', filter: { types: ['job.*', 'run.ended'], subjects: ['a'] } });
+  const stream = await follow(orgId, { after: '0-0', filter: { types: ['job.*', 'run.ended'], subjects: ['a'] } });
   for (const [subject, type] of [
     ['a', 'job.started'],
     ['b', 'job.started'],
@@ -158,8 +161,9 @@ test('a filter lets through exact types, families and subjects', async () => {
 test('a consumer that does not read is cut, and can resume without a loss', async () => {
   const orgId = await db.organization();
   const controller = new AbortController();
-  const slow = feed.subscribe({ orgId, filter: ALL, after: null, signal: controller.signal })[Symbol.asyncIterator]();
-  const fast = follow(orgId);
+  const stream = await feed.subscribe({ orgId, filter: ALL, after: null, signal: controller.signal });
+  const slow = eachEvent(stream)[Symbol.asyncIterator]();
+  const fast = await follow(orgId);
   await tell(orgId, 'first');
   const first = await slow.next();
   await db.owner.query(
@@ -175,14 +179,51 @@ test('a consumer that does not read is cut, and can resume without a loss', asyn
   await expect(read()).rejects.toMatchObject({ code: 'event.slow_consumer' });
   expect(seen.length).toBeLessThan(6000);
   const last = seen[seen.length - 1] ?? (first.value as StreamedEvent);
-  const resumed = follow(orgId, { after: last.position });
+  const resumed = await follow(orgId, { after: last.position });
   await until('the rest arrives', () => resumed.events.length + seen.length === 6000);
   await resumed.end();
   await fast.end();
 });
 
-test('a position that is not one of ours is refused', () => {
-  const subscribe = () =>
-    feed.subscribe({ orgId: 'x', filter: ALL, after: 'yesterday', signal: new AbortController().signal });
-  expect(subscribe).toThrow(/not an event id/);
+describe('a position', () => {
+  const resume = (orgId: string, after: string) =>
+    feed.subscribe({ orgId, filter: ALL, after, signal: new AbortController().signal });
+
+  test.each(['yesterday', '1', '-1-1', '1-9223372036854775808', '18446744073709551616-1'])(
+    '%s is none of ours, and is refused',
+    async (after) => {
+      await expect(resume('x', after)).rejects.toMatchObject({ code: 'event.position_invalid' });
+    },
+  );
+
+  test('that no transaction has reached is not taken for a place to wait at', async () => {
+    const ahead = resume(await db.organization(), '9999999999999-1');
+    await expect(ahead).rejects.toMatchObject({ code: 'event.position_gone' });
+  });
+
+  test('before what retention has dropped is refused, the beginning of what is kept is not', async () => {
+    const orgId = await db.organization();
+    const live = await follow(orgId);
+    await tell(orgId, 'one');
+    await tell(orgId, 'two');
+    await until('both arrive', () => live.events.length === 2, DEADLINE_MS);
+    await live.end();
+    const [one, two] = live.events.map(({ position }) => position);
+    const floor = client();
+    await floor.connect();
+    await floor.query(
+      `update event_floor set xid = split_part($1, '-', 1)::xid8, id = split_part($1, '-', 2)::bigint`,
+      [two],
+    );
+    await expect(resume(orgId, String(one))).rejects.toMatchObject({
+      code: 'event.position_gone',
+      message: expect.stringContaining('after=0-0'),
+    });
+    await tell(orgId, 'three');
+    const [behind, whole] = [await follow(orgId, { after: String(two) }), await follow(orgId, { after: '0-0' })];
+    await until('the rest arrives', () => behind.events.length === 1 && whole.events.length === 3, DEADLINE_MS);
+    await Promise.all([behind.end(), whole.end()]);
+    await floor.query(`update event_floor set xid = '0', id = 0`);
+    await floor.end();
+  });
 });

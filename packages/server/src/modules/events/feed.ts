@@ -1,7 +1,11 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { Tx, TxScope } from '../../platform/db/index.ts';
 import type { Log } from '../../platform/log.ts';
 import { eventErrors } from './errors.ts';
+import { type Delivered, LiveQueue } from './live-queue.ts';
 import {
+  BEGINNING,
+  type EventBatch,
   type EventFilter,
   formatPosition,
   isAfter,
@@ -10,7 +14,7 @@ import {
   parsePosition,
   type StreamedEvent,
 } from './model.ts';
-import { eventsAfter, newestPosition, organizationEventsAfter } from './store.ts';
+import { eventsAfter, newestPosition, organizationEventsAfter, readBounds } from './store.ts';
 
 export type EventFeedOptions = {
   systemRead<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
@@ -23,12 +27,12 @@ export type EventFeedOptions = {
 };
 
 /** A stream, and the position at which it begins: resuming there loses nothing, even before the first event. */
-export type Subscription = AsyncIterable<StreamedEvent> & { readonly start: string };
+export type Subscription = AsyncIterable<EventBatch> & { readonly start: string };
 
 export type Subscribe = {
   orgId: string;
   filter: EventFilter;
-  /** Replay what came after this position; null: only what comes from now on. */
+  /** Replay what came after this position, `0-0` being the beginning of what is kept; null: only what comes from now on. */
   after: string | null;
   signal: AbortSignal;
 };
@@ -38,11 +42,16 @@ const POLL_MS = 250;
 const SETTLE_MS = 15;
 /** Between two looks: at a thousand acts a second, one look for every five. */
 const LEAST_MS = 5;
+/** However long it takes to hand events to all streams, the next ones wait no longer than this. */
+const MOST_MS = 100;
 const PAGE = 500;
-/** Events a consumer may lag behind in memory. One that is slower is cut off, and resumes from the database. */
-const BACKLOG = 5_000;
+/**
+ * How often a stream without events is told where it stands: who follows something that seldom happens resumes from there,
+ * and is not too late after a retention.
+ */
+const IDLE_MS = 15_000;
 
-type Subscriber = { orgId: string; filter: EventFilter; push(event: StreamedEvent, position: Position): void };
+type Subscriber = { filter: EventFilter; queue: LiveQueue };
 
 /**
  * One reader of the outbox per process, fanned out to its streams. A stream first replays from the database up to
@@ -50,12 +59,14 @@ type Subscriber = { orgId: string; filter: EventFilter; push(event: StreamedEven
  */
 export class EventFeed implements AsyncDisposable {
   readonly #options: EventFeedOptions;
-  readonly #subscribers = new Set<Subscriber>();
-  #position: Position = { xid: 0n, id: 0n };
+  readonly #subscribers = new Map<string, Set<Subscriber>>();
+  #position: Position = BEGINNING;
+  #idle: NodeJS.Timeout | null = null;
   #timer: NodeJS.Timeout | null = null;
   #next: NodeJS.Timeout | null = null;
   #reading: Promise<void> | null = null;
   #readAt = 0;
+  #restMs = LEAST_MS;
   #looksLeft = 0;
   #unlisten: () => void = () => {};
   #stopped = false;
@@ -68,68 +79,99 @@ export class EventFeed implements AsyncDisposable {
   async start(): Promise<void> {
     this.#position = await this.#options.systemRead(newestPosition);
     this.#timer = setInterval(() => this.#wake(), POLL_MS);
+    this.#idle = setInterval(() => this.#tellWhere(), IDLE_MS);
     this.#unlisten = this.#options.onWake(() => this.#wake());
   }
 
-  /** @throws AppError `invalid` when `after` is not a position */
-  subscribe(wanted: Subscribe): Subscription {
-    const from = wanted.after === null ? this.#position : parsePosition(wanted.after);
-    if (!from)
+  /**
+   * @throws AppError `event.position_invalid` when `after` is no position, `event.position_gone` when events behind it are
+   *   not kept any more
+   */
+  async subscribe(wanted: Subscribe): Promise<Subscription> {
+    const after = wanted.after === null ? null : parsePosition(wanted.after);
+    if (wanted.after !== null && !after)
       throw eventErrors.position_invalid(
         'This is not an event id of ours. Use the id of the last event you saw, or leave it out.',
       );
-    const queue = new LiveQueue();
-    const subscriber: Subscriber = { ...wanted, push: (event, position) => queue.push(event, position) };
-    this.#subscribers.add(subscriber);
-    const unsubscribe = (): void => void this.#subscribers.delete(subscriber);
+    if (after) assertKept(after, await this.#options.systemRead(readBounds));
+    const from = after ?? this.#position;
+    const subscriber = { filter: wanted.filter, queue: new LiveQueue() };
+    const subscribers = this.#subscribers.get(wanted.orgId) ?? new Set();
+    this.#subscribers.set(wanted.orgId, subscribers.add(subscriber));
+    const unsubscribe = (): void => {
+      subscribers.delete(subscriber);
+      if (subscribers.size === 0 && this.#subscribers.get(wanted.orgId) === subscribers)
+        this.#subscribers.delete(wanted.orgId);
+    };
     // Also when nobody ever reads the stream.
+    if (wanted.signal.aborted) unsubscribe();
     wanted.signal.addEventListener('abort', unsubscribe, { once: true });
-    const stream = this.#stream(wanted, from, this.#position, queue, unsubscribe);
+    const stream = this.#stream(wanted, { from, to: this.#position, queue: subscriber.queue, unsubscribe });
     return Object.assign(stream, { start: formatPosition(from) });
   }
 
   get streams(): number {
-    return this.#subscribers.size;
+    return this.#subscribers.values().reduce((sum, { size }) => sum + size, 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
     this.#unlisten();
     if (this.#timer) clearInterval(this.#timer);
+    if (this.#idle) clearInterval(this.#idle);
     if (this.#next) clearTimeout(this.#next);
     await this.#reading;
   }
 
   async *#stream(
     wanted: Subscribe,
-    from: Position,
-    to: Position,
-    queue: LiveQueue,
-    unsubscribe: () => void,
-  ): AsyncGenerator<StreamedEvent> {
+    { from, to, queue, unsubscribe }: { from: Position; to: Position; queue: LiveQueue; unsubscribe(): void },
+  ): AsyncGenerator<EventBatch> {
     try {
       let last = from;
-      while (isAfter(to, last) && !wanted.signal.aborted) {
-        const page = await this.#options.read({ orgId: wanted.orgId }, (tx) =>
-          organizationEventsAfter(tx, { orgId: wanted.orgId, after: last, filter: wanted.filter, limit: PAGE }),
-        );
-        for (const event of page) {
-          last = parsePosition(event.position) as Position;
-          if (matches(wanted.filter, event)) yield event;
-        }
-        if (page.length < PAGE) break;
+      for await (const batch of this.#replay(wanted, from, to)) {
+        last = parsePosition(batch.position) as Position;
+        yield batch;
       }
-      for await (const { event, position } of queue.drain(wanted.signal)) if (isAfter(position, last)) yield event;
+      for await (const delivered of queue.drain(wanted.signal)) {
+        const events = delivered.filter(({ position }) => isAfter(position, last)).map(({ event }) => event);
+        if (delivered.length > 0 && events.length === 0) continue;
+        const stands = delivered.at(-1)?.position ?? this.#position;
+        if (isAfter(stands, last)) last = stands;
+        yield { events, position: formatPosition(last) };
+      }
     } finally {
       unsubscribe();
     }
+  }
+
+  /** What is kept between two positions, by pages. */
+  async *#replay({ orgId, filter, signal }: Subscribe, from: Position, to: Position): AsyncGenerator<EventBatch> {
+    let last = from;
+    while (isAfter(to, last) && !signal.aborted) {
+      const { page, bounds } = await this.#options.read({ orgId }, async (tx) => ({
+        page: await organizationEventsAfter(tx, { orgId, after: last, filter, limit: PAGE }),
+        // Read behind the page: a retention that ran meanwhile may have taken some of it.
+        bounds: await readBounds(tx),
+      }));
+      assertKept(last, bounds);
+      const end = page.at(-1);
+      if (!end) return;
+      last = parsePosition(end.position) as Position;
+      yield { events: page.filter((event) => matches(filter, event)), position: end.position };
+      if (page.length < PAGE) return;
+    }
+  }
+
+  #tellWhere(): void {
+    for (const subscribers of this.#subscribers.values()) for (const { queue } of subscribers) queue.tick();
   }
 
   /** Reads now and again shortly after, but no more often than every few milliseconds: a busy queue signals at each act. */
   #wake(): void {
     if (this.#stopped) return;
     this.#looksLeft = 2;
-    if (this.#reading === null) this.#schedule(Math.max(0, this.#readAt + LEAST_MS - performance.now()));
+    if (this.#reading === null) this.#schedule(Math.max(0, this.#readAt + this.#restMs - performance.now()));
   }
 
   #schedule(inMs: number): void {
@@ -143,7 +185,7 @@ export class EventFeed implements AsyncDisposable {
     this.#looksLeft -= 1;
     try {
       const events = await this.#options.systemRead((tx) => eventsAfter(tx, this.#position, PAGE));
-      for (const event of events) this.#deliver(event);
+      if (events.length > 0) await this.#deliver(events);
       if (events.length === PAGE) this.#looksLeft = 2;
     } catch (error) {
       if (!this.#stopped)
@@ -154,54 +196,34 @@ export class EventFeed implements AsyncDisposable {
     }
     if (this.#stopped || this.#looksLeft <= 0) return;
     // The last look of a series waits for what an older transaction may still hide.
-    this.#schedule(this.#looksLeft === 1 ? SETTLE_MS : LEAST_MS);
+    this.#schedule(Math.max(this.#restMs, this.#looksLeft === 1 ? SETTLE_MS : LEAST_MS));
   }
 
-  #deliver(event: StreamedEvent): void {
-    const position = parsePosition(event.position) as Position;
-    this.#position = position;
-    this.#options.onEvent?.(event);
-    for (const subscriber of this.#subscribers) {
-      if (subscriber.orgId === event.orgId && matches(subscriber.filter, event)) subscriber.push(event, position);
+  /** Hands events to the streams that want them, and rests for as long as these took to write them. */
+  async #deliver(events: readonly StreamedEvent[]): Promise<void> {
+    const began = performance.now();
+    for (const event of events) {
+      const delivered: Delivered = { event, position: parsePosition(event.position) as Position };
+      this.#position = delivered.position;
+      this.#options.onEvent?.(event);
+      for (const { filter, queue } of this.#subscribers.get(event.orgId) ?? [])
+        if (matches(filter, event)) queue.push(delivered);
     }
+    // Streams that were woken write before this comes back.
+    await immediate();
+    this.#restMs = Math.min(MOST_MS, Math.max(LEAST_MS, performance.now() - began));
   }
 }
 
-type Delivered = { event: StreamedEvent; position: Position };
-
-/** Holds what was delivered until the stream takes it; bounded. */
-class LiveQueue {
-  #items: Delivered[] = [];
-  #overflowed = false;
-  #notify: () => void = () => {};
-
-  push(event: StreamedEvent, position: Position): void {
-    // Once something was left out, nothing behind it may be delivered: the stream ends there and resumes there.
-    this.#overflowed ||= this.#items.length >= BACKLOG;
-    if (!this.#overflowed) this.#items.push({ event, position });
-    this.#notify();
-  }
-
-  async *drain(signal: AbortSignal): AsyncGenerator<Delivered> {
-    const wakeOnAbort = (): void => this.#notify();
-    signal.addEventListener('abort', wakeOnAbort);
-    try {
-      while (!signal.aborted) {
-        const taken = this.#items;
-        this.#items = [];
-        yield* taken;
-        if (this.#items.length > 0) continue;
-        if (this.#overflowed)
-          throw eventErrors.slow_consumer(
-            'The stream was read too slowly and is cut. Resume after the last id you saw.',
-          );
-        if (signal.aborted) return;
-        await new Promise<void>((resolve) => {
-          this.#notify = resolve;
-        });
-      }
-    } finally {
-      signal.removeEventListener('abort', wakeOnAbort);
-    }
-  }
+/** Refuses to resume where something behind the position may be missing. */
+function assertKept(after: Position, { floor, horizon }: { floor: Position; horizon: bigint }): void {
+  if (after.xid >= horizon)
+    throw eventErrors.position_gone(
+      'This event id is not known here: it is of another installation, or of a time before a backup was restored. Ask for what is there, and resume with ?after=0-0 (all that is kept) or without an id (from now on).',
+    );
+  const isFromBeginning = after.xid === BEGINNING.xid && after.id === BEGINNING.id;
+  if (!isFromBeginning && isAfter(floor, after))
+    throw eventErrors.position_gone(
+      'Events behind this id are not kept any more. Ask for what is there, and resume with ?after=0-0 (all that is kept) or without an id (from now on).',
+    );
 }

@@ -6,7 +6,15 @@
  */
 export { EventFeed } from './feed.ts';
 export { prepareEvents, retainEvents } from './jobs.ts';
-export { type EventFilter, matches, type Position, parsePosition, type StreamedEvent } from './model.ts';
+export {
+  type EventBatch,
+  type EventFilter,
+  eachEvent,
+  matches,
+  type Position,
+  parsePosition,
+  type StreamedEvent,
+} from './model.ts';
 export { eventOperations, type Shows } from './operations.ts';
 export { insertEvent, insertEvents } from './outbox.ts';
 export { organizationEventsAfter } from './reads.ts';

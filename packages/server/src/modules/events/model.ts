@@ -3,6 +3,7 @@
  *            SSE `id`. Row ids alone do not do: they are given out before the commit, so they become visible out of
  *            order, and a reader that remembered the highest one would skip events.
  * subject    the id of the thing an event is about
+ * floor      the newest event that retention has dropped
  */
 
 export type Position = { xid: bigint; id: bigint };
@@ -15,13 +16,30 @@ export type StreamedEvent = {
   data: Record<string, unknown>;
 };
 
+/** Events in order, and where the stream stands behind them; none where only the place is told. */
+export type EventBatch = { events: readonly StreamedEvent[]; position: string };
+
+/** Before the oldest event that is kept. */
+export const BEGINNING: Position = { xid: 0n, id: 0n };
+
 /** Which events a stream wants. Empty lists want everything. */
 export type EventFilter = { types: readonly string[]; subjects: readonly string[] };
+
+/** What the database can hold. */
+const MOST_XID = 2n ** 64n - 1n;
+const MOST_ID = 2n ** 63n - 1n;
 
 /** Reads a position as `Last-Event-ID` or `?after=` carry it; null when it is not one. */
 export function parsePosition(text: string): Position | null {
   const match = /^(\d{1,20})-(\d{1,19})$/.exec(text);
-  return match?.[1] && match[2] ? { xid: BigInt(match[1]), id: BigInt(match[2]) } : null;
+  if (!match?.[1] || !match[2]) return null;
+  const position = { xid: BigInt(match[1]), id: BigInt(match[2]) };
+  return position.xid <= MOST_XID && position.id <= MOST_ID ? position : null;
+}
+
+/** The events of a stream, one by one. */
+export async function* eachEvent(batches: AsyncIterable<EventBatch>): AsyncGenerator<StreamedEvent> {
+  for await (const { events } of batches) yield* events;
 }
 
 export const formatPosition = ({ xid, id }: Position): string => `${xid}-${id}`;

@@ -1,7 +1,7 @@
 import type { Principal } from '../../kernel/principal.ts';
 import { type AnyOperation, operation } from '../../platform/operation.ts';
 import type { EventFeed, Subscription } from './feed.ts';
-import type { EventFilter, StreamedEvent } from './model.ts';
+import type { EventBatch, EventFilter, StreamedEvent } from './model.ts';
 
 export type FollowRequest = { filter: EventFilter; after: string | null };
 
@@ -25,7 +25,7 @@ export function eventOperations({ feed, visibility }: EventOperationsOptions) {
     transaction: 'none',
     async run({ by, call }, input: FollowRequest): Promise<Subscription> {
       const { filter, after } = input;
-      const events = feed.subscribe({ orgId: String(by.orgId), filter, after, signal: call.signal });
+      const events = await feed.subscribe({ orgId: String(by.orgId), filter, after, signal: call.signal });
       // Not `by`: while a stream is open, its surface keeps the call's principal as it is permitted now.
       const shown = onlyShown(events, call, visibility());
       return Object.assign(shown, { start: events.start });
@@ -35,11 +35,18 @@ export function eventOperations({ feed, visibility }: EventOperationsOptions) {
 }
 
 async function* onlyShown(
-  events: Subscription,
+  batches: Subscription,
   call: { readonly principal: Principal },
   shows: Shows,
-): AsyncGenerator<StreamedEvent> {
-  for await (const event of events) {
-    if (await shows(call.principal, event)) yield event;
+): AsyncGenerator<EventBatch> {
+  for await (const { events, position } of batches) {
+    const shown: StreamedEvent[] = [];
+    for (const event of events) {
+      const isShown = shows(call.principal, event);
+      // Most answers are known at once, and a stream of many waits for none of them.
+      if (isShown === true || (isShown !== false && (await isShown))) shown.push(event);
+    }
+    // Where nothing is left of it, an idle stream tells soon enough where it stands.
+    if (shown.length > 0 || events.length === 0) yield { events: shown, position };
   }
 }

@@ -36,6 +36,11 @@ const newest = statement<{ xid: string; id: number }>(
   'events.newest',
   `select xid::text as xid, id from events where xid < pg_snapshot_xmin(pg_current_snapshot()) order by events.xid desc, events.id desc limit 1`,
 );
+const bounds = statement<{ xid: string; id: number; horizon: string }>(
+  'events.bounds',
+  'select xid::text as xid, id, pg_snapshot_xmax(pg_current_snapshot())::text as horizon from event_floor',
+);
+
 /** Events of all organizations after a position, in order. */
 export async function eventsAfter(tx: Tx, { xid, id }: Position, limit: number): Promise<StreamedEvent[]> {
   return (await tx.query(settledAfter, [xid, id, limit])).map(toEvent);
@@ -54,6 +59,14 @@ export async function organizationEventsAfter(
   return rows.map(toEvent);
 }
 
+/** The newest event that retention has dropped, and the transaction that none has reached yet. */
+export async function readBounds(tx: Tx): Promise<{ floor: Position; horizon: bigint }> {
+  const [row] = await tx.query(bounds, []);
+  if (!row) throw new Error('The floor of events is missing.');
+  return { floor: { xid: BigInt(row.xid), id: BigInt(row.id) }, horizon: BigInt(row.horizon) };
+}
+
+/** Where to begin to hear only what comes from now on. */
 export async function newestPosition(tx: Tx): Promise<Position> {
   const [row] = await tx.query(newest, []);
   return row ? { xid: BigInt(row.xid), id: BigInt(row.id) } : { xid: 0n, id: 0n };

@@ -1,35 +1,65 @@
-import type { StreamEvent } from '@assay/contract';
-import type { EventFilter, eventOperations, StreamedEvent } from '../../modules/events/index.ts';
+import { EventsQuery, controlRoutes as routes } from '@assay/contract';
+import type { AppError } from '../../kernel/errors.ts';
+import type { EventBatch, eventOperations, StreamedEvent } from '../../modules/events/index.ts';
+import { rateHeaders } from '../http/headers.ts';
+import type { HttpCall } from '../http/http-call.ts';
 import type { HttpKit } from '../http/kit.ts';
-import { type SocketHandler, sendJson } from '../http/sockets.ts';
-import type { SseFrame } from '../http/sse.ts';
+import { CLOUD_EVENTS_PROTOCOL, type SocketHandler, sendTexts } from '../http/sockets.ts';
+import { type SendOptions, type SseFrame, sendStream } from '../http/sse.ts';
+import { readQuery, type Surface } from '../http/surface.ts';
+import { EventCodec, type EventFormat, filterOf, formatOf } from './event-codec.ts';
+import { codeOf } from './render-error.ts';
 
-const split = (list: string | undefined): string[] =>
-  list === undefined ? [] : list.split(',').filter((item) => item !== '');
-
-export const filterOf = (types: string | undefined, subjects: string | undefined): EventFilter => ({
-  types: split(types),
-  subjects: split(subjects),
-});
-
-const encodeEvent = (event: StreamedEvent): StreamEvent => ({
-  id: event.position,
-  type: event.type,
-  subject: event.subject,
-  organization_id: event.orgId,
-  occurred_at: event.occurredAt.toISOString(),
-  data: event.data,
-});
+type Operations = ReturnType<typeof eventOperations>;
 
 export async function* eventFrames(events: AsyncIterable<StreamedEvent>): AsyncGenerator<SseFrame> {
-  for await (const event of events) yield { id: event.position, event: event.type, data: encodeEvent(event) };
+  const codec = new EventCodec(null);
+  for await (const event of events) yield { id: event.position, event: event.type, data: codec.encode(event, 'assay') };
+}
+
+/** How a stream of events says why it is cut. */
+export const cutOf = (call: HttpCall): NonNullable<SendOptions['cut']> => ({
+  ended: () => call.ended,
+  show: (refusal: AppError) => ({ code: codeOf(refusal), message: refusal.message, request_id: call.requestId }),
+});
+
+/** `GET /v1/events/stream`: the event stream as server-sent events. */
+export function serveEventStream(surface: Surface, kit: HttpKit, of: Operations): void {
+  const codec = new EventCodec(kit.publicUrl);
+  surface.serve(routes.streamEvents, async ({ query }, call, { request, reply }) => {
+    const last = request.headers['last-event-id'];
+    const after = typeof last === 'string' ? last : (query.after ?? null);
+    const format = formatOf(query, request.headers.accept);
+    const batches = await kit.operator.run(of.followEvents, call, { filter: filterOf(query), after });
+    const headers = { 'x-request-id': call.requestId, ...rateHeaders(call.notes.rate) };
+    const chunks = framesOf(codec, batches, format);
+    await sendStream(reply, chunks, { headers, signal: call.signal, cut: cutOf(call) });
+    return undefined;
+  });
+}
+
+async function* framesOf(
+  codec: EventCodec,
+  batches: AsyncIterable<EventBatch> & { start: string },
+  format: EventFormat,
+): AsyncGenerator<string> {
+  yield codec.framesOf({ events: [], position: batches.start }, format);
+  for await (const batch of batches) yield codec.framesOf(batch, format);
 }
 
 /** `GET /v1/events/ws`: the event stream over a WebSocket, one JSON event a message. */
-export function serveEventSocket(kit: HttpKit, operations: ReturnType<typeof eventOperations>): SocketHandler {
-  return async (socket, { call, query }) => {
-    const filter = filterOf(query.get('types') ?? undefined, query.get('subjects') ?? undefined);
-    const events = await kit.operator.run(operations.followEvents, call, { filter, after: query.get('after') });
-    for await (const event of events) if (!sendJson(socket, encodeEvent(event))) return;
+export function serveEventSocket(kit: HttpKit, of: Operations): SocketHandler {
+  const codec = new EventCodec(kit.publicUrl);
+  return async (socket, { call, query: parameters }) => {
+    const query = readQuery(EventsQuery, parameters);
+    const format = socket.protocol === CLOUD_EVENTS_PROTOCOL ? 'cloudevents' : formatOf(query, undefined);
+    const batches = await kit.operator.run(of.followEvents, call, {
+      filter: filterOf(query),
+      after: query.after ?? null,
+    });
+    for await (const { events } of batches) {
+      const texts = events.map((event) => codec.jsonOf(event, format));
+      if (!(await sendTexts(socket, texts, call.signal))) return;
+    }
   };
 }

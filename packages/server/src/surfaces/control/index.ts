@@ -14,9 +14,7 @@ import type {
 } from '../../modules/identity/index.ts';
 import type { Breakers } from '../../modules/providers/index.ts';
 import type { tenancyOperations } from '../../modules/tenancy/index.ts';
-import { rateHeaders } from '../http/headers.ts';
 import type { HttpKit } from '../http/kit.ts';
-import { sendEvents } from '../http/sse.ts';
 import { Surface } from '../http/surface.ts';
 import { type AccountOperations, serveAccount } from './account.ts';
 import { serveApiKeys } from './api-keys.ts';
@@ -24,7 +22,7 @@ import { type AuditOperations, serveAuditLogs } from './audit-logs.ts';
 import { serveAuthz } from './authz.ts';
 import { type CaptureOperations, serveCaptures } from './captures.ts';
 import { envelope } from './envelope.ts';
-import { eventFrames, filterOf } from './events.ts';
+import { serveEventStream } from './events.ts';
 import { type IdentityProviderOperations, serveIdentityProviders } from './identity-providers.ts';
 import { type MeteringOperations, serveMetering } from './metering.ts';
 import { serveOwnSessions } from './own-sessions.ts';
@@ -115,14 +113,7 @@ export function registerControl(scope: FastifyInstance, { kit, operations: of, h
     return content;
   });
 
-  surface.serve(routes.streamEvents, async ({ query }, call, { request, reply }) => {
-    const last = request.headers['last-event-id'];
-    const after = typeof last === 'string' ? last : (query.after ?? null);
-    const events = await run(of.followEvents, call, { filter: filterOf(query.types, query.subjects), after });
-    const headers = { 'x-request-id': call.requestId, ...rateHeaders(call.notes.rate) };
-    await sendEvents(reply, eventFrames(events), { headers, signal: call.signal, start: events.start });
-    return undefined;
-  });
+  serveEventStream(surface, kit, of);
   return surface;
 }
 

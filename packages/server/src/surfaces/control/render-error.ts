@@ -27,6 +27,8 @@ const SPECIFIC: Readonly<Record<string, readonly [number, string]>> = {
   'idempotency.key_reused': [422, 'idempotency_key_reused'],
   'idempotency.in_progress': [409, 'idempotency_in_progress'],
   'api_key.revoked': [409, 'api_key_revoked'],
+  'event.position_gone': [410, 'event_gone'],
+  'event.slow_consumer': [503, 'slow_consumer'],
   'page.cursor_invalid': [400, 'invalid_cursor'],
   'organization.slug_taken': [409, 'slug_taken'],
   'organization.not_deleted': [409, 'not_deleted'],

@@ -14,7 +14,7 @@ import { sendEvents } from '../http/sse.ts';
 import type { Surface } from '../http/surface.ts';
 import { contentOf, encodeFailure, encodeNode, encodeRunNode } from '../http/workflow-nodes.ts';
 import { envelope } from './envelope.ts';
-import { eventFrames } from './events.ts';
+import { cutOf, eventFrames } from './events.ts';
 import { pageLinks } from './page-links.ts';
 import { serveWorkflowApprovals, type WorkflowApprovalOperations } from './workflow-approvals.ts';
 
@@ -114,7 +114,12 @@ function serveRuns(surface: Surface, { operator }: HttpKit, of: WorkflowOperatio
     const after = typeof last === 'string' ? last : (query.after ?? null);
     const events = await run(of.followRun, call, { ...params, after });
     const headers = { 'x-request-id': call.requestId, ...rateHeaders(call.notes.rate) };
-    await sendEvents(reply, eventFrames(events), { headers, signal: call.signal, start: events.start });
+    await sendEvents(reply, eventFrames(events), {
+      headers,
+      signal: call.signal,
+      start: events.start,
+      cut: cutOf(call),
+    });
     return undefined;
   });
   surface.serve(routes.startWorkflowRun, async ({ params }, call) =>

@@ -1,6 +1,6 @@
 import type { RawData } from 'ws';
 import { AppError, toAppError } from '../../kernel/errors.ts';
-import type { EventFilter, eventOperations } from '../../modules/events/index.ts';
+import { type EventFilter, eachEvent, type eventOperations } from '../../modules/events/index.ts';
 import type { HttpKit } from '../http/kit.ts';
 import { type SocketHandler, sendJson } from '../http/sockets.ts';
 import { encodeSocketMessage } from './codec.ts';
@@ -24,7 +24,7 @@ export function serveEvaluationSocket(kit: HttpKit, operations: ReturnType<typeo
       }
     });
     const events = await kit.operator.run(operations.followEvents, call, { filter, after: query.get('after') });
-    for await (const event of events) {
+    for await (const event of eachEvent(events)) {
       if (wanted.size > 0 && !wanted.has(event.subject)) continue;
       const message = encodeSocketMessage(event);
       if (message && !sendJson(socket, message)) return;

@@ -1,7 +1,7 @@
 import { EventService, type EventServiceSubscribeResponseSchema } from '@assay/contract/grpc';
 import type { JsonObject, MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import type { eventOperations, StreamedEvent } from '../../modules/events/index.ts';
+import { eachEvent, type eventOperations, type StreamedEvent } from '../../modules/events/index.ts';
 import type { HttpKit } from '../http/kit.ts';
 import { invalidFields } from '../http/surface.ts';
 import type { RpcSurface } from './rpc-surface.ts';
@@ -23,7 +23,7 @@ export function serveEvents(
       const events = await run(of.followEvents, call, { filter, after: after === '' ? null : after });
       // One who loses the stream before the first event resumes where it began.
       yield { position: events.start };
-      for await (const event of events) yield encodeEvent(event);
+      for await (const event of eachEvent(events)) yield encodeEvent(event);
     },
   });
 }

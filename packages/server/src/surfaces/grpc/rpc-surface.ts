@@ -119,7 +119,7 @@ export class RpcSurface {
       const ended: { by: AppError | null } = { by: null };
       const end = (refusal: AppError): void => {
         ended.by ??= refusal;
-        call.end();
+        call.end(refusal);
       };
       let unwatch = (): void => {};
       this.#streams.add(end);

@@ -28,6 +28,8 @@ export class HttpCall implements Call {
   principal: Principal = ANONYMOUS;
   idempotency: Call['idempotency'] = null;
   teamId: string | null = null;
+  /** Why it was ended from our side, while it was open. */
+  ended: AppError | null = null;
   readonly #onGone: (listener: () => void) => void;
   #controller: AbortController | null = null;
 
@@ -59,7 +61,8 @@ export class HttpCall implements Call {
   }
 
   /** Ends what the call set going, as if the caller had gone. */
-  end(): void {
+  end(reason: AppError): void {
+    this.ended = reason;
     void this.signal;
     this.#controller?.abort();
   }

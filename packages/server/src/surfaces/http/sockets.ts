@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { toAppError } from '../../kernel/errors.ts';
+import { type AppError, toAppError } from '../../kernel/errors.ts';
 import type { Call } from '../../platform/operation.ts';
 import { findCredential } from './credentials.ts';
 import { HttpCall } from './http-call.ts';
@@ -17,8 +17,15 @@ export type SocketHandler = (socket: WebSocket, context: SocketContext) => Promi
 const MAX_FRAME_BYTES = 64 * 1024;
 /** Bytes that may wait for a client that does not read, before it is cut; it resumes by id. */
 const MAX_UNREAD_BYTES = 1 << 20;
+/** How long a client may leave so much unread before it is cut. */
+const STALL_MS = 30_000;
 const PING_MS = 15_000;
 const CLOSE_MS = 2_000;
+
+/** The subprotocol of CloudEvents' binding to WebSockets, in its JSON format. */
+export const CLOUD_EVENTS_PROTOCOL = 'cloudevents.json';
+/** Codes of ours for closing, in the range that is free for it. */
+const CLOSE_GONE = 4410;
 
 const STATUS_TEXT: Record<number, string> = {
   400: 'Bad Request',
@@ -33,7 +40,12 @@ const STATUS_TEXT: Record<number, string> = {
 export class Sockets implements AsyncDisposable {
   readonly #kit: HttpKit;
   readonly #served = new Map<string, { operation: string; handler: SocketHandler }>();
-  readonly #server = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES });
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_FRAME_BYTES,
+    handleProtocols: (offered) =>
+      offered.has(CLOUD_EVENTS_PROTOCOL) ? CLOUD_EVENTS_PROTOCOL : ([...offered][0] ?? false),
+  });
 
   constructor(kit: HttpKit) {
     this.#kit = kit;
@@ -110,7 +122,7 @@ export class Sockets implements AsyncDisposable {
     } catch (thrown) {
       const refusal = toAppError(thrown);
       if (refusal.kind === 'internal') this.#kit.log.error({ err: thrown }, 'a socket failed on our side');
-      client.close(refusal.kind === 'unavailable' ? 1013 : 1008, refusal.message.slice(0, 120));
+      client.close(closeCodeOf(refusal), refusal.message.slice(0, 120));
     } finally {
       stopWatching();
     }
@@ -137,17 +149,54 @@ function watch(client: WebSocket): () => void {
   return () => clearInterval(timer);
 }
 
+const closeCodeOf = ({ kind }: AppError): number => {
+  if (kind === 'unavailable') return 1013;
+  return kind === 'precondition' ? CLOSE_GONE : 1008;
+};
+
+/** Sends messages, and waits where the client does not read; false when it has gone, or was cut for reading too slowly. */
+export async function sendTexts(client: WebSocket, texts: readonly string[], signal: AbortSignal): Promise<boolean> {
+  for (const text of texts) {
+    if (client.readyState !== client.OPEN) return false;
+    if (client.bufferedAmount <= MAX_UNREAD_BYTES) client.send(text);
+    else if (!(await sentInTime(client, text, signal))) return false;
+  }
+  return client.readyState === client.OPEN;
+}
+
+/** Sends a message and waits until it has left. A client that takes none for long is cut. */
+function sentInTime(client: WebSocket, text: string, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const done = (sent: boolean): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onGone);
+      resolve(sent);
+    };
+    const onGone = (): void => done(false);
+    const timer = setTimeout(() => {
+      cut(client);
+      done(false);
+    }, STALL_MS);
+    signal.addEventListener('abort', onGone, { once: true });
+    client.send(text, (error) => done(!error));
+  });
+}
+
 /** Sends a JSON message; false when the client reads too slowly and was cut. */
 export function sendJson(client: WebSocket, message: unknown): boolean {
   if (client.readyState !== client.OPEN) return false;
   if (client.bufferedAmount > MAX_UNREAD_BYTES) {
-    client.close(1013, 'Read too slowly. Connect again with ?after= and the last id you saw.');
-    // A client that reads nothing never answers the close.
-    setTimeout(() => client.terminate(), CLOSE_MS).unref();
+    cut(client);
     return false;
   }
   client.send(JSON.stringify(message));
   return true;
+}
+
+function cut(client: WebSocket): void {
+  client.close(1013, 'Read too slowly. Connect again with ?after= and the last id you saw.');
+  // A client that reads nothing never answers the close.
+  setTimeout(() => client.terminate(), CLOSE_MS).unref();
 }
 
 const MALFORMED = { error: 'Bad Request', detail: 'The address of the request cannot be read.', status_code: 400 };

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
+import { type AppError, toAppError } from '../../kernel/errors.ts';
 import { SECURITY_HEADERS } from './headers.ts';
 
 const HEARTBEAT_MS = 15_000;
@@ -14,6 +15,13 @@ export const isEventStream = (response: ServerResponse): boolean => streams.has(
 
 export type SseFrame = { id: string; event: string; data: unknown };
 
+export type SendOptions = {
+  headers: Record<string, string>;
+  signal: AbortSignal;
+  /** How a stream that is cut says why, by a last frame `event: error`; without it, the stream just ends. */
+  cut?: { ended(): AppError | null; show(refusal: AppError): unknown };
+};
+
 /**
  * Sends frames as server-sent events (WHATWG HTML, section 9.2) until the source ends or the client goes. Waits when
  * the client does not read; a comment every 15 seconds keeps proxies from closing an idle stream.
@@ -21,9 +29,8 @@ export type SseFrame = { id: string; event: string; data: unknown };
 export async function sendEvents(
   reply: FastifyReply,
   frames: AsyncIterable<SseFrame>,
-  options: {
-    headers: Record<string, string>;
-    signal: AbortSignal /** Where to resume if not even one frame arrives. */;
+  options: SendOptions & {
+    /** Where to resume if not even one frame arrives. */
     start?: string;
   },
 ): Promise<void> {
@@ -32,21 +39,26 @@ export async function sendEvents(
 
 async function* asText(frames: AsyncIterable<SseFrame>, start: string | undefined): AsyncGenerator<string> {
   if (start !== undefined) yield `id: ${start}\n\n`;
-  for await (const { id, event, data } of frames) yield `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+  for await (const frame of frames) yield textOf(frame);
 }
+
+/** A frame as it is sent. */
+export const textOf = ({ id, event, data }: SseFrame): string =>
+  `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 
 /** Sends a stream of events that are written already, with the same care. */
 export async function sendStream(
   reply: FastifyReply,
   chunks: AsyncIterable<string | Buffer>,
-  options: { headers: Record<string, string>; signal: AbortSignal },
+  { headers, signal, cut }: SendOptions,
 ): Promise<void> {
   const { raw } = reply;
+  let refusal: AppError | null = null;
   reply.hijack();
   streams.add(raw);
   raw.writeHead(200, {
     ...SECURITY_HEADERS,
-    ...options.headers,
+    ...headers,
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',
@@ -57,17 +69,20 @@ export async function sendStream(
   try {
     for await (const chunk of chunks) {
       // Ended from outside: the server stops.
-      if (options.signal.aborted || raw.writableEnded) break;
+      if (signal.aborted || raw.writableEnded) break;
       const flowing = raw.write(chunk);
-      if (!flowing && !(await drained(raw, options.signal))) break;
+      if (!flowing && !(await drained(raw, signal))) break;
       // Node holds writes back until the turn ends: the first piece does not wait for those that came with it.
       if (isFirst) await nextTurn();
       isFirst = false;
     }
-  } catch {
-    // The source refused to go on (a consumer too slow, the database away): the end of the stream says so, the id resumes.
+  } catch (thrown) {
+    // The source refused to go on: a consumer too slow, the database away. The id resumes.
+    refusal = toAppError(thrown);
   } finally {
     clearInterval(heartbeat);
+    refusal = cut?.ended() ?? refusal;
+    if (cut && refusal && !raw.writableEnded) raw.write(`event: error\ndata: ${JSON.stringify(cut.show(refusal))}\n\n`);
     raw.end();
   }
 }

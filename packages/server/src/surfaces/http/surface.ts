@@ -154,7 +154,8 @@ export class Surface {
         call.principal = principal;
       };
       const { address } = call;
-      reply.raw.once('close', kit.authenticator.watch({ credential, orgId, address, check, onEnd: () => call.end() }));
+      const onEnd = (refusal: AppError): void => call.end(refusal);
+      reply.raw.once('close', kit.authenticator.watch({ credential, orgId, address, check, onEnd }));
     }
   }
 
@@ -249,6 +250,14 @@ function decode<Of extends Route>(
     body: read(route.body, body, ''),
   } as Decoded<Of>;
 }
+
+/** The query of a request that no route decodes. */
+export const readQuery = <Schema extends z.ZodType>(schema: Schema, query: URLSearchParams): z.output<Schema> => {
+  const given = Object.fromEntries(query);
+  // How the caller and their organization are named, which is not the schema's business.
+  for (const name of ['api_key', 'organization_id']) delete given[name];
+  return read(schema, given, '') as z.output<Schema>;
+};
 
 function read(schema: z.ZodType | undefined, value: unknown, prefix: string): unknown {
   if (!schema) return undefined;

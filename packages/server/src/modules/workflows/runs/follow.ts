@@ -1,6 +1,6 @@
 import type { Tx } from '../../../platform/db/index.ts';
 import { operation } from '../../../platform/operation.ts';
-import type { EventFeed, Shows, StreamedEvent } from '../../events/index.ts';
+import { type EventFeed, eachEvent, type Shows, type StreamedEvent } from '../../events/index.ts';
 import { isTerminal } from '../model.ts';
 import { requireRun } from './operations.ts';
 
@@ -30,9 +30,9 @@ export const followRun = ({ feed, visibility, statements }: FollowServices) =>
       const read = () => statements(orgId, (tx) => requireRun({ ...context, tx }, id));
       await read();
       const filter = { types: [], subjects: [id] };
-      const events = feed.subscribe({ orgId, filter, after: after ?? BEGINNING, signal: call.signal });
+      const events = await feed.subscribe({ orgId, filter, after: after ?? BEGINNING, signal: call.signal });
       const shows = visibility();
-      const shown = untilEnded(events, {
+      const shown = untilEnded(eachEvent(events), {
         shows: (event) => shows(call.principal, event),
         // A run that was retried has ended before, and goes on.
         isOver: async () => isTerminal((await read()).state),
