@@ -528,7 +528,11 @@ table evaluations · row security forced
   started_at timestamp with time zone
   state text not null default 'queued'::text
   stdin text not null default ''::text
+  workflow_item integer
+  workflow_node text
+  workflow_run_id uuid
   constraint evaluations__leased CHECK (((lease_expires_at IS NOT NULL) = (state = 'running'::text)))
+  constraint evaluations__node CHECK ((num_nulls(workflow_run_id, workflow_node, workflow_item) = ANY (ARRAY[0, 3])))
   constraint evaluations__pk PRIMARY KEY (id)
   constraint evaluations__priority CHECK (((priority >= 0) AND (priority <= 2000)))
   constraint evaluations__state CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'completed'::text, 'failed'::text, 'timeout'::text, 'cancelled'::text])))
@@ -540,6 +544,7 @@ table evaluations · row security forced
   CREATE INDEX evaluations__leases ON public.evaluations USING btree (lease_expires_at) WHERE (state = 'running'::text)
   CREATE INDEX evaluations__list ON public.evaluations USING btree (org_id, seq DESC)
   CREATE INDEX evaluations__list_by_state ON public.evaluations USING btree (org_id, state, seq DESC)
+  CREATE INDEX evaluations__of_run ON public.evaluations USING btree (org_id, workflow_run_id, seq DESC) WHERE (workflow_run_id IS NOT NULL)
   CREATE UNIQUE INDEX evaluations__pk ON public.evaluations USING btree (id)
   CREATE INDEX evaluations__queue ON public.evaluations USING btree (org_id, priority DESC, seq) INCLUDE (requirement) WHERE (state = 'queued'::text)
   CREATE INDEX evaluations__running ON public.evaluations USING btree (org_id, started_at DESC) WHERE (state = 'running'::text)
@@ -1645,4 +1650,16 @@ begin
     target);
   execute format('create policy system on %s for all to assay_system using (true) with check (true)', target);
 end
+$function$
+
+CREATE OR REPLACE FUNCTION public.assay_wake_workflow_node()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update workflow_nodes n set due_at = now()
+  where n.org_id = new.org_id and n.run_id = new.workflow_run_id and n.key = new.workflow_node
+    and n.item = new.workflow_item and n.state = 'waiting' and n.resume->>'evaluation_id' = new.id;
+  return null;
+end;
 $function$

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CodeConfig } from './workflow-node-sandboxed.ts';
 
 /* A node of a workflow as it stands on the wire, with the configuration that each operation takes. */
 
@@ -98,14 +99,13 @@ const common = {
   for_each: ForEach.optional(),
 };
 
-const native = <Operation extends string, Config extends z.ZodType>(
-  operation: Operation,
-  config: Config,
-  description: string,
-) =>
-  z
-    .strictObject({ ...common, runtime: z.literal('native'), operation: z.literal(operation), config })
-    .meta({ description });
+const node =
+  <Runtime extends string>(runtime: Runtime) =>
+  <Operation extends string, Config extends z.ZodType>(operation: Operation, config: Config, description: string) =>
+    z
+      .strictObject({ ...common, runtime: z.literal(runtime), operation: z.literal(operation), config })
+      .meta({ description });
+const native = node('native');
 
 export const Assignee = z
   .union([
@@ -176,11 +176,20 @@ const NATIVE_NODES = [
   native('human', Human, 'Waits for the decision of a person, holding nothing.'),
 ] as const;
 
-const step = <Node extends (typeof NATIVE_NODES)[number]>(node: Node) =>
+/** Nodes that run in a sandbox. */
+const SANDBOXED_NODES = [
+  node('code')(
+    'evaluate',
+    CodeConfig,
+    'Runs a program as an evaluation: the inputs `stdin`, `args`, `env` and `files` are for it.',
+  ),
+] as const;
+
+const step = <Node extends (typeof NATIVE_NODES)[number] | (typeof SANDBOXED_NODES)[number]>(node: Node) =>
   node.pick({ runtime: true, operation: true, config: true, inputs: true });
 const [first, ...others] = NATIVE_NODES;
 /** What a node does, without its place in the graph. */
-const Step = z.discriminatedUnion('operation', [step(first), ...others.map(step)]);
+const Step = z.discriminatedUnion('operation', [step(first), ...others.map(step), ...SANDBOXED_NODES.map(step)]);
 
 const { inputs: _, for_each: __, ...placed } = common;
 const FAN_OUT = z
@@ -193,6 +202,6 @@ const FAN_OUT = z
   .meta({ description: 'Does `each` for every item of a list, and gives the list of what they gave.' });
 
 export const NodeDefinition = z
-  .discriminatedUnion('operation', [...NATIVE_NODES, FAN_OUT])
+  .discriminatedUnion('operation', [...NATIVE_NODES, ...SANDBOXED_NODES, FAN_OUT])
   .meta({ id: 'NodeDefinition', description: 'A step of a workflow.' });
 export type NodeDefinition = z.infer<typeof NodeDefinition>;

@@ -88,6 +88,7 @@ export const WorkflowRunNode = z
     key: z.string().meta({ description: 'Of an item, `key#0`.' }),
     state: NodeState,
     attempt: z.int(),
+    evaluation_id: z.string().nullable().meta({ description: 'The last evaluation that it asked for.' }),
     due_at: z.iso.datetime().nullable().meta({ description: 'When it may begin, or goes on.' }),
     output: z.json(),
     items: z

@@ -121,6 +121,8 @@ export const EvaluationRecord = StatusAnswer.extend({
   queue_position: z.int().nullable(),
   batch_id: z.string().nullable(),
   retry_of: z.string().nullable(),
+  workflow_run_id: z.string().nullable().meta({ description: 'The run of a workflow that asked for it.' }),
+  workflow_node: z.string().nullable().meta({ description: 'The node of that run which waits for it.' }),
   created_by: z.object({ kind: z.string(), id: z.string() }),
   started_at: z.iso.datetime().nullable(),
   attempt: z.int(),

@@ -32,6 +32,7 @@ import { composeOperations, listOperations, type Operations } from './operations
 import { checkReadiness } from './readiness.ts';
 import { RELEASE } from './release.ts';
 import { runnerToken } from './runner-token.ts';
+import { sandboxedHandlers } from './sandboxed-nodes.ts';
 import { schedulerOptions } from './schedules.ts';
 import { tenancyServices } from './tenancy.ts';
 import { webhookWork } from './webhooks.ts';
@@ -76,6 +77,8 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   const grpc = config.role.has('api') ? await planGrpc(config) : null;
   const core = await composeCore(config, address, log, stack);
   const operations = composeOperations(core);
+  // Those that take requests and those that run nodes both ask what runners have.
+  await core.fleet.start();
   const api = config.role.has('api') ? await startApi(core, operations, grpc, stack) : null;
   if (config.role.has('worker')) stack.use(await startWorker(workerOptions(core, operations, stack)));
   const started = stack.move();
@@ -127,7 +130,7 @@ const workerOptions = (
   workflows: {
     ...core.workflows,
     statements: core.systemStatements,
-    handlers: workflowHandlers(core),
+    handlers: { ...workflowHandlers(core), ...sandboxedHandlers(core, operations) },
     onReady: core.onWake(TOPICS.workflows),
     onEnded: (listener) => core.wakeups.on(TOPICS.runsEnded, listener),
     concurrency: NODES_AT_ONCE,
@@ -170,7 +173,6 @@ async function startApi(
   stack: AsyncDisposableStack,
 ): Promise<{ url: string; grpc: string | null; http: HttpServer }> {
   const { config, log, wakeups } = core;
-  await core.fleet.start();
   await core.feed.start();
   const hub = stack.use(
     new RunnerHub({
@@ -277,6 +279,7 @@ function createDispatcher(core: Core, hub: RunnerHub): Dispatcher {
     onCancelled: (listener) => wakeups.on(TOPICS.cancelled, listener),
     onRunners: core.onWake(TOPICS.runners),
     told: core.told,
+    nodeWoken: () => wakeups.raise(TOPICS.workflows),
     observe: {
       waited: (seconds) => metrics.queueWait.observe(seconds),
       ended: (outcome, engine) => metrics.evaluations.inc({ outcome, engine: engine || 'unknown' }),

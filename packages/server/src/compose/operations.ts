@@ -63,6 +63,11 @@ export function composeOperations(core: Core) {
 function operationsOver(core: Core, types: ResourceTypes) {
   const grantsChanged = (tx: Parameters<typeof core.wakeups.raiseWith>[0]): void =>
     core.wakeups.raiseWith(tx, TOPICS.grants);
+  const submitting = {
+    fleet: core.fleet,
+    queued: () => core.wakeups.raise(TOPICS.queued),
+    queueSeconds: core.config.queueSeconds,
+  };
   return {
     keys: keyOperations({
       grantsChanged,
@@ -95,21 +100,23 @@ function operationsOver(core: Core, types: ResourceTypes) {
       topic: TOPICS.capturePolicies,
     }),
     metering: meteringOperations(core.metering ?? {}, { ...core, topic: TOPICS.prices }),
-    workflows: workflowOperations(core.workflows ?? {}, {
-      feed: core.feed,
-      visibility: eventVisibility(types),
-      statements: (orgId, work) => core.database.statements({ orgId }, work),
-    }),
+    workflows: workflowOperations(
+      core.workflows ?? {},
+      {
+        feed: core.feed,
+        visibility: eventVisibility(types),
+        statements: (orgId, work) => core.database.statements({ orgId }, work),
+      },
+      submitting,
+    ),
     evaluations: evaluationOperations({
-      fleet: core.fleet,
+      ...submitting,
       endings: core.endings,
       systemStatements: core.systemStatements,
       statements: (orgId, work) => core.database.statements({ orgId }, work),
       readAsset: (orgId, id) => core.database.statements({ orgId }, (tx) => readAsset(tx, core.blobs, orgId, id)),
-      queued: () => core.wakeups.raise(TOPICS.queued),
       cancelled: (id) => core.wakeups.raise(TOPICS.cancelled, id),
       probes: probesOf(core),
-      queueSeconds: core.config.queueSeconds,
     }),
   };
 }

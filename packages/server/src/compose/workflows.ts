@@ -1,11 +1,14 @@
 import { findPersonStanding } from '../modules/access/index.ts';
+import { type Endings, type EvaluationServices, endWorkOfRuns } from '../modules/evaluations/index.ts';
 import { findKeyMakers } from '../modules/identity/index.ts';
 import {
   type ApprovalServices,
   approvalOperations,
   definitionOperations,
+  type EndWork,
   type EngineOptions,
   Expressions,
+  evaluateNode,
   type FollowServices,
   fireSchedule,
   followRun,
@@ -24,8 +27,9 @@ export type WorkflowParts = {
   systemTransaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   systemStatements<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   wakeups: Wakeups;
+  endings: Endings;
   /** Raised when nodes became ready; and with the id of a run that ended while attempts may be under way. */
-  topics: { workflows: string; runsEnded: string };
+  topics: { workflows: string; runsEnded: string; cancelled: string };
   told(): void;
 };
 
@@ -35,15 +39,18 @@ const EXPRESSION_THREADS = 2;
 
 /** What workflows are kept, walked and read with. */
 export function composeWorkflows(parts: WorkflowParts, stack: AsyncDisposableStack) {
-  const { systemTransaction, systemStatements, wakeups, topics, told } = parts;
+  const { systemTransaction, systemStatements, wakeups, endings, topics, told } = parts;
   const expressions = stack.use(new Expressions({ deadlineMs: EXPRESSION_DEADLINE_MS, threads: EXPRESSION_THREADS }));
   const graphs = new Graphs(systemStatements);
   const progressed = (): void => {
     wakeups.raise(topics.workflows);
     told();
   };
-  const settler = stack.use(new Settler({ transaction: systemTransaction, graphs, progressed }));
+  const signals = { endings, cancelled: (id: string): void => wakeups.raise(topics.cancelled, id) };
+  const endWork: EndWork = (tx, runs) => endWorkOfRuns(tx, runs, signals);
+  const settler = stack.use(new Settler({ transaction: systemTransaction, graphs, endWork, progressed }));
   return {
+    endWork,
     expressions,
     graphs,
     settler,
@@ -58,8 +65,12 @@ export function composeWorkflows(parts: WorkflowParts, stack: AsyncDisposableSta
 export type Workflows = ReturnType<typeof composeWorkflows>;
 
 /** The operations of workflows; listed without a core they are only looked at. */
-export function workflowOperations({ expressions, graphs, ready, ended }: Partial<Workflows>, follow: FollowServices) {
-  const engine = { expressions, graphs, ready, ended } as Workflows;
+export function workflowOperations(
+  { expressions, graphs, endWork, ready, ended }: Partial<Workflows>,
+  follow: FollowServices,
+  evaluations: Pick<EvaluationServices, 'fleet' | 'queued' | 'queueSeconds'>,
+) {
+  const engine = { expressions, graphs, endWork, ready, ended } as Workflows;
   return {
     ...definitionOperations({ ...engine, capabilities: CAPABILITIES }),
     ...runOperations(engine),
@@ -67,6 +78,7 @@ export function workflowOperations({ expressions, graphs, ready, ended }: Partia
     ...scheduleOperations(engine),
     fireSchedule: fireSchedule(engine),
     followRun: followRun(follow),
+    evaluateNode: evaluateNode({ ...engine, ...evaluations }),
   };
 }
 

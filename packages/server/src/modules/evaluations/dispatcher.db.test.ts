@@ -43,6 +43,7 @@ function aPlane() {
         return () => {};
       },
       told: () => {},
+      nodeWoken: () => {},
       observe: { waited: () => {}, ended: () => {} },
       leaseMs: 1_500,
       log,

@@ -43,6 +43,8 @@ export type DispatcherOptions = {
   onRunners(listener: () => void): () => void;
   /** Events were committed. */
   told(): void;
+  /** What a node of a workflow waited for has ended. */
+  nodeWoken(): void;
   observe: { waited(seconds: number): void; ended(reason: string, engine: string): void };
   leaseMs: number;
   log: Log;
@@ -249,7 +251,7 @@ export class Dispatcher implements RunnerHandler, AsyncDisposable {
 
   async #finish(lease: HeldLease, report: RunReport): Promise<void> {
     const name = { leaseId: lease.leaseId, fence: lease.fence };
-    const { statements, transaction, blobs, endings, observe } = this.#options;
+    const { statements, transaction, blobs, endings, observe, nodeWoken } = this.#options;
     if (report.reason === 'setup_failed' && (await statements((tx) => giveBackLease(tx, name, MAX_ATTEMPTS)))) {
       this.#options.log.warn(
         { evaluation: name.leaseId },
@@ -263,12 +265,14 @@ export class Dispatcher implements RunnerHandler, AsyncDisposable {
         stderr: Buffer.concat([earlier.stderr, report.stderrTail]),
       };
       const settlement = await settle(blobs, name.leaseId, report, output, hasPieces);
-      const finish = async (tx: Tx): Promise<void> => {
-        const isOurs = await finishEvaluation(tx, name, settlement.refer(tx, lease.orgId));
-        if (!isOurs) throw new AppError('conflict', 'evaluation.fenced', 'This lease no longer holds.');
+      const finish = async (tx: Tx): Promise<{ isAwaited: boolean }> => {
+        const ended = await finishEvaluation(tx, name, settlement.refer(tx, lease.orgId));
+        if (!ended) throw new AppError('conflict', 'evaluation.fenced', 'This lease no longer holds.');
+        return ended;
       };
       // Most runs leave no file behind: their end is one statement, and one round trip.
-      await (settlement.hasAssets ? transaction(finish) : statements(finish));
+      const { isAwaited } = await (settlement.hasAssets ? transaction(finish) : statements(finish));
+      if (isAwaited) nodeWoken();
       observe.ended(report.reason, lease.engine);
     }
     this.#leases.release(name.leaseId);

@@ -8,9 +8,11 @@
 export { evaluationConstraints } from './constraints.ts';
 export { Dispatcher } from './dispatcher.ts';
 export { Endings } from './endings.ts';
+export { cancelEvaluation, endWorkOf, endWorkOfRuns } from './endings-on-request.ts';
 export { deleteEvaluationsOlderThan, Janitor } from './janitor.ts';
 export { type Evaluation, type EvaluationRequest, isEnding, isTerminal } from './model.ts';
+export { submitForNode } from './operations/submit-for-node.ts';
 export { evaluationOperations } from './operations.ts';
-export { endWorkOf } from './organization-end.ts';
 export type { OutputChunk } from './output.ts';
-export { findEvaluationOwners, oldestWait } from './reads.ts';
+export { findEvaluation, findEvaluationOwners, findEvaluationsOfNodes, oldestWait } from './reads.ts';
+export type { EvaluationServices } from './services.ts';

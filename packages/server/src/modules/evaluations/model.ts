@@ -52,6 +52,9 @@ export type EvaluationRequest = {
   metadata: Record<string, unknown>;
 };
 
+/** The node of a workflow that waits for an evaluation. */
+export type WaitingNode = { runId: string; key: string; item: number };
+
 export type Evaluation = {
   id: EvaluationId;
   orgId: OrganizationId;
@@ -66,6 +69,8 @@ export type Evaluation = {
   metadata: Record<string, unknown>;
   batchId: string | null;
   retryOf: string | null;
+  /** Null for what was not submitted by a workflow. */
+  forNode: WaitingNode | null;
   createdBy: { kind: string; id: string };
   createdAt: Date;
   startedAt: Date | null;

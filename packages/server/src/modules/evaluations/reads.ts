@@ -4,6 +4,8 @@ import type { EngineName } from '../runners/index.ts';
 import type { Backlog, Evaluation, EvaluationState, EvaluationSummary, Owner } from './model.ts';
 import { COLUMNS, type Row, toEvaluation } from './store.ts';
 
+export { findEvaluation } from './store.ts';
+
 type SummaryRow = {
   id: string;
   state: EvaluationState;
@@ -102,6 +104,13 @@ const statistics = statement<StatisticsRow>('evaluations.statistics', statistics
 const ownStatistics = statement<StatisticsRow>(
   'evaluations.own_statistics',
   statisticsOf(' and created_by_kind = $3 and created_by = $4'),
+);
+
+const NODE = `workflow_node || case when workflow_item < 0 then '' else '#' || workflow_item end`;
+const ofNodes = statement<{ id: string; node: string }>(
+  'evaluations.of_nodes',
+  `select distinct on (node) id, node from (select id, seq, ${NODE} as node from evaluations where org_id = $1 and workflow_run_id = $2) e
+   where node = any($3::text[]) order by node, seq desc`,
 );
 
 export type ListRequest = { limit: number; offset: number; state: EvaluationState | null };
@@ -214,4 +223,12 @@ const oldest = statement<{ waited: number }>(
 /** How long the evaluation at the head of the queue has waited, seconds. On the system handle. */
 export async function oldestWait(tx: Tx): Promise<number> {
   return (await tx.query(oldest, []))[0]?.waited ?? 0;
+}
+
+/** The last evaluation of nodes and items of a run, by their names: `key`, or `key#0` for an item. */
+export async function findEvaluationsOfNodes(
+  tx: Tx,
+  { orgId, runId, names }: { orgId: string; runId: string; names: readonly string[] },
+): Promise<Map<string, string>> {
+  return new Map((await tx.query(ofNodes, [orgId, runId, names])).map(({ id, node }) => [node, id]));
 }

@@ -101,7 +101,7 @@ const giveBack = statement<{ id: string }>(
    select id from again`,
 );
 
-const finish = statement<{ id: string }>(
+const finish = statement<{ is_awaited: boolean }>(
   'dispatch.finish',
   `with ended as (
      update evaluations e set state = $3, completed_at = clock_timestamp(), lease_expires_at = null,
@@ -110,7 +110,7 @@ const finish = statement<{ id: string }>(
        output_asset_id = $11, error_asset_id = $12, result_files = $13, runtime_ms = $14, compile_ms = $15, cpu_ms = $16,
        memory_peak_mb = $17, receipt = $18, dead_lettered_at = case when $19::boolean then now() end
      where e.id = $1 and e.fence = $2 and e.state = 'running'
-     returning e.org_id, e.id, e.state, e.exit_code, e.reason, e.message, e.runtime_ms
+     returning e.org_id, e.id, e.state, e.exit_code, e.reason, e.message, e.runtime_ms, e.workflow_run_id
    ), told as (
      insert into events (org_id, type, subject, data)
      select d.org_id, 'evaluation.' || d.state, d.id, jsonb_build_object('eval_id', d.id, 'status', d.state,
@@ -118,7 +118,7 @@ const finish = statement<{ id: string }>(
    ), swept as (
      delete from evaluation_output o using ended d where o.evaluation_id = d.id and $20::boolean
    )
-   select id from ended`,
+   select workflow_run_id is not null as is_awaited from ended`,
 );
 
 const addOutput = statement<{ id: string }>(
@@ -227,8 +227,15 @@ export type Ending = {
   hasPieces: boolean;
 };
 
-/** Ends an evaluation under its lease; false when the lease no longer holds, and then nothing was changed. */
-export async function finishEvaluation(tx: Tx, name: LeaseName, ending: Ending): Promise<boolean> {
+/**
+ * Ends an evaluation under its lease, and says whether a workflow waits for it; null when the lease no longer holds, and
+ * then nothing was changed.
+ */
+export async function finishEvaluation(
+  tx: Tx,
+  name: LeaseName,
+  ending: Ending,
+): Promise<{ isAwaited: boolean } | null> {
   const rows = await tx.query(finish, [
     name.leaseId,
     name.fence,
@@ -251,7 +258,7 @@ export async function finishEvaluation(tx: Tx, name: LeaseName, ending: Ending):
     ending.isDeadLetter,
     ending.hasPieces,
   ]);
-  return rows.length > 0;
+  return rows[0] ? { isAwaited: rows[0].is_awaited } : null;
 }
 
 export type Piece = { stream: 'stdout' | 'stderr'; offset: number; bytes: Buffer; text: string };

@@ -1,7 +1,7 @@
 import type { EvaluationId, OrganizationId } from '../../kernel/ids.ts';
 import { type SqlValue, statement, type Tx } from '../../platform/db/index.ts';
 import type { EngineName, IsolationReceipt, RunSpec } from '../runners/index.ts';
-import type { Evaluation, EvaluationState, ResultFile } from './model.ts';
+import type { Evaluation, EvaluationState, ResultFile, WaitingNode } from './model.ts';
 
 export type Row = {
   org_id: string;
@@ -17,6 +17,9 @@ export type Row = {
   metadata: Record<string, unknown>;
   batch_id: string | null;
   retry_of: string | null;
+  workflow_run_id: string | null;
+  workflow_node: string | null;
+  workflow_item: number | null;
   created_by_kind: string;
   created_by: string;
   created_at: Date;
@@ -42,11 +45,11 @@ export type Row = {
 };
 
 export const COLUMNS = `org_id, id, state, priority, language, engine_asked, engine, code, code_preview, limits, metadata,
-  batch_id, retry_of, created_by_kind, created_by, created_at, started_at, completed_at, attempt, reason, message,
+  batch_id, retry_of, workflow_run_id, workflow_node, workflow_item, created_by_kind, created_by, created_at, started_at, completed_at, attempt, reason, message,
   exit_code, signal, output, error, output_truncated, output_asset_id, error_asset_id, result_files, runtime_ms,
   compile_ms, cpu_ms, memory_peak_mb, receipt, dead_lettered_at`;
 
-const INSERTED = `id text, priority integer, batch_id uuid, retry_of text, language text, engine_asked text, engine text, code text,
+const INSERTED = `id text, priority integer, batch_id uuid, retry_of text, workflow_run_id uuid, workflow_node text, workflow_item integer, language text, engine_asked text, engine text, code text,
   code_preview text, stdin text, args text[], env jsonb, files jsonb, outputs text[], limits jsonb, metadata jsonb`;
 const INSERTED_NAMES = INSERTED.replace(/(\w+) (\w+(?:\[\])?)/g, '$1');
 
@@ -56,11 +59,12 @@ const insert = statement(
   `with added as (
      insert into evaluations (org_id, created_by_kind, created_by, queue_deadline, ${INSERTED_NAMES})
      select $1, $2, $3, now() + make_interval(secs => $4), ${INSERTED_NAMES} from jsonb_to_recordset($5) as given (${INSERTED})
-     returning org_id, id, language, engine, priority, batch_id
+     returning org_id, id, language, engine, priority, batch_id, workflow_run_id, workflow_node
    )
    insert into events (org_id, type, subject, data)
    select org_id, 'evaluation.queued', id,
      jsonb_build_object('eval_id', id, 'status', 'queued', 'language', language, 'engine', engine, 'priority', priority, 'batch_id', batch_id)
+       || case when workflow_run_id is null then '{}' else jsonb_build_object('workflow_run_id', workflow_run_id, 'node', workflow_node) end
    from added`,
 );
 
@@ -114,6 +118,7 @@ export type NewEvaluation = {
   priority: number;
   batchId: string | null;
   retryOf: string | null;
+  forNode: WaitingNode | null;
   language: string;
   engineAsked: string;
   engine: EngineName;
@@ -139,6 +144,9 @@ export function insertEvaluations(
     priority: given.priority,
     batch_id: given.batchId,
     retry_of: given.retryOf,
+    workflow_run_id: given.forNode?.runId,
+    workflow_node: given.forNode?.key,
+    workflow_item: given.forNode?.item,
     language: given.language,
     engine_asked: given.engineAsked,
     engine: given.engine,
@@ -194,6 +202,7 @@ export async function takeDeadLetterForRetry(
     priority: row.priority,
     batchId: null,
     retryOf: row.id,
+    forNode: null,
     language: row.language,
     engineAsked: row.engine_asked,
     engine: row.engine,
@@ -208,6 +217,9 @@ export async function takeDeadLetterForRetry(
     metadata: row.metadata,
   };
 }
+
+const nodeOf = ({ workflow_run_id: runId, workflow_node: key, workflow_item: item }: Row): WaitingNode | null =>
+  runId === null || key === null || item === null ? null : { runId, key, item };
 
 export function toEvaluation(row: Row): Evaluation {
   return {
@@ -224,6 +236,7 @@ export function toEvaluation(row: Row): Evaluation {
     metadata: row.metadata,
     batchId: row.batch_id,
     retryOf: row.retry_of,
+    forNode: nodeOf(row),
     createdBy: { kind: row.created_by_kind, id: row.created_by },
     createdAt: row.created_at,
     startedAt: row.started_at,

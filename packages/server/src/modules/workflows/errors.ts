@@ -30,6 +30,12 @@ export const nodeErrors = defineErrors('workflow_node', {
   past_deadline: 'conflict',
   too_late: 'deadline',
   unknown_operation: 'unimplemented',
+  superseded: 'conflict',
+  maker_gone: 'denied',
+  bad_input: 'invalid',
+  no_json: 'precondition',
+  output_too_large: 'too_large',
+  evaluation_gone: 'not_found',
 });
 
 export const runErrors = defineErrors('workflow_run', {

@@ -48,6 +48,9 @@ export function encodeStatus(evaluation: Evaluation) {
   };
 }
 
+/** An item of a node that runs for each of a list is `key#0`. */
+const nodeName = ({ key, item }: NonNullable<Evaluation['forNode']>): string => (item < 0 ? key : `${key}#${item}`);
+
 export function encodeRecord(evaluation: Evaluation, queuePosition: number | null) {
   return {
     ...encodeStatus(evaluation),
@@ -59,6 +62,8 @@ export function encodeRecord(evaluation: Evaluation, queuePosition: number | nul
     queue_position: queuePosition,
     batch_id: evaluation.batchId,
     retry_of: evaluation.retryOf,
+    workflow_run_id: evaluation.forNode?.runId ?? null,
+    workflow_node: evaluation.forNode && nodeName(evaluation.forNode),
     created_by: evaluation.createdBy,
     started_at: timeOrNull(evaluation.startedAt),
     attempt: evaluation.attempt,

@@ -52,7 +52,8 @@ describe('what a version says', () => {
 });
 
 test('a node that came to nothing shows null, which is not the same as no output', () => {
-  const node = { key: 'a', state: 'completed' as const, attempt: 1, dueAt: null, items: null, error: null };
+  const run = { state: 'completed' as const, attempt: 1, evaluationId: null, error: null };
+  const node = { ...run, key: 'a', dueAt: null, items: null };
   const shown = encodeRunNode({ ...node, output: null, startedAt: AT, completedAt: null });
   expect(shown.output?.kind?.case).toBe('nullValue');
   expect(shown).not.toHaveProperty('completedAt');

@@ -156,6 +156,7 @@ export const encodeRunNode = (node: RunNode): WorkflowRunNode => ({
   key: node.key,
   state: node.state,
   attempt: node.attempt,
+  evaluation_id: node.evaluationId,
   due_at: node.dueAt?.toISOString() ?? null,
   output: (node.output ?? null) as Json,
   items: node.items,

@@ -1,7 +1,7 @@
 import { operation } from '../../../platform/operation.ts';
+import { cancelEvaluation } from '../endings-on-request.ts';
 import { evaluationErrors } from '../errors.ts';
 import { asTarget, type EvaluationServices, orgOf, ownerOf, requireEvaluation, whenEnded } from '../services.ts';
-import { markCancelled } from '../store.ts';
 
 export type KillRequest = { id: string; reason: 'killed' | 'cancelled' };
 export type KillOutcome = { id: string; wasKilled: boolean; state: string };
@@ -25,12 +25,8 @@ export const kill = (services: EvaluationServices) =>
     async run(context, { id, reason }) {
       const reached = { orgId: orgOf(context), id, owner: ownerOf(context) };
       if (reached.owner !== null) await requireEvaluation(context.tx, reached);
-      const marked = await markCancelled(context.tx, reached.orgId, id, reason);
+      const marked = await cancelEvaluation(context.tx, { orgId: reached.orgId, id, reason }, services);
       if (!marked) throw evaluationErrors.not_found('There is no evaluation with this id.');
-      context.tx.onCommit(() => {
-        if (marked.state === 'cancelled') services.endings.announce(id);
-        else services.cancelled(id);
-      });
       return { id, wasKilled: !marked.wasTerminal, state: marked.state };
     },
     async afterCommit(context, { id }, output) {

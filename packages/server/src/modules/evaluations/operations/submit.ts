@@ -25,7 +25,7 @@ export const submit = (services: EvaluationServices) =>
       detail: ({ request }) => ({ language: request.language, engine: request.engine }),
     },
     async run(context, { request }) {
-      const [submitted] = await enqueue(services, context, [prepare(services, request, null)]);
+      const [submitted] = await enqueue(services, context, [newEvaluation(services, request)]);
       return submitted as Submitted;
     },
     async afterCommit(context, { waitMs }, output) {
@@ -59,7 +59,7 @@ export const submitBatch = (services: EvaluationServices) =>
     async run(context, input): Promise<SubmitOutcome[]> {
       const batchId = newId();
       const prepared = input.map((item) =>
-        attempt(() => (item instanceof AppError ? item : prepare(services, item, batchId))),
+        attempt(() => (item instanceof AppError ? item : newEvaluation(services, item, { batchId }))),
       );
       const accepted = prepared.flatMap((item) => (item instanceof AppError ? [] : [item]));
       const submitted = accepted.length > 0 ? await enqueue(services, context, accepted) : [];
@@ -96,11 +96,16 @@ export const retryDeadLetter = (services: EvaluationServices) =>
   });
 
 /** Fills in what the caller left out, and chooses the engine. */
-const prepare = ({ fleet }: EvaluationServices, request: EvaluationRequest, batchId: string | null): NewEvaluation => ({
+export const newEvaluation = (
+  { fleet }: Pick<EvaluationServices, 'fleet'>,
+  request: EvaluationRequest,
+  { batchId = null, forNode = null }: Partial<Pick<NewEvaluation, 'batchId' | 'forNode'>> = {},
+): NewEvaluation => ({
   id: newEvaluationId(new Date()),
   priority: request.priority,
   batchId,
   retryOf: null,
+  forNode,
   language: request.language,
   engineAsked: request.engine,
   engine: resolveEngine(fleet.engines, {

@@ -4,6 +4,7 @@ import type { Tx } from '../../../platform/db/index.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
 import { type Graph, WHOLE } from '../engine/model.ts';
 import { RunProgress } from '../engine/run-progress.ts';
+import { type EndWork, endWorkOfStopped } from '../engine/stopped-work.ts';
 import { lockForProgress, writeProgress } from '../engine/store.ts';
 import { nodeErrors, runErrors } from '../errors.ts';
 import { isTerminal, type JsonObject, type NodeDefinition } from '../model.ts';
@@ -13,7 +14,7 @@ import { findNode, findRun } from '../runs/store.ts';
 import { type Ask, type Decider, type Decision, humanConfig, isAsked, resultOf } from './model.ts';
 import { findAsk, listAsks, type WaitingAsk } from './store.ts';
 
-export type ApprovalServices = Pick<RunServices, 'graphs' | 'expressions' | 'ready' | 'ended'> & {
+export type ApprovalServices = Pick<RunServices, 'graphs' | 'expressions' | 'endWork' | 'ready' | 'ended'> & {
   /** The ids of the teams that somebody is in. */
   teamsOf(tx: Tx, orgId: string, userId: string): Promise<readonly string[]>;
 };
@@ -54,7 +55,7 @@ const completeNode = (services: ApprovalServices) =>
       const node = requireHuman(graph, key);
       await assertFits(services, node, said);
       const by = context.by.userId ?? context.by.id;
-      const progress = await decided(context, { graph, run, key, ask }, { ...said, by, at: new Date() });
+      const progress = await decided(context, { ...services, graph, run, key, ask }, { ...said, by, at: new Date() });
       context.tx.onCommit(isTerminal(progress.state) ? () => services.ended(id) : services.ready);
       return (await findNode(context.tx, { orgId, runId: id, key })) ?? notFound();
     },
@@ -125,7 +126,13 @@ async function notWaiting(tx: Tx, { orgId, id, state }: WorkflowRun, key: string
 /** Takes the decision under the lock of the run: of two at once, one is too late. */
 async function decided(
   { tx }: Context,
-  { graph, run: { orgId, id }, key, ask }: { graph: Graph; run: WorkflowRun; key: string; ask: Ask },
+  {
+    graph,
+    run: { orgId, id },
+    key,
+    ask,
+    endWork,
+  }: { graph: Graph; run: WorkflowRun; key: string; ask: Ask; endWork: EndWork },
   decision: Decision,
 ): Promise<RunProgress> {
   const [locked] = await lockForProgress(tx, [{ orgId, id, nodes: 'all' }]);
@@ -136,6 +143,7 @@ async function decided(
   const node = graph.nodes.get(key) ?? notFound();
   if (!progress.answer({ key, item: WHOLE }, resultOf(humanConfig(node), decision)))
     throw nodeErrors.already_decided('This was decided already, or its deadline has passed.');
+  await endWorkOfStopped(tx, [progress], { endWork });
   writeProgress(tx, [progress]);
   return progress;
 }

@@ -54,6 +54,7 @@ function aWorker({ handlers = {}, leaseMs = 1_500 }: { handlers?: Record<string,
   const settler = new Settler({
     transaction: (work) => db.system.transaction({ orgId: null }, work),
     graphs,
+    endWork: async () => {},
     progressed: () => {
       for (const listener of listeners) listener();
     },
@@ -347,7 +348,7 @@ test('runs of an organization that is deleted are cancelled', async () => {
   const other = await aRun([node('a', { operation: 'never' })]);
   const ended: string[] = [];
   await db.system.transaction({ orgId: null }, (tx) =>
-    endRunsOf(tx, run.orgId, { graphs: worker.graphs, ended: (id) => ended.push(id) }),
+    endRunsOf(tx, run.orgId, { graphs: worker.graphs, endWork: async () => {}, ended: (id) => ended.push(id) }),
   );
   expect(ended).toEqual([run.id]);
   expect(await runOf(run)).toMatchObject({ state: 'cancelled' });

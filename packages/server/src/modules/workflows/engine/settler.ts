@@ -2,12 +2,14 @@ import type { Tx } from '../../../platform/db/index.ts';
 import type { Graphs } from './graphs.ts';
 import type { NodeRef } from './model.ts';
 import { RunProgress, UnreadNode } from './run-progress.ts';
+import { type EndWork, endWorkOfStopped } from './stopped-work.ts';
 import { type LockedRun, lockForProgress, type RunName, writeProgress } from './store.ts';
 
 export type SettlerOptions = {
   /** On the system handle. */
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   graphs: Graphs;
+  endWork: EndWork;
   /** Something became ready, and events were committed. */
   progressed(): void;
 };
@@ -87,6 +89,7 @@ export class Settler implements AsyncDisposable {
       decided.push(made.progress);
       for (const [index, decision] of of.entries()) answers.set(decision, made.answers[index]);
     }
+    await endWorkOfStopped(tx, decided, this.#options);
     writeProgress(tx, decided);
     return batch.map((decision) => answers.get(decision) ?? null);
   }

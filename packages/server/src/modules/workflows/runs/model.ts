@@ -24,6 +24,8 @@ export type WorkflowRun = {
 
 /** A node of a run, as it stands. */
 export type RunNode = {
+  /** The last one that it asked for; null for a node that runs no program. */
+  evaluationId: string | null;
   /** Of an item, `key#0`. */
   key: string;
   state: NodeState;

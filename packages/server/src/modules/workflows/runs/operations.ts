@@ -2,7 +2,9 @@ import { isUuid } from '../../../kernel/ids.ts';
 import { decodeCursor, encodeCursor, type Page } from '../../../kernel/page.ts';
 import type { Tx } from '../../../platform/db/index.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
+import { findEvaluationsOfNodes } from '../../evaluations/index.ts';
 import { RunProgress } from '../engine/run-progress.ts';
+import { type EndWork, endWorkOfStopped } from '../engine/stopped-work.ts';
 import { lockForProgress, writeProgress } from '../engine/store.ts';
 import { runErrors } from '../errors.ts';
 import { isTerminal, type RunState } from '../model.ts';
@@ -11,6 +13,7 @@ import type { RunNode, WorkflowRun } from './model.ts';
 import * as store from './store.ts';
 
 export type RunServices = MakingServices & {
+  endWork: EndWork;
   /** A signal, raised behind the commit: a run ended while attempts may be under way. */
   ended(runId: string): void;
 };
@@ -150,6 +153,7 @@ const decision = (services: RunServices, { decide, about, action, ...of }: Decis
       const graph = await services.graphs.of(orgId, locked.run.definitionId);
       const progress = new RunProgress({ graph, ...locked, now: new Date() });
       decide(progress, tx);
+      await endWorkOfStopped(tx, [progress], services);
       writeProgress(tx, [progress]);
       tx.onCommit(isTerminal(progress.state) ? () => services.ended(id) : services.ready);
       return requireRun(context, id);
@@ -184,7 +188,7 @@ const listRunNodes = operation({
   summary: 'List the nodes of a run and how they stand, in the order of the definition.',
   async run(context, { id }: { id: string }): Promise<RunNode[]> {
     await requireRun(context, id);
-    return store.listNodes(context.tx, orgOf(context), id);
+    return withEvaluations(context, id, await store.listNodes(context.tx, orgOf(context), id));
   },
 });
 
@@ -196,11 +200,18 @@ const listRunItems = operation({
     await requireRun(context, id);
     const [after = '-1'] = cursor === null ? [] : decodeCursor(cursor, [isIndex]);
     const of = { orgId: orgOf(context), id, key, after: Number(after), limit: limit + 1 };
-    const items = await store.listItems(context.tx, of);
+    const items = await withEvaluations(context, id, await store.listItems(context.tx, of));
     const nextCursor = items.length > limit ? encodeCursor([String(Number(after) + limit)]) : null;
     return { items: items.slice(0, limit), nextCursor };
   },
 });
+
+/** Says of each what it asked for last. */
+async function withEvaluations(context: Context, runId: string, nodes: readonly RunNode[]): Promise<RunNode[]> {
+  const names = nodes.map(({ key }) => key);
+  const found = await findEvaluationsOfNodes(context.tx, { orgId: orgOf(context), runId, names });
+  return nodes.map((node) => ({ ...node, evaluationId: found.get(node.key) ?? null }));
+}
 
 const isIndex = (text: string): boolean => /^\d{1,9}$/.test(text);
 const orgOf = ({ by }: Pick<Context, 'by'>): string => String(by.orgId);

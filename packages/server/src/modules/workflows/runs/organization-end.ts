@@ -1,5 +1,6 @@
 import type { Tx } from '../../../platform/db/index.ts';
 import { RunProgress } from '../engine/run-progress.ts';
+import { endWorkOfStopped } from '../engine/stopped-work.ts';
 import { findUnended, lockForProgress, writeProgress } from '../engine/store.ts';
 import type { RunServices } from './operations.ts';
 
@@ -10,7 +11,7 @@ const BATCH = 200;
 export async function endRunsOf(
   tx: Tx,
   orgId: string,
-  { graphs, ended }: Pick<RunServices, 'graphs' | 'ended'>,
+  { graphs, ended, endWork }: Pick<RunServices, 'graphs' | 'ended' | 'endWork'>,
 ): Promise<void> {
   for (;;) {
     const names = await findUnended(tx, orgId, BATCH);
@@ -27,6 +28,7 @@ export async function endRunsOf(
         return progress;
       }),
     );
+    await endWorkOfStopped(tx, decided, { endWork });
     writeProgress(tx, decided);
     tx.onCommit(() => {
       for (const { runId } of decided) ended(runId);

@@ -156,6 +156,7 @@ export async function listItems(tx: Tx, { orgId, id, key, after, limit }: ItemPa
 }
 
 const toRunNode = (row: NodeRecord): RunNode => ({
+  evaluationId: null,
   key: nameOf(row),
   state: row.state,
   attempt: row.attempt,
