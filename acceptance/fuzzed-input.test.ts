@@ -121,12 +121,13 @@ function bodyOf({ requestBody }: Operation): fc.Arbitrary<string | Uint8Array<Ar
 test.each(operations)(
   '%s %s answers nonsense with a refusal in its shape, or takes it',
   async (method, path, operation) => {
+    const isHead = method === 'HEAD';
     const known = (operation.parameters ?? []).filter((parameter) => parameter.in === 'query').map(({ name }) => name);
     const nonsense = fc.record({
       segments: fc.array(segment, { minLength: 2, maxLength: 2 }),
       query: fc.dictionary(fc.oneof(fc.constantFrom('x', ...known), word), word, { maxKeys: 3 }),
       headers,
-      body: method === 'GET' ? fc.constant(undefined) : bodyOf(operation),
+      body: isHead || method === 'GET' ? fc.constant(undefined) : bodyOf(operation),
       withKey: fc.boolean(),
     });
     const property = fc.asyncProperty(nonsense, async ({ segments, query, headers: sent, body, withKey }) => {
@@ -143,7 +144,7 @@ test.each(operations)(
       expect(answer.status, answer.text.slice(0, 300)).toBeLessThan(500);
       // A path that was made to mean another one is that one's to answer.
       const isOwn = !segments.slice(0, taken).some((part) => part === '' || decodes(part).includes('..'));
-      if (answer.status >= 400 && isOwn) expectErrorShape(operation.tags[0] ?? '', answer.body);
+      if (answer.status >= 400 && isOwn && !isHead) expectErrorShape(operation.tags[0] ?? '', answer.body);
       if (answer.status >= 400) expect(answer.headers.get('x-request-id')).not.toBeNull();
     });
     await fc.assert(property, { numRuns: RUNS, seed: SEED });

@@ -10,6 +10,7 @@ export type Estate = {
   deadLetterId: string;
   keyId: string;
   assetId: string;
+  doomedAssetId: string;
   /** The organization itself. */
   orgId: string;
   definitionId: string;
@@ -60,6 +61,7 @@ export const NOTHING: Estate = {
   deadLetterId: 'eval_20250629_123456_abc123',
   keyId: randomUUID(),
   assetId: randomUUID(),
+  doomedAssetId: randomUUID(),
   orgId: randomUUID(),
   memberId: randomUUID(),
   doomedMemberId: randomUUID(),
@@ -120,9 +122,18 @@ export async function addEstate(
   for (const teamId of [people.teamId, people.doomedTeamId]) await addModelPolicy(server, { apiKey, canary, teamId });
   const kept = await addKept(server, { apiKey, canary, orgId });
   const workflow = await addWorkflow(server, { apiKey, canary });
+  const doomedAssetId = await addFile(server, { apiKey, canary });
   const captures = await addCaptures(server, { apiKey, canary, orgId });
   const all = { ...workflow, ...people, ...kept, ...captures };
-  return { ...all, canary, evalId, deadLetterId, keyId: api_key.id, assetId, orgId };
+  return { ...all, canary, evalId, deadLetterId, keyId: api_key.id, assetId, doomedAssetId, orgId };
+}
+
+/** A file that is uploaded, by the name of the word and full of it. */
+async function addFile(server: Server, { apiKey, canary }: { apiKey: string; canary: string }): Promise<string> {
+  const headers = { 'content-type': 'text/plain' };
+  const answer = await server.as(apiKey).post(`/v1/assets?filename=${canary}.txt`, canary, headers);
+  if (answer.status !== 201) throw new Error(`Uploading was answered with ${answer.status}: ${answer.text}`);
+  return (answer.body as { data: { asset: { id: string } } }).data.asset.id;
 }
 
 /** A definition, a run that waits for longer than any test, and schedules that fire too seldom for one. */

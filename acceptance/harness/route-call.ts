@@ -44,7 +44,7 @@ const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string,
     '/v1/workflow-schedules/',
     ({ scheduleId, doomedScheduleId }, _parameter, method) => (method === 'DELETE' ? doomedScheduleId : scheduleId),
   ],
-  ['/v1/assets/', ({ assetId }) => assetId],
+  ['/v1/assets/', ({ assetId, doomedAssetId }, _parameter, method) => (method === 'DELETE' ? doomedAssetId : assetId)],
   [
     '/v1/secrets/',
     ({ secretName, doomedSecretName }, _parameter, method) => (method === 'DELETE' ? doomedSecretName : secretName),

@@ -90,7 +90,11 @@ describe('the document', () => {
 
   test('has every route and no other, each under its surface', () => {
     const shown = operations.map(({ method, path }) => `${method} ${path}`).sort();
-    expect(shown).toEqual(allRoutes.map(({ method, path }) => `${method} ${path}`).sort());
+    expect(shown).toEqual(
+      allRoutes
+        .flatMap(({ method, path, answersHead }) => [`${method} ${path}`, ...(answersHead ? [`HEAD ${path}`] : [])])
+        .sort(),
+    );
     expect(new Set(shown).size).toBe(shown.length);
     for (const route of allRoutes) expect(operationOf(route)).toMatchObject({ tags: [route.surface] });
   });
@@ -104,7 +108,7 @@ describe('an operation', () => {
   test('has an id of its own, a word that can name a function', () => {
     const ids = operations.map(({ operation }) => operation.operationId);
     expect(new Set(ids).size).toBe(ids.length);
-    for (const id of ids) expect(id).toMatch(/^(get|post|put|patch|delete)[A-Z][A-Za-z0-9]*$/);
+    for (const id of ids) expect(id).toMatch(/^(get|head|post|put|patch|delete)[A-Z][A-Za-z0-9]*$/);
   });
 
   test.each(allRoutes.map((route) => [`${route.method} ${route.path}`, route] as const))(

@@ -105,6 +105,7 @@ export function openApiDocument(
   for (const declared of routes) {
     const path = paths[declared.path] ?? {};
     path[declared.method.toLowerCase()] = describe(declared, schemas);
+    if (declared.answersHead) path['head'] = describeHead(declared, schemas);
     paths[declared.path] = path;
   }
   const used = [...new Set(routes.map(({ surface }) => surface))];
@@ -146,8 +147,33 @@ function describe(declared: Route, schemas: JsonObject): JsonObject {
           },
         }
       : {}),
+    ...(declared.isUpload ? { requestBody: FILE_BODY } : {}),
     responses: { ...Object.fromEntries(answers), ...errorAnswers(declared, schemas) },
   };
+}
+
+/** A file by itself, of any type, or in a form. */
+const FILE_BODY: JsonObject = {
+  required: true,
+  content: {
+    'multipart/form-data': {
+      schema: {
+        type: 'object',
+        properties: { file: { type: 'string', contentMediaType: 'application/octet-stream' } },
+        required: ['file'],
+      },
+    },
+    'application/octet-stream': { schema: { type: 'string' } },
+    '*/*': { schema: { type: 'string' } },
+  },
+};
+
+/** The same without a body. */
+function describeHead(declared: Route, schemas: JsonObject): JsonObject {
+  const [status = '200', answer] = Object.entries(declared.answers)[0] ?? [];
+  const { description = '' } = answer ?? {};
+  const head = { ...declared, method: 'HEAD', answers: { [status]: { description } } } as const;
+  return { ...describe(head as unknown as Route, schemas), summary: `${declared.summary}: its headers` };
 }
 
 /** OAuth sends forms. */
@@ -176,16 +202,24 @@ function describeAnswer(answer: Answer, { surface }: Route, schemas: JsonObject)
 }
 
 /** Refusals that any route of a surface can answer. */
-function errorAnswers({ surface, isPublic, params, body }: Route, schemas: JsonObject): JsonObject {
+function errorAnswers({ surface, isPublic, params, body, isUpload }: Route, schemas: JsonObject): JsonObject {
   const error = ERRORS[surface];
   if (error === null) return { '4XX': { description: 'The request was refused.' } };
   const content = { 'application/json': { schema: schemaOf(error, 'output', schemas) } };
   const refusal = (description: string): JsonObject => ({ description, headers: HEADERS, content });
   return {
-    ...(body || params ? { 400: refusal('The request is not valid; the message says what to change.') } : {}),
+    ...(body || params || isUpload
+      ? { 400: refusal('The request is not valid; the message says what to change.') }
+      : {}),
     ...(isPublic && !body ? {} : { 401: refusal('The credential is missing or not valid.') }),
     ...(isPublic ? {} : { 403: refusal('The credential does not allow this.') }),
     ...(params ? { 404: refusal('There is no such thing, or it is not yours.') } : {}),
+    ...(isUpload
+      ? {
+          413: refusal('The file is too large, or there is no room for it.'),
+          415: refusal('Files of this type may not be stored.'),
+        }
+      : {}),
     429: refusal('Rate limit exceeded; `Retry-After` says when to come back.'),
     503: refusal('The service cannot do this right now; `Retry-After` says when to come back.'),
   };

@@ -48,6 +48,10 @@ export type Route = {
   isBilledOnce?: boolean;
   /** Name of the path parameter that says which team this is about; answers name it in their context. */
   team?: string;
+  /** Its body is a file, by itself or in a form, and is handed on as it comes. */
+  isUpload?: boolean;
+  /** Answers HEAD as well, with what GET would say in front of the content. */
+  answersHead?: boolean;
   /** Works without a credential. */
   isPublic?: boolean;
   /** Also answers as a stream, so the key may come as `?api_key=`. */

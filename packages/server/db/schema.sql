@@ -52,17 +52,79 @@ table assay_migrations
   constraint assay_migrations_pkey PRIMARY KEY (id)
   CREATE UNIQUE INDEX assay_migrations_pkey ON public.assay_migrations USING btree (id)
 
-table assets · row security forced
-  created_at timestamp with time zone not null default now()
+table asset_contents · row security forced
   digest text not null
+  object text not null
+  org_id uuid not null
+  released_at timestamp with time zone
+  size_bytes bigint not null
+  constraint asset_contents__digest CHECK ((digest ~ '^[0-9a-f]{64}$'::text))
+  constraint asset_contents__pk PRIMARY KEY (org_id, digest)
+  constraint asset_contents__size CHECK ((size_bytes >= 0))
+  CREATE INDEX asset_contents__object ON public.asset_contents USING btree (object)
+  CREATE UNIQUE INDEX asset_contents__pk ON public.asset_contents USING btree (org_id, digest)
+  CREATE INDEX asset_contents__released ON public.asset_contents USING btree (released_at) WHERE (released_at IS NOT NULL)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  CREATE TRIGGER asset_contents__garbage AFTER DELETE ON public.asset_contents FOR EACH ROW EXECUTE FUNCTION assay_asset_garbage()
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table asset_garbage
+  object text not null
+  since timestamp with time zone not null default now()
+  constraint asset_garbage__pk PRIMARY KEY (object)
+  CREATE UNIQUE INDEX asset_garbage__pk ON public.asset_garbage USING btree (object)
+  CREATE INDEX asset_garbage__since ON public.asset_garbage USING btree (since)
+  grant INSERT to assay_app
+  grant DELETE, INSERT, SELECT to assay_system
+
+table asset_uploads · row security forced
+  object text not null
+  org_id uuid not null
+  reserved_bytes bigint not null
+  started_at timestamp with time zone not null default now()
+  constraint asset_uploads__pk PRIMARY KEY (org_id, object)
+  constraint asset_uploads__reserved CHECK ((reserved_bytes >= 0))
+  CREATE UNIQUE INDEX asset_uploads__pk ON public.asset_uploads USING btree (org_id, object)
+  CREATE INDEX asset_uploads__started ON public.asset_uploads USING btree (started_at)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  CREATE TRIGGER asset_uploads__garbage AFTER DELETE ON public.asset_uploads FOR EACH ROW EXECUTE FUNCTION assay_asset_garbage()
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table asset_usage · row security forced
+  asset_count bigint not null default 0
+  org_id uuid not null
+  quota_bytes bigint
+  reserved_bytes bigint not null default 0
+  stored_bytes bigint not null default 0
+  constraint asset_usage__amounts CHECK (((asset_count >= 0) AND (stored_bytes >= 0) AND (reserved_bytes >= 0)))
+  constraint asset_usage__pk PRIMARY KEY (org_id)
+  CREATE UNIQUE INDEX asset_usage__pk ON public.asset_usage USING btree (org_id)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+table assets · row security forced
+  created_at timestamp(3) with time zone not null default now()
+  created_by text
+  created_by_kind text
+  digest text not null
+  expires_at timestamp(3) with time zone
   filename text not null
   id uuid not null
   media_type text not null
   org_id uuid not null
   size_bytes bigint not null
+  constraint assets__content FOREIGN KEY (org_id, digest) REFERENCES asset_contents(org_id, digest)
   constraint assets__digest CHECK ((digest ~ '^[0-9a-f]{64}$'::text))
   constraint assets__pk PRIMARY KEY (org_id, id)
   CREATE INDEX assets__by_digest ON public.assets USING btree (org_id, digest)
+  CREATE INDEX assets__expiry ON public.assets USING btree (expires_at) WHERE (expires_at IS NOT NULL)
+  CREATE INDEX assets__list ON public.assets USING btree (org_id, created_at DESC, id DESC)
   CREATE UNIQUE INDEX assets__pk ON public.assets USING btree (org_id, id)
   policy system ALL to {assay_system} using true check true
   policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
@@ -551,6 +613,7 @@ table evaluations · row security forced
   CREATE INDEX evaluations__served ON public.evaluations USING btree (org_id, started_at DESC)
   policy system ALL to {assay_system} using true check true
   policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  CREATE TRIGGER evaluations__wake_node AFTER UPDATE OF state ON public.evaluations FOR EACH ROW WHEN (((new.workflow_run_id IS NOT NULL) AND (new.completed_at IS NOT NULL) AND (old.completed_at IS NULL))) EXECUTE FUNCTION assay_wake_workflow_node()
   grant INSERT, SELECT, UPDATE to assay_app
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
@@ -1512,6 +1575,16 @@ table workflow_schedules · row security forced
   policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
   grant DELETE, INSERT, SELECT, UPDATE to assay_app
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
+CREATE OR REPLACE FUNCTION public.assay_asset_garbage()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into asset_garbage (object) values (old.object) on conflict do nothing;
+  return null;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.assay_drop_events_before(day date)
  RETURNS integer

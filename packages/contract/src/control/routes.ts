@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { route } from '../route.ts';
 import { accountRoutes } from './account.ts';
 import { apiKeyRoutes } from './api-key.ts';
+import { assetRoutes } from './asset.ts';
 import { auditLogRoutes } from './audit-log-routes.ts';
 import { authzRoutes } from './authz.ts';
 import { budgetRoutes } from './budgets.ts';
@@ -30,8 +31,6 @@ import { webhookRoutes } from './webhook.ts';
 import { workflowRoutes } from './workflow.ts';
 import { workflowApprovalRoutes } from './workflow-approval.ts';
 import { workflowScheduleRoutes } from './workflow-schedule.ts';
-
-const Identified = z.object({ id: z.string().max(64) });
 
 export const Principal = z
   .object({
@@ -135,15 +134,7 @@ export const controlRoutes = {
   ...workflowRoutes,
   ...workflowApprovalRoutes,
   ...workflowScheduleRoutes,
-  downloadAsset: route({
-    surface: 'control',
-    method: 'GET',
-    path: '/v1/assets/{id}',
-    operation: 'assets.asset.download',
-    summary: 'Download an asset',
-    params: Identified,
-    answers: { 200: { description: 'The content, as an attachment.', otherMedia: ['application/octet-stream'] } },
-  }),
+  ...assetRoutes,
   streamEvents: route({
     surface: 'control',
     method: 'GET',

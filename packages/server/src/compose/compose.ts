@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { assertAllowed } from '../modules/access/index.ts';
-import { removeUnreferredContent } from '../modules/assets/index.ts';
+import { collectGarbage } from '../modules/assets/index.ts';
 import { Dispatcher } from '../modules/evaluations/index.ts';
 import { insertEvent } from '../modules/events/index.ts';
 import type { Bootstrap } from '../modules/identity/index.ts';
@@ -139,7 +139,12 @@ const workerOptions = (
   },
   schedules: schedulerOptions(core, operations.workflows),
   ledger: core.metering.ledger,
-  removeUnreferredContent: () => removeUnreferredContent(core.blobs, core.systemStatements),
+  collectGarbage: () =>
+    collectGarbage({
+      objects: core.objects,
+      transaction: core.systemTransaction,
+      statements: core.systemStatements,
+    }),
   eraseDueOrganizations: () => eraseDueOrganizations(tenancyServices(core)),
   mail: mailOf(core),
   rotateSigningKey: () => rotateSigningKey(core),
@@ -271,7 +276,7 @@ function createDispatcher(core: Core, hub: RunnerHub): Dispatcher {
   const { wakeups, metrics } = core;
   return new Dispatcher({
     hub,
-    blobs: core.blobs,
+    contents: core.contents,
     endings: core.endings,
     statements: core.systemStatements,
     transaction: core.systemTransaction,

@@ -1,3 +1,4 @@
+import { assetConstraints } from '../modules/assets/index.ts';
 import { evaluationConstraints } from '../modules/evaluations/index.ts';
 import { identityConstraints } from '../modules/identity/index.ts';
 import { meteringConstraints } from '../modules/metering/index.ts';
@@ -13,6 +14,7 @@ export const CONSTRAINTS: ConstraintErrors = {
   ...identityConstraints,
   ...vaultConstraints,
   ...evaluationConstraints,
+  ...assetConstraints,
   ...meteringConstraints,
   ...providerConstraints,
   ...workflowConstraints,

@@ -1,6 +1,4 @@
-import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { DiskBlobs } from '../modules/assets/index.ts';
 import { CheckpointKeys } from '../modules/audit/index.ts';
 import { Endings, isEnding } from '../modules/evaluations/index.ts';
 import { EventFeed, prepareEvents } from '../modules/events/index.ts';
@@ -18,6 +16,7 @@ import { createMetrics } from '../platform/telemetry/metrics.ts';
 import { noTracing, startTracing } from '../platform/telemetry/tracing.ts';
 import { composeAdmission } from './admission.ts';
 import { CONSTRAINTS } from './constraints.ts';
+import { composeContents } from './contents.ts';
 import { createGovernance } from './governance.ts';
 import { composeIdentity } from './identity.ts';
 import { composeMetering } from './metering.ts';
@@ -123,7 +122,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     providers,
     workflows,
     mailer,
-    blobs: new DiskBlobs(join(config.dataDir, 'assets')),
+    ...composeContents(config, database),
     endings,
     fleet: stack.use(new Fleet({ statements: systemStatements, onWake: onWake(TOPICS.runners), log })),
     feed: stack.use(eventFeed(base, { endings, onWake: onWake(TOPICS.events) })),

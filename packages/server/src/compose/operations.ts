@@ -1,6 +1,3 @@
-import { constants } from 'node:fs';
-import { access, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { accessOperations, type ResourceTypes } from '../modules/access/index.ts';
 import { assetOperations, readAsset } from '../modules/assets/index.ts';
@@ -86,7 +83,7 @@ function operationsOver(core: Core, types: ResourceTypes) {
     audit: auditOperations(core),
     events: eventOperations({ feed: core.feed, visibility: eventVisibility(types) }),
     webhooks: webhookOperations(core, eventVisibility(types)),
-    assets: assetOperations({ blobs: core.blobs }),
+    assets: assetOperations({ contents: core.contents, allowedTypes: core.config?.assetTypes ?? [] }),
     vault: vaultOperations(core),
     providers: providerOperations(core.providers ?? {}, {
       vault: core.vault ?? ({} as typeof core.vault),
@@ -114,7 +111,7 @@ function operationsOver(core: Core, types: ResourceTypes) {
       endings: core.endings,
       systemStatements: core.systemStatements,
       statements: (orgId, work) => core.database.statements({ orgId }, work),
-      readAsset: (orgId, id) => core.database.statements({ orgId }, (tx) => readAsset(tx, core.blobs, orgId, id)),
+      readAsset: (orgId, id) => core.database.statements({ orgId }, (tx) => readAsset(tx, core.contents, orgId, id)),
       cancelled: (id) => core.wakeups.raise(TOPICS.cancelled, id),
       probes: probesOf(core),
     }),
@@ -149,7 +146,6 @@ export const listOperations = (operations: Operations): AnyOperation[] =>
 function probesOf(core: Core): Parameters<typeof evaluationOperations>[0]['probes'] {
   const loop = monitorEventLoopDelay({ resolution: 20 });
   loop.enable();
-  const assets = join(core.config.dataDir, 'assets');
   return {
     mode: core.config.role.size === 3 ? 'embedded' : 'microservices',
     version: RELEASE,
@@ -163,8 +159,7 @@ function probesOf(core: Core): Parameters<typeof evaluationOperations>[0]['probe
       return waited > SLOW_QUEUE_SECONDS ? 'degraded' : 'healthy';
     },
     async storage() {
-      await mkdir(assets, { recursive: true, mode: 0o700 });
-      await access(assets, constants.W_OK);
+      await core.objects.check();
       await core.systemStatements(oldestWait);
       return 'healthy';
     },

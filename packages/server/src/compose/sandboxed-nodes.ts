@@ -24,7 +24,7 @@ const servicesOf = (core: Core, { workflows }: Operations): SandboxedServices =>
     await core.database.transaction({ orgId }, (tx) => cancelEvaluation(tx, { orgId, id, reason }, signals));
     core.told();
   },
-  readAsset: (orgId, id) => core.database.statements({ orgId }, (tx) => readAsset(tx, core.blobs, orgId, id)),
+  readAsset: (orgId, id) => core.database.statements({ orgId }, (tx) => readAsset(tx, core.contents, orgId, id)),
 });
 
 /** A call in the name of whoever made the run, as they are permitted at this moment. */

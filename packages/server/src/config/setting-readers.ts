@@ -88,6 +88,13 @@ export const list = (value: string): string[] =>
 /** Names of networks that Fastify knows. */
 const NAMED_NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
 
+export const mediaTypes = (value: string): string[] => {
+  const items = list(value.toLowerCase());
+  const wrong = items.find((item) => !/^[\w.+-]+\/(?:\*|[\w.+-]+)$/.test(item));
+  if (wrong !== undefined) throw new Error(`must be media types (text/plain, image/*), and "${wrong}" is none`);
+  return items;
+};
+
 function isNetwork(item: string): boolean {
   const [address = '', bits, ...rest] = item.split('/');
   const family = isIP(address);

@@ -1,3 +1,4 @@
+import { ASSETS } from './asset-settings.ts';
 import { RETENTION } from './retention-settings.ts';
 import { setting } from './setting.ts';
 import {
@@ -396,6 +397,7 @@ export const SETTINGS = {
     help: 'Longest that an evaluation waits for a slot before it fails, seconds.',
     read: integer(1, 604_800),
   }),
+  ...ASSETS,
   ...RETENTION,
   auditAnchorFile: setting({
     flag: 'audit-anchor-file',

@@ -57,8 +57,8 @@ export type WorkerOptions = {
   workflows: EngineOptions;
   schedules: SchedulerOptions;
   ledger: RecoveryOptions['ledger'];
-  /** Removes stored content that nothing refers to any more; says how much. */
-  removeUnreferredContent(): Promise<number>;
+  /** Deletes assets whose time is over, and removes from the store what nothing refers to any more. */
+  collectGarbage(): Promise<void>;
   /** Erases organizations whose grace is over; says how many. */
   eraseDueOrganizations(): Promise<number>;
   /** Sends mail; null without a mail server. */
@@ -120,7 +120,7 @@ function choresOf({
   webhookRetentionDays,
   workflowRetentionDays,
   eraseDueOrganizations,
-  removeUnreferredContent,
+  collectGarbage,
   rotateSigningKey,
   moveToNewestKeys,
 }: WorkerOptions): Chore[] {
@@ -156,7 +156,7 @@ function choresOf({
     { name: 'retain_rate_windows', schedule: '*/5 * * * *', run: () => statements(deleteOldWindows) },
     { name: 'retain_idempotency_keys', schedule: '27 * * * *', run: () => statements(deleteOldKeys) },
     { name: 'erase_organizations', schedule: '3 * * * *', run: async () => void (await eraseDueOrganizations()) },
-    { name: 'remove_content', schedule: '33 2 * * *', run: async () => void (await removeUnreferredContent()) },
+    { name: 'collect_asset_garbage', schedule: '*/5 * * * *', run: collectGarbage },
     { name: 'retain_invitations', schedule: '13 3 * * *', run: () => statements(deleteOldInvitations) },
     { name: 'retain_billing_messages', schedule: '23 3 * * *', run: () => statements(deleteOldBillingMessages) },
     { name: 'retain_logins', schedule: '37 3 * * *', run: () => statements(deleteExpiredLogins) },

@@ -1,11 +1,16 @@
 /**
- * Assets are bytes that outgrow a row: stored once by their SHA-256, referred to by rows that belong to an
- * organization.
- * Table: assets. Invariant: content is written and synced before a row refers to it, and never changes.
+ * Assets are files of an organization. Their bytes are stored once by SHA-256, for all assets of the organization that have
+ * them, under a name that is used once.
+ * Tables: assets, asset_contents, asset_uploads, asset_usage, asset_garbage.
+ * Invariants: content is durable before an asset refers to it, and never changes; what is stored, being stored or to be
+ * removed is named by a row at every moment; the bytes of all assets and uploads are within the quota.
  */
-export { DiskBlobs } from './adapters/disk-blobs.ts';
-export { removeUnreferredContent } from './jobs.ts';
-export { assetOperations, readAsset } from './operations.ts';
-export type { Blobs } from './ports.ts';
-export { existingAssets } from './reads.ts';
-export { addAsset } from './references.ts';
+export { DiskObjects } from './adapters/disk-objects.ts';
+export { assetConstraints } from './constraints.ts';
+export { Contents } from './contents.ts';
+export { collectGarbage } from './jobs.ts';
+export { type Asset, faultOfName, isMediaType } from './model.ts';
+export { assetOperations, type ReceivedFile } from './operations.ts';
+export type { Objects } from './ports.ts';
+export { existingAssets, readAsset } from './reads.ts';
+export { addAssets, type NewAsset } from './references.ts';

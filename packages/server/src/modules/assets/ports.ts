@@ -1,13 +1,14 @@
 import type { Readable } from 'node:stream';
+import type { Range } from './model.ts';
 
-/** A content-addressed store. */
-export type Blobs = {
-  /** Stores bytes durably; the same bytes twice cost nothing. */
-  put(bytes: Buffer): Promise<{ digest: string; sizeBytes: number }>;
-  /** Opens content for reading; null when it is not there. */
-  open(digest: string): Promise<Readable | null>;
-  /** Digests of content that was last stored so long ago, a folder at a time. */
-  listIdle(idleMs: number): AsyncIterable<string[]>;
-  /** Removes content, unless it has been stored again within that time; says whether it did. */
-  removeIdle(digest: string, idleMs: number): Promise<boolean>;
+/** A store of bytes under names that its user makes. A name is written once. */
+export type Objects = {
+  /** Stores bytes durably, no faster than they can be written. When it fails, nothing is left. */
+  write(name: string, bytes: AsyncIterable<Buffer>): Promise<void>;
+  /** Opens an object, or a part of it, for reading; null when it is not there. */
+  read(name: string, range: Range): Promise<Readable | null>;
+  /** Removes an object, and what a writer that died has left under its name. It need not be there. */
+  remove(name: string): Promise<void>;
+  /** @throws Error when nothing can be stored there now */
+  check(): Promise<void>;
 };

@@ -1,4 +1,7 @@
+import { buffer } from 'node:stream/consumers';
 import { statement, type Tx } from '../../platform/db/index.ts';
+import type { Contents } from './contents.ts';
+import { findWithContent } from './store.ts';
 
 const existing = statement<{ id: string }>(
   'assets.existing',
@@ -8,4 +11,11 @@ const existing = statement<{ id: string }>(
 /** Which of these assets an organization has. */
 export async function existingAssets(tx: Tx, orgId: string, ids: readonly string[]): Promise<string[]> {
   return (await tx.query(existing, [orgId, ids])).map(({ id }) => id);
+}
+
+/** The whole content of an organization's asset. For callers that have decided already that it may be read. */
+export async function readAsset(tx: Tx, contents: Contents, orgId: string, id: string): Promise<Buffer> {
+  const found = await findWithContent(tx, orgId, id);
+  const content = found && (await contents.open({ object: found.object, sizeBytes: found.asset.sizeBytes }));
+  return content ? buffer(content) : Buffer.alloc(0);
 }

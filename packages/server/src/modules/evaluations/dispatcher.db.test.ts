@@ -1,7 +1,6 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import pino from 'pino';
 import { describe, expect, test } from 'vitest';
 import { aQueuedEvaluation, eventsOf, stateOf } from '../../../test/builders.ts';
@@ -9,7 +8,7 @@ import { testDatabase } from '../../../test/database.ts';
 import { type FakeRunner, fakeRunner, wentWell } from '../../../test/fakes/runner.ts';
 import { until } from '../../../test/until.ts';
 import { newId } from '../../kernel/ids.ts';
-import { DiskBlobs } from '../assets/index.ts';
+import { Contents, DiskObjects, readAsset } from '../assets/index.ts';
 import { RunnerHub } from '../runners/index.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Endings } from './endings.ts';
@@ -17,7 +16,11 @@ import { Janitor } from './janitor.ts';
 
 const db = testDatabase();
 const log = pino({ level: 'silent' });
-const blobs = new DiskBlobs(await mkdtemp(join(tmpdir(), 'assay-blobs-')));
+const contents = new Contents({
+  objects: new DiskObjects(await mkdtemp(join(tmpdir(), 'assay-assets-'))),
+  transaction: (orgId, work) => db.app.transaction({ orgId }, work),
+  limits: { maxBytes: 1 << 30, quotaBytes: null },
+});
 
 /** One control-plane process, as far as dispatch goes. */
 function aPlane() {
@@ -29,7 +32,7 @@ function aPlane() {
   const dispatcher = Object.assign(
     new Dispatcher({
       hub,
-      blobs,
+      contents,
       endings,
       statements,
       transaction: (work) => db.system.transaction({ orgId: null }, work),
@@ -189,13 +192,12 @@ describe('the dispatcher', () => {
     runner.session.result(await leased(runner, id), wentWell('', { stdoutTail: bytes, stdoutBytes: 4 }));
     await ends(id, 'completed');
     const { output_asset_id } = await stateOf(db, id);
-    const { rows } = await db.owner.query<{ digest: string; size_bytes: number }>(
-      'select digest, size_bytes from assets where id = $1',
-      [output_asset_id],
-    );
-    expect(Number(rows[0]?.size_bytes)).toBe(4);
-    const content = await blobs.open(String(rows[0]?.digest));
-    expect(content && (await buffer(content))).toEqual(bytes);
+    const { rows } = await db.owner.query<{ org_id: string }>('select org_id from assets where id = $1', [
+      output_asset_id,
+    ]);
+    const orgId = String(rows[0]?.org_id);
+    const kept = await db.app.statements({ orgId }, (tx) => readAsset(tx, contents, orgId, String(output_asset_id)));
+    expect(kept).toEqual(bytes);
   });
 
   test('tries a sandbox that could not be set up again, and then gives up with a dead letter', async () => {

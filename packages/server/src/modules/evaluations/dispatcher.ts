@@ -4,7 +4,7 @@ import type { Tx } from '../../platform/db/index.ts';
 import type { Log } from '../../platform/log.ts';
 import { ClaimLoop } from '../../platform/queue/claim-loop.ts';
 import { LeaseKeeper } from '../../platform/queue/lease-keeper.ts';
-import type { Blobs } from '../assets/index.ts';
+import type { Contents } from '../assets/index.ts';
 import {
   type LeaseName,
   type OutputPiece,
@@ -32,7 +32,7 @@ import {
 
 export type DispatcherOptions = {
   hub: RunnerHub;
-  blobs: Blobs;
+  contents: Pick<Contents, 'put'>;
   endings: Endings;
   /** On the system handle: each statement alone, and whole transactions. */
   statements<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
@@ -251,7 +251,7 @@ export class Dispatcher implements RunnerHandler, AsyncDisposable {
 
   async #finish(lease: HeldLease, report: RunReport): Promise<void> {
     const name = { leaseId: lease.leaseId, fence: lease.fence };
-    const { statements, transaction, blobs, endings, observe, nodeWoken } = this.#options;
+    const { statements, transaction, contents, endings, observe, nodeWoken } = this.#options;
     if (report.reason === 'setup_failed' && (await statements((tx) => giveBackLease(tx, name, MAX_ATTEMPTS)))) {
       this.#options.log.warn(
         { evaluation: name.leaseId },
@@ -264,9 +264,10 @@ export class Dispatcher implements RunnerHandler, AsyncDisposable {
         stdout: Buffer.concat([earlier.stdout, report.stdoutTail]),
         stderr: Buffer.concat([earlier.stderr, report.stderrTail]),
       };
-      const settlement = await settle(blobs, name.leaseId, report, output, hasPieces);
+      const evaluation = { id: name.leaseId, orgId: lease.orgId };
+      const settlement = await settle(contents, evaluation, report, output, hasPieces);
       const finish = async (tx: Tx): Promise<{ isAwaited: boolean }> => {
-        const ended = await finishEvaluation(tx, name, settlement.refer(tx, lease.orgId));
+        const ended = await finishEvaluation(tx, name, await settlement.refer(tx));
         if (!ended) throw new AppError('conflict', 'evaluation.fenced', 'This lease no longer holds.');
         return ended;
       };

@@ -35,6 +35,11 @@ select table_name as table, grantee, string_agg(privilege_type, ', ' order by pr
 from information_schema.role_table_grants where table_schema = 'public' and grantee like 'assay\\_%'
 group by 1, 2 order by 1, 2`;
 
+const TRIGGERS = `
+select c.relname as table, t.tgname as name, pg_get_triggerdef(t.oid) as definition
+from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'public' and not t.tgisinternal order by 1, 2`;
+
 const FUNCTIONS = `
 select pg_get_functiondef(p.oid) as definition from pg_proc p join pg_namespace n on n.oid = p.pronamespace
 where n.nspname = 'public' order by p.proname`;
@@ -45,12 +50,13 @@ type Row = Record<string, string | boolean | null>;
 export async function dumpSchema(client: pg.ClientBase): Promise<string> {
   const of = async (sql: string): Promise<Row[]> => (await client.query<Row>(sql)).rows;
   const tables = await of(TABLES);
-  const [columns, constraints, indexes, policies, grants, functions] = [
+  const [columns, constraints, indexes, policies, grants, triggers, functions] = [
     await of(COLUMNS),
     await of(CONSTRAINTS),
     await of(INDEXES),
     await of(POLICIES),
     await of(GRANTS),
+    await of(TRIGGERS),
     await of(FUNCTIONS),
   ];
   const parts = tables.map((table) => {
@@ -64,6 +70,7 @@ export async function dumpSchema(client: pg.ClientBase): Promise<string> {
         (row) =>
           `  policy ${row['name']} ${row['command']} to ${row['roles']} using ${row['using']} check ${row['check']}`,
       ),
+      ...mine(triggers).map((row) => `  ${row['definition']}`),
       ...mine(grants).map((row) => `  grant ${row['privileges']} to ${row['grantee']}`),
     ].join('\n');
   });

@@ -6,7 +6,6 @@ import { aKey, aPerson, type Person } from '../../../test/people.ts';
 import { type Answer, type ServedApi, servedApi } from '../../../test/served-api.ts';
 import { newId } from '../../kernel/ids.ts';
 import { KEY_TEMPLATES } from '../../modules/access/index.ts';
-import { addAsset } from '../../modules/assets/index.ts';
 
 const db = testDatabase();
 let api: ServedApi;
@@ -180,37 +179,6 @@ describe('API keys', () => {
     const { rows } = await db.owner.query('select sealed_output from idempotency_keys where org_id = $1', [orgId]);
     for (const { sealed_output } of rows) {
       expect(sealed_output.includes(Buffer.from((first.body as { data: Known }).data.raw_key))).toBe(false);
-    }
-  });
-});
-
-describe('GET /v1/assets/{id}', () => {
-  test('is always a download, whatever the file says of itself', async () => {
-    const { key, orgId } = await owner();
-    const content = Buffer.from('<script>alert(1)</script>');
-    const { digest, sizeBytes } = await api.app.core.blobs.put(content);
-    const asset = { orgId, digest, sizeBytes, mediaType: 'text/html', filename: 'out/"a"; b=ä\r\n.html' };
-    const id = await db.app.transaction({ orgId }, async (tx) => addAsset(tx, asset));
-    const answer = await api.ask(`GET /v1/assets/${id}`, { key });
-    expect(answer).toMatchObject({ status: 200, text: content.toString() });
-    expect(Object.fromEntries(answer.headers)).toMatchObject({
-      'content-type': 'application/octet-stream',
-      'content-disposition': "attachment; filename*=UTF-8''%22a%22%3B%20b%3D%C3%A4%0D%0A.html",
-      'content-length': String(sizeBytes),
-      etag: `"${digest}"`,
-      'x-content-type-options': 'nosniff',
-      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-    });
-  });
-
-  test('of another organization is not there', async () => {
-    const [{ key }, stranger] = [await owner(), await owner()];
-    const { digest, sizeBytes } = await api.app.core.blobs.put(Buffer.from('theirs'));
-    const id = await db.app.transaction({ orgId: stranger.orgId }, async (tx) =>
-      addAsset(tx, { orgId: stranger.orgId, digest, sizeBytes, mediaType: 'text/plain', filename: 'a' }),
-    );
-    for (const each of [id, digest, newId()]) {
-      expectRefusal(await api.ask(`GET /v1/assets/${each}`, { key }), 404, 'not_found');
     }
   });
 });

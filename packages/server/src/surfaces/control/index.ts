@@ -2,7 +2,6 @@ import { controlRoutes as routes } from '@assay/contract';
 import type { FastifyInstance } from 'fastify';
 import type { Principal } from '../../kernel/principal.ts';
 import type { accessOperations } from '../../modules/access/index.ts';
-import type { assetOperations } from '../../modules/assets/index.ts';
 import type { eventOperations } from '../../modules/events/index.ts';
 import type {
   keyOperations,
@@ -18,6 +17,7 @@ import type { HttpKit } from '../http/kit.ts';
 import { Surface } from '../http/surface.ts';
 import { type AccountOperations, serveAccount } from './account.ts';
 import { serveApiKeys } from './api-keys.ts';
+import { type AssetOperations, serveAssets } from './assets.ts';
 import { type AuditOperations, serveAuditLogs } from './audit-logs.ts';
 import { serveAuthz } from './authz.ts';
 import { type CaptureOperations, serveCaptures } from './captures.ts';
@@ -60,7 +60,7 @@ export type ControlSurface = {
     ReturnType<typeof signingKeyOperations> &
     ReturnType<typeof eventOperations> &
     ReturnType<typeof accessOperations> &
-    ReturnType<typeof assetOperations> &
+    AssetOperations &
     ReturnType<typeof tenancyOperations> &
     VaultOperations &
     ProviderOperations &
@@ -99,19 +99,7 @@ export function registerControl(scope: FastifyInstance, { kit, operations: of, h
   serveWorkflows(surface, kit, of);
   serveWorkflowSchedules(surface, kit, of);
   serveCaptures(surface, kit, of);
-
-  surface.serve(routes.downloadAsset, async ({ params }, call, { reply }) => {
-    const { asset, content } = await run(of.downloadAsset, call, params);
-    // Always a download, never a page: nothing that a program wrote is rendered on our origin.
-    reply.header('content-type', 'application/octet-stream');
-    reply.header(
-      'content-disposition',
-      `attachment; filename*=UTF-8''${encodeURIComponent(asset.filename.split('/').pop() ?? 'asset')}`,
-    );
-    reply.header('content-length', asset.sizeBytes);
-    reply.header('etag', `"${asset.digest}"`);
-    return content;
-  });
+  serveAssets(surface, kit, of);
 
   serveEventStream(surface, kit, of);
   return surface;

@@ -72,6 +72,9 @@ const SPECIFIC: Readonly<Record<string, readonly [number, string]>> = {
   'workflow_node.already_decided': [409, 'already_decided'],
   'workflow_node.past_deadline': [409, 'past_deadline'],
   'workflow_node.not_assigned': [403, 'not_assigned'],
+  'asset.over_quota': [413, 'quota_exceeded'],
+  'asset.digest_mismatch': [400, 'digest_mismatch'],
+  'asset.range': [416, 'range_not_satisfiable'],
   'encryption_key.in_use': [409, 'master_key_in_use'],
 };
 

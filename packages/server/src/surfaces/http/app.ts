@@ -3,14 +3,15 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { SECURITY_HEADERS, setHeaders } from './headers.ts';
+import { isOverdue } from './patience.ts';
 import { isEventStream } from './sse.ts';
 import type { Surface } from './surface.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** Bodies of all routes but uploads. */
 const BODY_LIMIT = 2 << 20;
-/** Above the 60 s that a request may wait for an end. */
-const REQUEST_TIMEOUT_MS = 90_000;
+/** How often bodies that take too long are looked for. */
+const OVERDUE_LOOK_MS = 5_000;
 
 const STOP_LOOK_MS = 10;
 /** For what a cut connection still sets off; it is over at once unless a WebSocket is open. */
@@ -22,7 +23,8 @@ export class HttpApp implements AsyncDisposable {
   readonly #surfaces: { prefix: string; surface: Surface }[] = [];
   readonly #stopMs: number;
   /** Responses that are not complete. */
-  readonly #open = new Set<ServerResponse>();
+  readonly #open = new Map<ServerResponse, { since: number }>();
+  readonly #overdue: NodeJS.Timeout;
 
   /** @param options `stopMs` is for how long a stop waits for requests that are under way */
   constructor(options: { proxies: TrustedProxies; stopMs: number }) {
@@ -30,7 +32,6 @@ export class HttpApp implements AsyncDisposable {
     this.#fastify = fastify({
       bodyLimit: BODY_LIMIT,
       trustProxy: (address) => options.proxies.trusts(address),
-      requestTimeout: REQUEST_TIMEOUT_MS,
       forceCloseConnections: 'idle',
       exposeHeadRoutes: false,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
@@ -44,9 +45,10 @@ export class HttpApp implements AsyncDisposable {
     this.#fastify.removeAllContentTypeParsers();
     this.#fastify.addContentTypeParser('*', async () => undefined);
     this.#fastify.server.on('request', (_request, response) => {
-      this.#open.add(response);
+      this.#open.set(response, { since: performance.now() });
       response.once('close', () => this.#open.delete(response));
     });
+    this.#overdue = setInterval(() => this.#endOverdue(), OVERDUE_LOOK_MS).unref();
     this.#fastify.addHook('onSend', async (_request, reply) => {
       for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
         if (!reply.hasHeader(name)) reply.header(name, value);
@@ -75,6 +77,16 @@ export class HttpApp implements AsyncDisposable {
     await this.#fastify.ready();
   }
 
+  /** Node's own limit for whole requests knows no exception, and an upload may take its time. */
+  #endOverdue(): void {
+    const now = performance.now();
+    for (const [response, { since }] of this.#open) {
+      if (!isOverdue(response, now - since)) continue;
+      if (!response.headersSent) response.socket?.write('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n');
+      response.socket?.destroySoon();
+    }
+  }
+
   #ownerOf(url: string): Surface | undefined {
     const path = url.split('?', 1)[0] ?? '/';
     const found = this.#surfaces.find(({ prefix }) => path === prefix || path.startsWith(`${prefix}/`));
@@ -97,8 +109,9 @@ export class HttpApp implements AsyncDisposable {
    * then, callers that are connected and say nothing among it. Connections that became WebSockets are their owners' to end.
    */
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#overdue);
     const closed = this.#fastify.close();
-    for (const response of this.#open) if (isEventStream(response)) response.end();
+    for (const response of this.#open.keys()) if (isEventStream(response)) response.end();
     const until = Date.now() + this.#stopMs;
     while (this.#open.size > 0 && Date.now() < until) await delay(STOP_LOOK_MS);
     this.server.closeAllConnections();

@@ -15,14 +15,40 @@ export const etagOf = (version: number): string => `"${version}"`;
  * @throws AppError `invalid` for a header that is no list of entity tags
  */
 export function expectedVersions(headers: IncomingHttpHeaders): Expected {
-  const header = headers['if-match'];
-  if (header === undefined || header.trim() === '*') return null;
-  if (header.length > MOST_CHARACTERS || !TAGS.test(header)) {
-    const message = 'If-Match must be `*`, or entity tags as `ETag` gave them, in double quotes';
-    throw invalidFields([{ field: 'If-Match', constraint: 'entity_tag', message }]);
-  }
-  return header.split(',').flatMap((tag) => {
-    const version = VERSION.exec(tag.trim())?.[1];
+  const tags = readTags(headers, 'If-Match');
+  if (tags === null || tags === '*') return null;
+  return tags.flatMap((tag) => {
+    const version = VERSION.exec(tag)?.[1];
     return version === undefined ? [] : [Number(version)];
   });
+}
+
+/**
+ * Reads what `If-Match` allows the content's tag to be, without its quotes; null: anything. Weak tags match nothing.
+ * @throws AppError `invalid` for a header that is no list of entity tags
+ */
+export function expectedTags(headers: IncomingHttpHeaders): string[] | null {
+  const tags = readTags(headers, 'If-Match');
+  if (tags === null || tags === '*') return null;
+  return tags.filter((tag) => tag.startsWith('"')).map((tag) => tag.slice(1, -1));
+}
+
+/**
+ * Whether a caller has this content already (`If-None-Match`, RFC 9110, section 13.1.2).
+ * @throws AppError `invalid` for a header that is no list of entity tags
+ */
+export function isKnown(headers: IncomingHttpHeaders, tag: string): boolean {
+  const tags = readTags(headers, 'If-None-Match');
+  return tags === '*' || tags?.some((known) => known.replace(/^W\//, '') === `"${tag}"`) === true;
+}
+
+function readTags(headers: IncomingHttpHeaders, name: 'If-Match' | 'If-None-Match'): string[] | '*' | null {
+  const header = headers[name.toLowerCase() as 'if-match' | 'if-none-match'];
+  if (header === undefined) return null;
+  if (header.trim() === '*') return '*';
+  if (header.length > MOST_CHARACTERS || !TAGS.test(header)) {
+    const message = `${name} must be \`*\`, or entity tags as \`ETag\` gave them, in double quotes`;
+    throw invalidFields([{ field: name, constraint: 'entity_tag', message }]);
+  }
+  return header.split(',').map((tag) => tag.trim());
 }

@@ -1,5 +1,12 @@
 import type { Route } from '@assay/contract';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type {
+  FastifyError,
+  FastifyInstance,
+  FastifyPluginCallback,
+  FastifyReply,
+  FastifyRequest,
+  RouteOptions,
+} from 'fastify';
 import type { z } from 'zod';
 import { AppError, type FieldFault, toAppError } from '../../kernel/errors.ts';
 import { isUuid } from '../../kernel/ids.ts';
@@ -85,11 +92,11 @@ export class Surface {
     );
   }
 
-  /** Serves a route: decode by its schemas, authenticate, hand over, answer with the first status it declares. */
+  /** Serves a route: decode by its schemas, authenticate, hand over, answer with the first status it declares, unless the handler says another. */
   serve<Of extends Route>(route: Of, handler: Handler<Of>): void {
     const success = Number(Object.keys(route.answers)[0]);
-    this.#scope.route({
-      method: route.method,
+    const served: RouteOptions = {
+      method: route.answersHead ? [route.method, 'HEAD'] : route.method,
       url: route.path.replace(/\{(\w+)\}/g, ':$1'),
       config: { keepsBody: route.isSigned === true || route.isForwarded === true } as object,
       handler: async (request, reply) => {
@@ -104,10 +111,13 @@ export class Surface {
         if (reply.sent) return reply;
         setHeaders(reply, rateHeaders(call.notes.rate ?? this.#options.kit.peekRate(this.#options.rate, call)));
         if (call.notes.replayed) reply.header('idempotent-replayed', 'true');
-        if (answer === undefined) return reply.code(success).send();
-        return reply.code(success).send(answer);
+        // What the handler has set is another success than the usual one.
+        if (reply.statusCode === 200) reply.code(success);
+        return answer === undefined ? reply.send() : reply.send(answer);
       },
-    });
+    };
+    if (route.isUpload) void this.#scope.register(unread(served));
+    else this.#scope.route(served);
   }
 
   /** Answers a request that the framework refused before any route saw it, in this surface's shape. */
@@ -172,7 +182,7 @@ export class Surface {
     const { kit, isForBrowsers } = this.#options;
     const headers = isForBrowsers ? { cookie: request.headers.cookie } : request.headers;
     const credential = findCredential({ headers, queryKey: queryKey ?? null });
-    const isUnsafe = request.method !== 'GET';
+    const isUnsafe = request.method !== 'GET' && request.method !== 'HEAD';
     if (isUnsafe && (isForBrowsers || credential?.kind === 'session')) assertSameOrigin(request.headers, kit.publicUrl);
     return credential;
   }
@@ -207,6 +217,16 @@ export class Surface {
     return call;
   }
 }
+
+/** A scope in which nobody reads bodies before the handler does. */
+const unread =
+  (served: RouteOptions): FastifyPluginCallback =>
+  (scope, _options, done) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
+    scope.route(served);
+    done();
+  };
 
 const missingCredential = (): AppError =>
   new AppError(
