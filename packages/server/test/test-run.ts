@@ -61,6 +61,9 @@ const UNTOUCHED = { reached: 0, attempt: 0, fence: 0, spread: null, dueAt: null,
 export class TestRun {
   readonly graph: Graph;
   readonly events: string[] = [];
+  /** How many that become ready are handed over by each decision, and what was. */
+  handsOver = 0;
+  handed: { name: string; fence: number }[] = [];
   run: RunRow;
   rows: Map<string, Row>;
 
@@ -94,6 +97,7 @@ export class TestRun {
     const of = { graph: this.graph, run: this.run, nodes, now: new Date(1_000) };
     const progress = new RunProgress({ ...of, random: () => 0 });
     const answer = work(progress);
+    const handed = progress.handOver(this.handsOver, 10);
     const { run, items, nodes: changes, sweep, events } = progress.changes;
     this.run = { ...this.run, ...run };
     for (const [key, of] of items)
@@ -103,6 +107,10 @@ export class TestRun {
         this.rows.set(nameOf(row), row);
       }
     for (const [name, change] of changes) this.#write(name, change);
+    for (const { fence, attempt, ...ref } of handed) {
+      expect(this.rowOf(nameOf(ref))).toMatchObject({ state: 'running', fence, attempt });
+      this.handed.push({ name: nameOf(ref), fence });
+    }
     if (sweep !== null) for (const row of this.rows.values()) swept(row, sweep);
     for (const { type, data } of events) this.events.push('node' in data ? `${type} ${data['node']}` : type);
     const left = [...this.rows.values()].filter(({ item, state }) => item === WHOLE && !isTerminal(state)).length;
@@ -111,11 +119,12 @@ export class TestRun {
     return answer;
   }
 
-  #write(name: string, { fence, ...change }: NodeChange): void {
+  #write(name: string, { fence, leaseSeconds, ...change }: NodeChange): void {
     const row = this.rowOf(name);
     if (fence !== null) expect(fence).toBe(row.fence);
     const defined = Object.entries(change).filter(([, value]) => value !== undefined);
-    this.rows.set(name, { ...row, ...Object.fromEntries(defined) });
+    const claimed = leaseSeconds === undefined ? {} : { fence: row.fence + 1 };
+    this.rows.set(name, { ...row, ...Object.fromEntries(defined), ...claimed });
   }
 
   claim(name: string): number {
@@ -170,8 +179,9 @@ export const failed: Result = {
 };
 export const gives = (output: Json): Result => ({ kind: 'completed', output, passesOver: [] });
 export const over = (items: number): Result => ({ kind: 'spread', items: Array.from({ length: items }, () => null) });
-export const started = (nodes: Record<string, NodeOf>): TestRun => {
+export const started = (nodes: Record<string, NodeOf>, handsOver = 0): TestRun => {
   const run = new TestRun(graphOf(nodes));
+  run.handsOver = handsOver;
   run.decide((progress) => progress.start());
   return run;
 };

@@ -42,8 +42,8 @@ export function composeWorkflows(parts: WorkflowParts, stack: AsyncDisposableSta
   const { systemTransaction, systemStatements, wakeups, endings, topics, told } = parts;
   const expressions = stack.use(new Expressions({ deadlineMs: EXPRESSION_DEADLINE_MS, threads: EXPRESSION_THREADS }));
   const graphs = new Graphs(systemStatements);
-  const progressed = (): void => {
-    wakeups.raise(topics.workflows);
+  const progressed = (leavesReady: boolean): void => {
+    if (leavesReady) wakeups.raise(topics.workflows);
     told();
   };
   const signals = { endings, cancelled: (id: string): void => wakeups.raise(topics.cancelled, id) };
@@ -54,7 +54,7 @@ export function composeWorkflows(parts: WorkflowParts, stack: AsyncDisposableSta
     expressions,
     graphs,
     settler,
-    ready: progressed,
+    ready: (): void => progressed(true),
     ended: (runId: string): void => {
       wakeups.raise(topics.runsEnded, runId);
       told();

@@ -19,6 +19,11 @@ type Row = {
 const COLUMNS =
   'org_id, id, name, version, description, nodes, input_schema, timeout_ms, created_by, created_at, archived_at';
 
+// Versions of a name are numbered one after the other, however many come at once.
+const lockName = statement(
+  'workflow_definitions.lock_name',
+  'select pg_advisory_xact_lock(hashtextextended($1::text || $2::text, 0))',
+);
 const insert = statement<Row>(
   'workflow_definitions.insert',
   `insert into workflow_definitions (org_id, id, name, version, description, nodes, input_schema, timeout_ms, created_by)
@@ -50,6 +55,7 @@ export type NewDefinition = Omit<Definition, 'version' | 'createdAt' | 'archived
 
 /** Adds the next version of a name. */
 export async function insertDefinition(tx: Tx, of: NewDefinition): Promise<Definition> {
+  tx.defer(lockName, [of.orgId, of.name]);
   const [row] = await tx.query(insert, [
     of.orgId,
     of.id,

@@ -45,7 +45,8 @@ const node = (key: string, { policy, ...of }: Of = {}): NodeDefinition => ({
 });
 
 /** One worker process, as far as workflows go. `handlers` are operations beside the native ones. */
-function aWorker({ handlers = {}, leaseMs = 1_500 }: { handlers?: Record<string, Handler>; leaseMs?: number } = {}) {
+type WorkerOf = { handlers?: Record<string, Handler>; leaseMs?: number; concurrency?: number };
+function aWorker({ handlers = {}, leaseMs = 1_500, concurrency = 16 }: WorkerOf = {}) {
   const statements: ConstructorParameters<typeof RunJanitor>[0]['statements'] = (work) =>
     db.system.statements({ orgId: null }, work);
   const graphs = new Graphs(statements);
@@ -55,8 +56,8 @@ function aWorker({ handlers = {}, leaseMs = 1_500 }: { handlers?: Record<string,
     transaction: (work) => db.system.transaction({ orgId: null }, work),
     graphs,
     endWork: async () => {},
-    progressed: () => {
-      for (const listener of listeners) listener();
+    progressed: (leavesReady) => {
+      if (leavesReady) for (const listener of listeners) listener();
     },
   });
   const engine = new Engine({
@@ -73,7 +74,7 @@ function aWorker({ handlers = {}, leaseMs = 1_500 }: { handlers?: Record<string,
       ended.add(listener);
       return () => ended.delete(listener);
     },
-    concurrency: 16,
+    concurrency,
     leaseMs,
     log,
   });
@@ -81,6 +82,10 @@ function aWorker({ handlers = {}, leaseMs = 1_500 }: { handlers?: Record<string,
   return {
     settler,
     graphs,
+    /** A signal that somebody may wait. */
+    look() {
+      for (const listener of listeners) listener();
+    },
     janitor: new RunJanitor({ statements, settler, graphs, log }),
     end(runId: string) {
       for (const listener of ended) listener(runId);
@@ -294,6 +299,51 @@ describe('a worker', () => {
     await stopped.promise;
     expect(await isEnded(run)).toMatchObject({ state: 'cancelled', context: {} });
     expect((await nodesOf(run))['a']).toMatchObject({ state: 'cancelled', output: null });
+  });
+});
+
+describe('what became ready', () => {
+  const chain = (...keys: string[]) =>
+    keys.map((key, at) => node(key, { operation: 'step', dependsOn: keys.slice(Math.max(0, at - 1), at) }));
+
+  test('is handed over in the commit that made it so, as if it had been claimed', async () => {
+    let claims = 0;
+    const step: Handler = async ({ fence, attempt, input, resume }) => {
+      expect({ fence, attempt, input, resume }).toEqual({ fence: 1, attempt: 1, input: {}, resume: null });
+      claims += 1;
+      return completed(claims);
+    };
+    await using _worker = aWorker({ handlers: { step } });
+    const run = await aRun(chain('a', 'b', 'c'));
+    expect(await isEnded(run)).toMatchObject({ state: 'completed', context: { a: 1, b: 2, c: 3 } });
+    const { rows } = await db.owner.query<{ transactions: number; events: number }>(
+      `select count(distinct xid)::int as transactions, count(*)::int as events from events
+       where subject = '${run.id}' and type in ('workflow.node.started', 'workflow.node.completed')`,
+    );
+    // The claim of the first, and one for the end of each.
+    expect(rows).toEqual([{ transactions: 4, events: 6 }]);
+  });
+
+  test('comes behind those who wait in the queue', async () => {
+    const order: string[] = [];
+    const held = Promise.withResolvers<void>();
+    const atB = Promise.withResolvers<void>();
+    const step: Handler = async ({ node: { key } }) => {
+      order.push(key);
+      if (key === 'b') {
+        atB.resolve();
+        await held.promise;
+      }
+      return completed(null);
+    };
+    await using worker = aWorker({ handlers: { step }, concurrency: 1, leaseMs: 10_000 });
+    const long = await aRun(chain('a', 'b', 'c', 'd'));
+    await atB.promise;
+    const other = await aRun(chain('other'));
+    worker.look();
+    held.resolve();
+    await Promise.all([isEnded(long), isEnded(other)]);
+    expect(order).toEqual(['a', 'b', 'other', 'c', 'd']);
   });
 });
 

@@ -11,7 +11,7 @@ import type { ForEach, Item, JsonObject, NodeDefinition, Runtime } from '../mode
 import { completed, type Handler, type Task } from '../runtimes/model.ts';
 import { concerned, type Graphs } from './graphs.ts';
 import { type Result, WHOLE } from './model.ts';
-import type { Settler } from './settler.ts';
+import type { Due, Settler } from './settler.ts';
 import { attemptName, type Claimed, claimNodes, readContexts, readItemOutputs, renewNodes } from './store.ts';
 
 export type EngineOptions = {
@@ -36,22 +36,33 @@ const POLL_MS = 250;
 const REPORT_AGAIN_MS = 250;
 
 type Held = { claimed: Claimed; abort: AbortController };
-type Due = { claimed: Claimed; context: JsonObject };
 
-/** Makes attempts of nodes: claims what is due, runs it, reports what it came to. */
+/** For how long a look that found nobody waiting is believed. */
+const BELIEVED_MS = 2 * POLL_MS;
+
+/**
+ * Makes attempts of nodes: claims what is due, runs it, reports what it came to. What becomes ready by that is handed over
+ * in the same commit, as long as nobody waits in the queue: whoever waits there comes first, by priority and by turns.
+ */
 export class Engine implements AsyncDisposable {
   readonly #options: EngineOptions;
   readonly #loop: ClaimLoop<Due>;
   readonly #leases: LeaseKeeper<Held>;
   readonly #underWay = new Map<string, { held: Held; done: Promise<void> }>();
   readonly #stopListening: (() => void)[];
+  /** Room that is set aside for what may be handed over. */
+  #reserved = 0;
+  /** Signals so far that somebody may wait. */
+  #signals = 0;
+  /** When the queue was last seen to hold nobody whom there is no room for. */
+  #drainedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: EngineOptions) {
     this.#options = options;
     const { concurrency, leaseMs, log } = options;
     this.#loop = new ClaimLoop({
       name: 'workflow nodes',
-      capacity: () => concurrency - this.#underWay.size,
+      capacity: () => concurrency - this.#underWay.size - this.#reserved,
       claim: (max) => this.#claim(max),
       start: (item) => this.#start(item),
       pollMs: POLL_MS,
@@ -63,25 +74,39 @@ export class Engine implements AsyncDisposable {
       leaseMs,
       log,
     });
-    this.#stopListening = [options.onReady(() => this.#loop.wake()), options.onEnded((runId) => this.#abortRun(runId))];
+    this.#stopListening = [options.onReady(() => this.#look()), options.onEnded((runId) => this.#abortRun(runId))];
   }
 
   start(): void {
     this.#loop.start();
+    const { settler, leaseMs } = this.#options;
+    settler.handOverTo({
+      leaseSeconds: leaseMs / 1000,
+      reserve: (ending) => this.#reserve(ending),
+      take: (reserved, due) => {
+        this.#reserved -= reserved;
+        for (const each of due) this.#start(each);
+        if (!this.#isDrained) this.#loop.wake();
+      },
+    });
   }
 
   /** Stops claiming and waits for what is under way. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const stop of this.#stopListening) stop();
+    this.#options.settler.handOverTo(null);
     await this.#loop[Symbol.asyncDispose]();
-    await Promise.all([...this.#underWay.values()].map(({ done }) => done));
+    // A commit that was under way may still hand something over.
+    while (this.#underWay.size > 0) await Promise.all([...this.#underWay.values()].map(({ done }) => done));
     this.#leases[Symbol.dispose]();
   }
 
   async #claim(max: number): Promise<Due[]> {
     const { statements, leaseMs } = this.#options;
+    const [signals, began] = [this.#signals, performance.now()];
     return statements(async (tx) => {
       const claimed = await claimNodes(tx, max, leaseMs / 1000);
+      if (claimed.length < max && signals === this.#signals) this.#drainedAt = began;
       if (claimed.length === 0) return [];
       const contexts = await readContexts(
         tx,
@@ -91,6 +116,25 @@ export class Engine implements AsyncDisposable {
     });
   }
 
+  /** Somebody may wait. */
+  #look(): void {
+    this.#signals += 1;
+    this.#drainedAt = Number.NEGATIVE_INFINITY;
+    this.#loop.wake();
+  }
+
+  get #isDrained(): boolean {
+    return performance.now() - this.#drainedAt < BELIEVED_MS;
+  }
+
+  #reserve(ending: number): number {
+    if (!this.#isDrained) return 0;
+    const { concurrency } = this.#options;
+    const room = Math.max(0, concurrency - this.#underWay.size - this.#reserved + ending);
+    this.#reserved += room;
+    return room;
+  }
+
   #start({ claimed, context }: Due): void {
     const name = attemptName(claimed);
     const held: Held = { claimed, abort: new AbortController() };
@@ -98,7 +142,7 @@ export class Engine implements AsyncDisposable {
     const done = this.#attempt(held, context).finally(() => {
       this.#leases.release(name);
       this.#underWay.delete(name);
-      this.#loop.wake();
+      if (!this.#isDrained) this.#loop.wake();
     });
     this.#underWay.set(name, { held, done });
   }

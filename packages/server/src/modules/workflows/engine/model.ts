@@ -86,7 +86,12 @@ export type NodeChange = NodeRef & {
   output?: Json;
   error?: Failure | null;
   spread?: Spread;
+  /** Claimed with what is written: the attempt begins behind the commit. */
+  leaseSeconds?: number;
 };
+
+/** An attempt that is handed over to whoever made its node ready. */
+export type HandedOver = NodeRef & { fence: number; attempt: number; resume: JsonObject | null; spread: Spread | null };
 
 /** What befalls all nodes and items of a run that have not ended, behind what is written of single ones. */
 export type Sweep = 'hold' | 'release' | 'cancel';

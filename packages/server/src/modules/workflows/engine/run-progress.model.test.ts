@@ -169,10 +169,12 @@ test(
   'whatever befalls a run, it ends, and what each node gave is written once',
   () => {
     fc.assert(
-      fc.property(scripted, moves, fc.nat(), (nodes, befalls, order) => {
-        const run = started(definitionsOf(nodes));
+      fc.property(scripted, moves, fc.nat(), fc.nat({ max: 3 }), (nodes, befalls, order, handsOver) => {
+        const run = started(definitionsOf(nodes), handsOver);
         const stale: Attempt[] = [];
         let underWay: Attempt[] = [];
+        const takeOver = (): void => void underWay.push(...run.handed.splice(0));
+        takeOver();
         const claim = (by: number): void => {
           const name = chosen(run.due, by);
           underWay.push({ name, fence: run.claim(name) });
@@ -205,10 +207,15 @@ test(
         };
         for (const { what, at } of befalls) {
           MOVES[what](at);
+          takeOver();
           expectAtMostAtOnce(run, nodes);
         }
         MOVES.resume(0);
-        for (let step = order; run.due.length + underWay.length > 0; step++) MOVES.work(step);
+        takeOver();
+        for (let step = order; run.due.length + underWay.length > 0; step++) {
+          MOVES.work(step);
+          takeOver();
+        }
         expect(isTerminal(run.run.state)).toBe(true);
         expect(Object.values(run.states).every(isTerminal)).toBe(true);
         if (run.run.state !== 'completed') return;

@@ -238,6 +238,18 @@ describe('a run', () => {
     expect(run.run).toMatchObject({ state: 'completed', context: { a: ['zero'] } });
   });
 
+  test('hands over what it makes ready, as a claim would, and not while it is held back', () => {
+    const run = started({ a: {}, b: { dependsOn: ['a'] }, c: { dependsOn: ['a'] }, d: { dependsOn: ['b'] } }, 1);
+    expect(run.handed).toEqual([{ name: 'a', fence: 1 }]);
+    run.report('a', 1, done);
+    expect(run.handed.slice(1)).toEqual([{ name: 'b', fence: 1 }]);
+    expect(run.due).toEqual(['c']);
+    run.decide((progress) => progress.pause());
+    run.report('b', 1, done);
+    expect(run.handed.slice(2)).toEqual([]);
+    expect(run.states['d']).toBe('ready');
+  });
+
   test('fails where an output cannot be written', () => {
     const outputs = [{ name: 'gone', path: ['x'], merge: 'replace' }] as const;
     const run = started({ a: { outputs } });

@@ -7,6 +7,7 @@ import { nextTryAt } from './backoff.ts';
 import {
   type Failure,
   type Graph,
+  type HandedOver,
   type NodeChange,
   type NodeRef,
   type NodeRow,
@@ -194,6 +195,32 @@ export class RunProgress {
 
   fail(error: RunError): void {
     if (!isTerminal(this.#state)) this.#stop('failed', error);
+  }
+
+  /** Claims some of what became ready here, instead of leaving it to the queue; items are left to it always. */
+  handOver(most: number, leaseSeconds: number): HandedOver[] {
+    if (this.#state !== 'running') return [];
+    const ready = [...this.#changes.values()].filter((change) => this.#isReadyFromNew(change)).slice(0, most);
+    return ready.map((change) => {
+      const row = this.#rowOf(change.key);
+      const resume = change.resume ?? null;
+      const attempt = (change.attempt ?? row.attempt) + (resume === null ? 1 : 0);
+      this.#change(row, { state: 'running', dueAt: null, attempt, leaseSeconds });
+      this.#tellNode(row, 'started', { attempt });
+      const spread = change.spread ?? row.spread;
+      return { key: row.key, item: WHOLE, fence: row.fence + 1, attempt, resume, spread };
+    });
+  }
+
+  /** Nodes that waited for others, or for their items: of those it is known what an attempt before left, if there was one. */
+  #isReadyFromNew({ key, item, state, dueAt, resume }: NodeChange): boolean {
+    const isDue = item === WHOLE && state === 'ready' && dueAt !== null && dueAt <= this.#now;
+    return isDue && (resume !== undefined || this.#rowOf(key).state === 'pending');
+  }
+
+  /** Whether something is left to the queue that may be claimed. */
+  get leavesReady(): boolean {
+    return this.#sweep === 'release' || [...this.#changes.values()].some(({ dueAt }) => dueAt !== null);
   }
 
   /** The node under a fence, unless something has been decided of it since. */

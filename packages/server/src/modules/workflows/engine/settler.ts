@@ -1,18 +1,33 @@
 import type { Tx } from '../../../platform/db/index.ts';
+import type { JsonObject } from '../model.ts';
 import type { Graphs } from './graphs.ts';
 import type { NodeRef } from './model.ts';
 import { RunProgress, UnreadNode } from './run-progress.ts';
 import { type EndWork, endWorkOfStopped } from './stopped-work.ts';
-import { type LockedRun, lockForProgress, type RunName, writeProgress } from './store.ts';
+import { type Claimed, type LockedRun, lockForProgress, type RunName, writeProgress } from './store.ts';
 
 export type SettlerOptions = {
   /** On the system handle. */
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   graphs: Graphs;
   endWork: EndWork;
-  /** Something became ready, and events were committed. */
-  progressed(): void;
+  /** Events were committed; and with `leavesReady`, nodes that somebody may claim. */
+  progressed(leavesReady: boolean): void;
 };
+
+/** Who takes nodes over from the commit that made them ready. */
+export type Successor = {
+  leaseSeconds: number;
+  /**
+   * Sets room aside for some of what becomes ready; none while others may wait in the queue, who come first.
+   * @param ending attempts that make room by ending in this commit
+   */
+  reserve(ending: number): number;
+  /** Gives back what was set aside, and begins what was claimed. */
+  take(reserved: number, claimed: readonly Due[]): void;
+};
+/** A claimed node, and the context that it reads. */
+export type Due = { claimed: Claimed; context: JsonObject };
 
 /** What is to be decided of a run, and who waits for it. */
 type Decision<Answer> = {
@@ -34,9 +49,15 @@ export class Settler implements AsyncDisposable {
   readonly #options: SettlerOptions;
   #waiting: Decision<unknown>[] = [];
   #settling: Promise<void> | null = null;
+  #successor: Successor | null = null;
 
   constructor(options: SettlerOptions) {
     this.#options = options;
+  }
+
+  /** From now on nodes are handed over as they become ready. */
+  handOverTo(successor: Successor | null): void {
+    this.#successor = successor;
   }
 
   /**
@@ -66,32 +87,57 @@ export class Settler implements AsyncDisposable {
   }
 
   async #commit(batch: readonly Decision<unknown>[]): Promise<void> {
+    const successor = this.#successor;
+    const reserved = successor?.reserve(batch.length) ?? 0;
     try {
-      const answers = await this.#options.transaction((tx) => this.#decideAll(tx, batch));
-      for (const [index, { resolve }] of batch.entries()) resolve(answers[index]);
-      this.#options.progressed();
+      const settled = await this.#options.transaction((tx) => this.#decideAll(tx, batch, reserved));
+      successor?.take(reserved, settled.due);
+      for (const [index, { resolve }] of batch.entries()) resolve(settled.answers[index]);
+      this.#options.progressed(settled.leavesReady);
     } catch (thrown) {
+      successor?.take(reserved, []);
       // One by one, so that the decision at fault fails alone.
       if (batch.length > 1) for (const one of batch) await this.#commit([one]);
       else for (const { reject } of batch) reject(thrown);
     }
   }
 
-  async #decideAll(tx: Tx, batch: readonly Decision<unknown>[]): Promise<unknown[]> {
+  async #decideAll(tx: Tx, batch: readonly Decision<unknown>[], room: number): Promise<Settled> {
     const byRun = Map.groupBy(batch, ({ run }) => run.id);
     const wanted = [...byRun.values()].map((of) => ({ ...runOf(of), nodes: of.flatMap(({ about }) => about) }));
     const answers = new Map<Decision<unknown>, unknown>();
-    const decided: RunProgress[] = [];
+    const decided: Decided[] = [];
     for (const locked of await lockForProgress(tx, wanted)) {
       const of = byRun.get(locked.run.id) ?? [];
       const made = (await this.#decideRun(locked, of)) ?? (await this.#decideWholeRun(tx, of));
       if (made === null) continue;
-      decided.push(made.progress);
+      decided.push(made);
       for (const [index, decision] of of.entries()) answers.set(decision, made.answers[index]);
     }
-    await endWorkOfStopped(tx, decided, this.#options);
-    writeProgress(tx, decided);
-    return batch.map((decision) => answers.get(decision) ?? null);
+    const due = this.#handOver(decided, room);
+    const progresses = decided.map(({ progress }) => progress);
+    await endWorkOfStopped(tx, progresses, this.#options);
+    writeProgress(tx, progresses);
+    return {
+      answers: batch.map((decision) => answers.get(decision) ?? null),
+      due,
+      leavesReady: progresses.some(({ leavesReady }) => leavesReady),
+    };
+  }
+
+  /** Higher priorities first, and of those no run has more than its share. */
+  #handOver(decided: readonly Decided[], room: number): Due[] {
+    const due: Due[] = [];
+    const share = Math.ceil(room / Math.max(1, decided.length));
+    const inOrder = decided.toSorted((one, other) => other.locked.run.priority - one.locked.run.priority);
+    for (const { progress, locked } of inOrder) {
+      const { orgId, id: runId, definitionId } = locked.run;
+      const most = Math.min(share, room - due.length);
+      const handed = progress.handOver(most, this.#successor?.leaseSeconds ?? 0);
+      const of = { orgId, runId, definitionId, ...locked.origin, input: null };
+      for (const each of handed) due.push({ claimed: { ...of, ...each }, context: progress.changes.run.context });
+    }
+    return due;
   }
 
   /** Null when a decision goes further than the nodes that it is about, as one does that skips a chain of them. */
@@ -99,7 +145,7 @@ export class Settler implements AsyncDisposable {
     const graph = await this.#options.graphs.of(locked.run.orgId, locked.run.definitionId);
     const progress = new RunProgress({ graph, ...locked, now: new Date() });
     try {
-      return { progress, answers: of.map(({ decide }) => decide(progress)) };
+      return { locked, progress, answers: of.map(({ decide }) => decide(progress)) };
     } catch (thrown) {
       if (thrown instanceof UnreadNode) return null;
       throw thrown;
@@ -112,7 +158,8 @@ export class Settler implements AsyncDisposable {
   }
 }
 
-type Decided = { progress: RunProgress; answers: readonly unknown[] };
+type Decided = { locked: LockedRun; progress: RunProgress; answers: readonly unknown[] };
+type Settled = { answers: readonly unknown[]; due: readonly Due[]; leavesReady: boolean };
 
 /** The run that decisions are of: there is one at least, and all are of the same. */
 const runOf = (decisions: readonly Decision<unknown>[]): RunName => (decisions[0] as Decision<unknown>).run;

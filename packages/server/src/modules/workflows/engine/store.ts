@@ -17,6 +17,9 @@ type RunRecord = {
   priority: number;
   context: JsonObject;
   nodes_left: number;
+  created_by_kind: string;
+  created_by: string;
+  request_id: string;
   nodes: NodeRecord[];
 };
 
@@ -29,7 +32,8 @@ const lockRuns = statement(
 // read that somebody names, or that are to be made again.
 const readLocked = statement<RunRecord>(
   'workflows.read_locked',
-  `select r.org_id, r.id, r.definition_id, r.state, r.priority, r.context, r.nodes_left, n.nodes
+  `select r.org_id, r.id, r.definition_id, r.state, r.priority, r.context, r.nodes_left,
+     r.created_by_kind, r.created_by, r.request_id, n.nodes
    from json_to_recordset($1::json) as w (org_id uuid, id uuid, keys text[], items integer[], all_nodes boolean)
    join workflow_runs r on r.org_id = w.org_id and r.id = w.id
    cross join lateral (
@@ -65,13 +69,15 @@ const writeNodes = statement(
   'workflows.write_nodes',
   `update workflow_nodes n set state = c.state, waits_for = c.waits_for, reached = c.reached, due_at = c.due_at,
      attempt = coalesce(c.attempt, n.attempt), spread = coalesce(c.spread, n.spread),
-     lease_expires_at = null, resume = case when c.sets_resume then c.resume else n.resume end,
+     lease_expires_at = now() + make_interval(secs => c.lease_seconds), fence = n.fence + (c.lease_seconds is not null)::int,
+     started_at = case when c.lease_seconds is null then n.started_at else coalesce(n.started_at, clock_timestamp()) end,
+     resume = case when c.sets_resume then c.resume else n.resume end,
      output = case when c.sets_output then c.output else n.output end,
      error = case when c.sets_error then c.error else n.error end,
      completed_at = case when c.is_end then clock_timestamp() end
    from json_to_recordset($1::json) as c (org_id uuid, run_id uuid, key text, item integer, fence bigint, state text,
      waits_for integer, reached integer, attempt integer, due_at timestamptz, sets_resume boolean, resume jsonb,
-     sets_output boolean, output jsonb, sets_error boolean, error jsonb, spread jsonb, is_end boolean)
+     sets_output boolean, output jsonb, sets_error boolean, error jsonb, spread jsonb, lease_seconds double precision, is_end boolean)
    where n.org_id = c.org_id and n.run_id = c.run_id and n.key = c.key and n.item = c.item
      and (c.fence is null or n.fence = c.fence or c.is_end)`,
 );
@@ -201,12 +207,12 @@ export type Claimed = NodeName & {
   input: Json;
   spread: Spread | null;
   definitionId: string;
-  maker: Maker;
-  requestId: string;
-};
+} & RunOrigin;
 /** A run that is to be locked, and which of its nodes are to be read: `all` are those with items that did not complete. */
 export type Wanted = RunName & { nodes: readonly NodeRef[] | 'all' };
-export type LockedRun = { run: RunRow; nodes: NodeRow[] };
+/** In whose name attempts are made, and the request that the run was made by. */
+export type RunOrigin = { maker: Maker; requestId: string };
+export type LockedRun = { run: RunRow; nodes: NodeRow[]; origin: RunOrigin };
 
 /** Locks runs, and reads nodes of them. Runs that are not there are left out. */
 export async function lockForProgress(tx: Tx, wanted: readonly Wanted[]): Promise<LockedRun[]> {
@@ -217,7 +223,7 @@ export async function lockForProgress(tx: Tx, wanted: readonly Wanted[]): Promis
     return { org_id, id, keys, items, all_nodes: nodes === 'all' };
   });
   const found = await tx.query(readLocked, [JSON.stringify(rows)]);
-  return found.map((row) => ({ run: toRun(row), nodes: row.nodes.map(toNode) }));
+  return found.map((row) => ({ run: toRun(row), nodes: row.nodes.map(toNode), origin: originOf(row) }));
 }
 
 /** Writes what was decided of locked runs. */
@@ -264,6 +270,7 @@ const nodeRecords = ({ orgId: org_id, id: run_id, changes }: Decided) =>
     attempt: change.attempt,
     due_at: change.dueAt,
     spread: change.spread,
+    lease_seconds: change.leaseSeconds,
     is_end: isTerminal(change.state),
     ...optional('resume', change.resume),
     ...optional('output', change.output),
@@ -285,8 +292,7 @@ export async function claimNodes(tx: Tx, max: number, leaseSeconds: number): Pro
     input: row.input,
     spread: row.spread,
     definitionId: row.definition_id,
-    maker: { kind: row.created_by_kind, id: row.created_by },
-    requestId: row.request_id,
+    ...originOf(row),
   }));
 }
 
@@ -344,6 +350,11 @@ export async function readGraph(
 ): Promise<{ name: string; nodes: NodeDefinition[] } | null> {
   return (await tx.query(graph, [orgId, id]))[0] ?? null;
 }
+
+const originOf = (row: Pick<RunRecord, 'created_by_kind' | 'created_by' | 'request_id'>): RunOrigin => ({
+  maker: { kind: row.created_by_kind, id: row.created_by },
+  requestId: row.request_id,
+});
 
 const toRun = (row: RunRecord): RunRow => ({
   orgId: row.org_id,
