@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ChatConfig } from './workflow-node-provider.ts';
 import { CodeConfig } from './workflow-node-sandboxed.ts';
 
 /* A node of a workflow as it stands on the wire, with the configuration that each operation takes. */
@@ -185,11 +186,21 @@ const SANDBOXED_NODES = [
   ),
 ] as const;
 
-const step = <Node extends (typeof NATIVE_NODES)[number] | (typeof SANDBOXED_NODES)[number]>(node: Node) =>
+/** Nodes that ask a model. */
+const PROVIDER_NODES = [
+  node('provider')(
+    'chat',
+    ChatConfig,
+    'Asks a model, within the budgets that apply, in the name of whoever made the run.',
+  ),
+] as const;
+
+const STEPS = [...NATIVE_NODES, ...PROVIDER_NODES, ...SANDBOXED_NODES] as const;
+const step = <Node extends (typeof STEPS)[number]>(node: Node) =>
   node.pick({ runtime: true, operation: true, config: true, inputs: true });
-const [first, ...others] = NATIVE_NODES;
+const [first, ...others] = STEPS;
 /** What a node does, without its place in the graph. */
-const Step = z.discriminatedUnion('operation', [step(first), ...others.map(step), ...SANDBOXED_NODES.map(step)]);
+const Step = z.discriminatedUnion('operation', [step(first), ...others.map(step)]);
 
 const { inputs: _, for_each: __, ...placed } = common;
 const FAN_OUT = z
@@ -202,6 +213,6 @@ const FAN_OUT = z
   .meta({ description: 'Does `each` for every item of a list, and gives the list of what they gave.' });
 
 export const NodeDefinition = z
-  .discriminatedUnion('operation', [...NATIVE_NODES, ...SANDBOXED_NODES, FAN_OUT])
+  .discriminatedUnion('operation', [...STEPS, FAN_OUT])
   .meta({ id: 'NodeDefinition', description: 'A step of a workflow.' });
 export type NodeDefinition = z.infer<typeof NodeDefinition>;

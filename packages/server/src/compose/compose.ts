@@ -36,7 +36,7 @@ import { sandboxedHandlers } from './sandboxed-nodes.ts';
 import { schedulerOptions } from './schedules.ts';
 import { tenancyServices } from './tenancy.ts';
 import { webhookWork } from './webhooks.ts';
-import { workflowHandlers } from './workflows.ts';
+import { workflowHandlers } from './workflow-nodes.ts';
 
 /** All that a sandbox needs is there; what the user's shell adds, shims for example, is of no use. */
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -130,7 +130,7 @@ const workerOptions = (
   workflows: {
     ...core.workflows,
     statements: core.systemStatements,
-    handlers: { ...workflowHandlers(core), ...sandboxedHandlers(core, operations) },
+    handlers: { ...workflowHandlers(core, operations), ...sandboxedHandlers(core, operations) },
     onReady: core.onWake(TOPICS.workflows),
     onEnded: (listener) => core.wakeups.on(TOPICS.runsEnded, listener),
     concurrency: NODES_AT_ONCE,

@@ -1,9 +1,8 @@
 import { readAsset } from '../modules/assets/index.ts';
 import { cancelEvaluation, findEvaluation } from '../modules/evaluations/index.ts';
-import { findPrincipal } from '../modules/identity/index.ts';
-import { codeHandlers, type SandboxedServices, type Task } from '../modules/workflows/index.ts';
-import type { Call } from '../platform/operation.ts';
+import { codeHandlers, type SandboxedServices } from '../modules/workflows/index.ts';
 import { type Core, TOPICS } from './core.ts';
+import { callFor } from './maker-call.ts';
 import type { Operations } from './operations.ts';
 
 /** What runs nodes in sandboxes, by their runtime. */
@@ -26,23 +25,3 @@ const servicesOf = (core: Core, { workflows }: Operations): SandboxedServices =>
   },
   readAsset: (orgId, id) => core.database.statements({ orgId }, (tx) => readAsset(tx, core.contents, orgId, id)),
 });
-
-/** A call in the name of whoever made the run, as they are permitted at this moment. */
-async function callFor({ systemStatements }: Core, { orgId, maker, requestId, signal }: Task): Promise<Call | null> {
-  const { kind, id } = maker;
-  if (kind !== 'user' && kind !== 'api_key') return null;
-  const principal = await systemStatements((tx) => findPrincipal(tx, orgId, { kind, id }));
-  return (
-    principal && {
-      principal,
-      requestId,
-      traceId: null,
-      trace: null,
-      via: 'job',
-      address: null,
-      signal,
-      idempotency: null,
-      notes: { rate: null, replayed: false, tokens: null, cache: null },
-    }
-  );
-}

@@ -1,27 +1,22 @@
 import { findPersonStanding } from '../modules/access/index.ts';
 import { type Endings, type EvaluationServices, endWorkOfRuns } from '../modules/evaluations/index.ts';
-import { findKeyMakers } from '../modules/identity/index.ts';
 import {
   type ApprovalServices,
   approvalOperations,
   definitionOperations,
   type EndWork,
-  type EngineOptions,
   Expressions,
   evaluateNode,
   type FollowServices,
   fireSchedule,
   followRun,
   Graphs,
-  humanHandler,
-  nativeHandlers,
   runOperations,
   Settler,
   scheduleOperations,
 } from '../modules/workflows/index.ts';
 import type { Tx } from '../platform/db/index.ts';
 import type { Wakeups } from '../platform/queue/wakeups.ts';
-import type { Core } from './core.ts';
 
 export type WorkflowParts = {
   systemTransaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
@@ -84,24 +79,6 @@ export function workflowOperations(
 
 const teamsOf: ApprovalServices['teamsOf'] = async (tx, orgId, userId) =>
   ((await findPersonStanding(tx, orgId, userId))?.teams ?? []).map(({ teamId }) => teamId);
-
-/** What makes attempts of nodes, by runtime and operation. */
-export function workflowHandlers({
-  workflows: { expressions },
-  systemStatements,
-}: Pick<Core, 'workflows' | 'systemStatements'>): EngineOptions['handlers'] {
-  return {
-    native: {
-      ...nativeHandlers(expressions),
-      human: humanHandler({
-        async personOf(orgId, { kind, id }) {
-          if (kind !== 'api_key') return id;
-          return (await systemStatements((tx) => findKeyMakers(tx, orgId, [id]))).get(id) ?? null;
-        },
-      }),
-    },
-  };
-}
 
 /** What every server can do. */
 const CAPABILITIES: ReadonlySet<string> = new Set(['native']);

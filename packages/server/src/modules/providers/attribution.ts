@@ -4,7 +4,10 @@ import { attributionErrors } from './errors.ts';
 import type { PolicyBook } from './policies/policy-book.ts';
 
 /** To whom and for what a caller says that a call is billed. Projects and agents are named as the caller likes. */
-export type Attribution = Pick<Claims, 'teamId' | 'projectId' | 'agentId' | 'tags'>;
+export type Attribution = Pick<Claims, 'teamId' | 'projectId' | 'agentId' | 'tags'> & {
+  /** The unit of work that it is part of, where there is one. */
+  work?: Claims['work'];
+};
 
 /** Who a call is billed to, before anybody knows what serves it. */
 export type Billed = Omit<Claims, 'provider' | 'model' | 'priceVersion' | 'isBatch'>;
@@ -24,7 +27,7 @@ export async function billedTo(
     teamId: await teamOf(by, said.teamId, policies),
     principal: { kind: by.kind, id: by.id },
     apiKeyId: by.kind === 'api_key' ? by.id : null,
-    work: null,
+    work: said.work ?? null,
     requestId: call.requestId,
   };
 }

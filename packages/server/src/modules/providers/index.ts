@@ -30,6 +30,7 @@ export { encodeOpenAiResponsesAnswer, OpenAiResponsesWriter } from './dialects/o
 export { invalidRequest } from './dialects/refusal.ts';
 export { type EmbeddingInput, embeddingOperations } from './embeddings.ts';
 export { ProviderAccess } from './execution/access.ts';
+export { gathered } from './execution/attempt.ts';
 export { ProviderDirectory } from './execution/directory.ts';
 export type { EmbeddingAnswer } from './execution/embedding-call.ts';
 export { EmbeddingExecutor } from './execution/embedding-executor.ts';

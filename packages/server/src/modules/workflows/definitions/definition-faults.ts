@@ -3,6 +3,7 @@ import type { Expressions } from '../expressions/expressions.ts';
 import type { Program } from '../expressions/model.ts';
 import { graphFaults } from '../graph/graph-faults.ts';
 import type { JsonObject, NodeDefinition } from '../model.ts';
+import { placesIn } from '../runtimes/template.ts';
 import type { DefinitionContent } from './model.ts';
 
 export type FaultsOptions = {
@@ -21,6 +22,7 @@ export async function definitionFaults(
     ...graphFaults(nodes),
     ...branchFaults(nodes),
     ...nodes.flatMap(itemFaults),
+    ...promptFaults(nodes),
     ...capabilityFaults(nodes, capabilities),
     ...(await programFaults(programs, expressions)),
   ];
@@ -67,6 +69,21 @@ function branchFaults(nodes: readonly NodeDefinition[]): FieldFault[] {
   });
 }
 
+/** A template can name inputs only that the node has. */
+function promptFaults(nodes: readonly NodeDefinition[]): FieldFault[] {
+  return nodes.flatMap(({ runtime, config: { prompt }, inputs, forEach }, index) => {
+    if (runtime !== 'provider' || typeof prompt !== 'string') return [];
+    const names = new Set(inputs.map(({ name }) => name));
+    return [...placesIn(prompt)]
+      .filter((name) => !names.has(name))
+      .map((name) => ({
+        field: `nodes.${index}.config.${forEach?.writtenAs === 'fan_out' ? 'each.config.' : ''}prompt`,
+        constraint: 'input',
+        message: `The node has no input "${name}".`,
+      }));
+  });
+}
+
 function capabilityFaults(nodes: readonly NodeDefinition[], capabilities: ReadonlySet<string>): FieldFault[] {
   return nodes.flatMap(({ requires }, index) =>
     requires.flatMap((capability, place) =>
@@ -88,6 +105,9 @@ const schemaAt = (field: string, schema: JsonObject): Placed => ({
   program: { language: 'json_schema', schema },
 });
 
+const schemaIn = (config: JsonObject, at: string, name: string): Placed[] =>
+  config[name] === undefined ? [] : [schemaAt(`${at}.${name}`, config[name] as JsonObject)];
+
 function programsOf(nodes: readonly NodeDefinition[]): Placed[] {
   return nodes.flatMap(({ operation, config, when, forEach }, index) => {
     const at = `nodes.${index}`;
@@ -106,9 +126,9 @@ function programsOf(nodes: readonly NodeDefinition[]): Placed[] {
       case 'validate':
         return [...condition, schemaAt(`${configAt}.schema`, config['schema'] as JsonObject)];
       case 'human':
-        return config['form'] === undefined
-          ? condition
-          : [...condition, schemaAt(`${configAt}.form`, config['form'] as JsonObject)];
+        return [...condition, ...schemaIn(config, configAt, 'form')];
+      case 'chat':
+        return [...condition, ...schemaIn(config, configAt, 'schema')];
       case 'branch':
         return [
           ...condition,

@@ -1,0 +1,27 @@
+import { findPrincipal } from '../modules/identity/index.ts';
+import type { Task } from '../modules/workflows/index.ts';
+import type { Call } from '../platform/operation.ts';
+import type { Core } from './core.ts';
+
+/** A call in the name of whoever made the run, as they are permitted at this moment; null when there is nobody any more. */
+export async function callFor(
+  { systemStatements }: Core,
+  { orgId, maker, requestId, signal }: Task,
+): Promise<Call | null> {
+  const { kind, id } = maker;
+  if (kind !== 'user' && kind !== 'api_key') return null;
+  const principal = await systemStatements((tx) => findPrincipal(tx, orgId, { kind, id }));
+  return (
+    principal && {
+      principal,
+      requestId,
+      traceId: null,
+      trace: null,
+      via: 'job',
+      address: null,
+      signal,
+      idempotency: null,
+      notes: { rate: null, replayed: false, tokens: null, cache: null },
+    }
+  );
+}
