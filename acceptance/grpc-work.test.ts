@@ -246,5 +246,9 @@ describe('a workflow', () => {
     const refusal = await refusalOf(byGrpcJs.call(WorkflowService.method.startRun, { id }));
     expect(refusal).toMatchObject({ code: Code.FailedPrecondition, reason: 'workflow_run.already_started' });
     await workflows.cancelRun({ id });
+    const ends: string[] = [];
+    for await (const { event } of workflows.followRun({ id }))
+      if (event?.type.endsWith('cancelled')) ends.push(event.type);
+    expect(ends.filter((type) => type === 'workflow.run.cancelled')).toHaveLength(2);
   });
 });

@@ -1,6 +1,10 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { ControlError, controlRoutes } from '@assay/contract';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Answer } from './harness/client.ts';
+import { assay } from './harness/command-line.ts';
 import { inDatabase } from './harness/database.ts';
 import { Server } from './harness/server.ts';
 import { until } from './harness/until.ts';
@@ -320,5 +324,31 @@ describe('a run', () => {
       state: 'failed',
       error: { node: 'endless', code: 'expression.too_slow', message: expect.stringMatching(/took longer/) },
     });
+  });
+});
+
+describe('the command line', () => {
+  const at = { server, apiKey };
+
+  test('deploys a workflow, runs it to its end, and shows what became of it', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'assay-acceptance-')), 'orders.json');
+    onTestFinished(() => rm(dirname(file), { recursive: true }));
+    await writeFile(file, JSON.stringify({ ...ORDERS, name: 'typed' }));
+    expect(await assay(['workflows', 'validate', file], at)).toMatchObject({ exit: 0, stdout: 'It can be run.\n' });
+    expect((await assay(['workflows', 'deploy', file], at)).stdout).toContain('name\ttyped\n');
+    const input = '{"lines": [{"price": 90}, {"price": 20}]}';
+    const ran = await assay(['run', 'typed@1', '-i', input, '--wait', '--json'], at);
+    const { workflow_run: run } = JSON.parse(ran.stdout) as { workflow_run: Run };
+    expect([ran.exit, run.state, run.context['total']]).toEqual([0, 'completed', 110]);
+    expect((await assay(['runs', 'watch', run.id], at)).stdout).toMatch(/\trun\.completed\t-\t-\n$/);
+    expect((await assay(['runs', 'graph', run.id], at)).stdout).toContain('↷ accept  noop  skipped');
+  });
+
+  test('ends as the run that it waits for', async () => {
+    await define({ name: 'typed-wrong', nodes: [native('no', 'validate', { schema: { type: 'string' } })] });
+    const { exit, stderr } = await assay(['run', 'typed-wrong', '--wait'], at);
+    expect(exit).toBe(8);
+    expect(stderr).toContain('ended as failed at no.');
+    expect((await assay(['run', 'nobody-knows-it'], at)).exit).toBe(3);
   });
 });

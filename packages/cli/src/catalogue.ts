@@ -17,6 +17,8 @@ export type CatalogueEntry = {
 /** Groups of commands, by their first word. */
 export const GROUPS: Readonly<Record<string, string>> = {
   eval: 'Run untrusted code in a sandbox',
+  workflows: 'Graphs of nodes that always come to an end',
+  runs: 'Runs of workflows',
   keys: 'API keys of your organization',
   secrets: 'Secrets of your organization, and the keys that they are sealed with',
   budgets: 'Caps on what is spent',
@@ -61,6 +63,61 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     words: ['eval', 'engines'],
     summary: 'List the isolation that can be had, and what the rest lacks',
     load: () => import('./commands/eval-engines.ts'),
+  },
+  {
+    words: ['workflows', 'validate'],
+    summary: 'Find every fault of a workflow',
+    load: () => import('./commands/workflows-validate.ts'),
+  },
+  {
+    words: ['workflows', 'deploy'],
+    summary: 'Add the next version of a workflow',
+    load: () => import('./commands/workflows-deploy.ts'),
+  },
+  {
+    words: ['workflows', 'list'],
+    summary: 'List versions of workflows, newest first',
+    load: () => import('./commands/workflows-list.ts'),
+  },
+  {
+    words: ['workflows', 'get'],
+    summary: 'Show a version of a workflow',
+    load: () => import('./commands/workflows-get.ts'),
+  },
+  {
+    words: ['run'],
+    summary: 'Run a workflow',
+    load: () => import('./commands/run.ts'),
+  },
+  {
+    words: ['runs', 'list'],
+    summary: 'List runs, newest first',
+    load: () => import('./commands/runs-list.ts'),
+  },
+  {
+    words: ['runs', 'get'],
+    summary: 'Show a run and what it has come to',
+    load: () => import('./commands/runs-get.ts'),
+  },
+  {
+    words: ['runs', 'watch'],
+    summary: 'Follow a run to its end',
+    load: () => import('./commands/runs-watch.ts'),
+  },
+  {
+    words: ['runs', 'cancel'],
+    summary: 'End a run at once',
+    load: () => import('./commands/runs-cancel.ts'),
+  },
+  {
+    words: ['runs', 'retry'],
+    summary: 'Make again what failed of a run, and keep the rest',
+    load: () => import('./commands/runs-retry.ts'),
+  },
+  {
+    words: ['runs', 'graph'],
+    summary: 'Draw the nodes of a run, and how they stand',
+    load: () => import('./commands/runs-graph.ts'),
   },
   { words: ['keys', 'create'], summary: 'Make a key', load: () => import('./commands/keys-create.ts') },
   { words: ['keys', 'list'], summary: 'List keys, newest first', load: () => import('./commands/keys-list.ts') },

@@ -1,4 +1,4 @@
-import type { Route, Routes } from './wire-server.ts';
+import { events, type Route, type Routes } from './wire-server.ts';
 
 /*
  * What a server answers, whole, so that a command which reads one more field does not pass by luck.
@@ -153,7 +153,81 @@ export const logFrames = (end: Record<string, unknown> = {}) => [
 const data = (of: unknown): Route => ({ json: { data: of, links: { self: '/' } } });
 
 /** A server where everything works. */
+const RUN_ID = '77777777-2222-4333-8444-555555555555';
+const DEFINITION_ID = '88888888-2222-4333-8444-555555555555';
+
+const step = (key: string, depends_on: string[], state: string) => ({
+  definition: { key, runtime: 'native', operation: 'noop', depends_on, config: {}, inputs: {}, requires: [] },
+  stands: {
+    key,
+    state,
+    attempt: 1,
+    due_at: null,
+    output: null,
+    items: null,
+    error: null,
+    started_at: null,
+    completed_at: null,
+  },
+});
+const steps = [
+  step('read', [], 'completed'),
+  step('check', ['read'], 'completed'),
+  step('refine', ['read'], 'failed'),
+  step('publish', ['read', 'check', 'refine'], 'cancelled'),
+];
+
+export const definition = {
+  id: DEFINITION_ID,
+  name: 'orders',
+  version: 2,
+  description: '',
+  nodes: steps.map((each) => each.definition),
+  input_schema: null,
+  timeout_ms: null,
+  created_by: 'u1',
+  created_at: '2026-01-02T03:04:05.000Z',
+  archived_at: null,
+};
+
+export const workflowRun = {
+  id: RUN_ID,
+  workflow_definition: { id: DEFINITION_ID, name: 'orders', version: 2 },
+  state: 'completed',
+  priority: 0,
+  input: { lines: 1 },
+  context: { total: 42 },
+  error: null as { node: string | null; code: string; message: string } | null,
+  created_by: { kind: 'api_key', id: KEY_ID },
+  created_at: '2026-01-02T03:04:05.000Z',
+  started_at: '2026-01-02T03:04:05.000Z',
+  deadline_at: null,
+  completed_at: '2026-01-02T03:04:06.000Z',
+};
+
 export const HEALTHY: Routes = {
+  'POST /v1/workflow-definitions': { status: 201, json: { data: { workflow_definition: definition } } },
+  'POST /v1/workflow-definitions/validate': { json: { data: { valid: true, faults: [] } } },
+  'GET /v1/workflow-definitions': {
+    json: { data: { workflow_definitions: [definition] }, links: { next: '/v1/workflow-definitions?cursor=more' } },
+  },
+  [`GET /v1/workflow-definitions/${DEFINITION_ID}`]: { json: { data: { workflow_definition: definition } } },
+  'POST /v1/workflow-runs': {
+    status: 201,
+    json: { data: { workflow_run: { ...workflowRun, state: 'running', completed_at: null } } },
+  },
+  'GET /v1/workflow-runs': { json: { data: { workflow_runs: [workflowRun] }, links: {} } },
+  [`GET /v1/workflow-runs/${RUN_ID}`]: { json: { data: { workflow_run: workflowRun } } },
+  [`GET /v1/workflow-runs/${RUN_ID}/nodes`]: { json: { data: { nodes: steps.map((each) => each.stands) } } },
+  [`GET /v1/workflow-runs/${RUN_ID}/events`]: events([
+    {
+      id: '1-6',
+      event: 'workflow.run.completed',
+      data: { type: 'workflow.run.completed', occurred_at: workflowRun.completed_at, data: {} },
+    },
+  ]),
+  [`POST /v1/workflow-runs/${RUN_ID}/cancel`]: { json: { data: { workflow_run: workflowRun } } },
+  [`POST /v1/workflow-runs/${RUN_ID}/retry`]: { json: { data: { workflow_run: workflowRun } } },
   'GET /readyz': { json: { status: 'ready', checks: [{ name: 'database', ok: true, detail: 'answers' }] } },
   'GET /api/status': {
     json: {
@@ -233,6 +307,15 @@ export const LINES: readonly (readonly string[])[] = [
   ['eval', 'list', '--limit', '1'],
   ['eval', 'languages'],
   ['eval', 'engines'],
+  ['workflows', 'list'],
+  ['workflows', 'get', 'orders@2'],
+  ['run', 'orders', '--input', '{"lines": 1}'],
+  ['runs', 'list', '--state', 'completed'],
+  ['runs', 'get', RUN_ID],
+  ['runs', 'watch', RUN_ID],
+  ['runs', 'cancel', RUN_ID],
+  ['runs', 'retry', RUN_ID],
+  ['runs', 'graph', RUN_ID],
   ['keys', 'create', 'ci'],
   ['keys', 'list'],
   ['keys', 'revoke', KEY_ID, '--yes'],

@@ -1,6 +1,7 @@
 import type { ApiKey, controlRoutes } from '@assay/contract';
 import type { Caller } from './caller.ts';
 import type { AnswerOf, BodyOf } from './contract-route.ts';
+import { cursorOf } from './cursor-of.ts';
 import { Listing } from './listing.ts';
 import type { CallOptions } from './transport.ts';
 
@@ -61,7 +62,3 @@ export class ApiKeys {
     ).data.api_key;
   }
 }
-
-/** The next page is linked to by path; what identifies it is its cursor. */
-const cursorOf = (next: string | undefined): string | null =>
-  next === undefined ? null : new URL(next, 'http://localhost').searchParams.get('cursor');

@@ -9,6 +9,7 @@ import { Platform } from './platform.ts';
 import { Secrets } from './secrets.ts';
 import { type AssayOptions, type CallOptions, Transport, type WireRequest } from './transport.ts';
 import { Webhooks } from './webhooks.ts';
+import { WorkflowRuns, Workflows } from './workflows.ts';
 
 type Me = (typeof controlRoutes)['me'];
 
@@ -34,6 +35,10 @@ export class Assay {
   readonly events: Events;
   /** The same, posted to addresses of the organization's own. */
   readonly webhooks: Webhooks;
+  /** Graphs of nodes, in versions. */
+  readonly workflows: Workflows;
+  /** Runs of workflows. */
+  readonly runs: WorkflowRuns;
   /** Signing in for a person: devices, tokens. */
   readonly oauth: OAuth;
   /** The server itself. */
@@ -48,6 +53,8 @@ export class Assay {
     this.secrets = new Secrets(this.#caller);
     this.events = new Events(this.#caller);
     this.webhooks = new Webhooks(this.#caller);
+    this.workflows = new Workflows(this.#caller);
+    this.runs = new WorkflowRuns(this.#caller);
     this.oauth = new OAuth(this.#caller);
     this.platform = new Platform(this.#caller);
   }

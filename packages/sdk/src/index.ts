@@ -49,3 +49,12 @@ export {
   type WebhookPage,
   Webhooks,
 } from './webhooks.ts';
+export {
+  type NewWorkflow,
+  type NewWorkflowRun,
+  type WorkflowCheck,
+  type WorkflowPage,
+  type WorkflowRunPage,
+  WorkflowRuns,
+  Workflows,
+} from './workflows.ts';

@@ -1,6 +1,7 @@
 import type { controlRoutes, LoggedWebhookDelivery, Webhook, WebhookDelivery } from '@assay/contract';
 import type { Caller } from './caller.ts';
 import type { AnswerOf, BodyOf } from './contract-route.ts';
+import { cursorOf } from './cursor-of.ts';
 import { Listing } from './listing.ts';
 import type { CallOptions } from './transport.ts';
 
@@ -114,7 +115,3 @@ export class Webhooks {
     return (await this.#caller.call<Routes['redeliver']>(call, options)).data.delivery;
   }
 }
-
-/** The next page is linked to by path; what identifies it is its cursor. */
-const cursorOf = (next: string | undefined): string | null =>
-  next === undefined ? null : new URL(next, 'http://localhost').searchParams.get('cursor');

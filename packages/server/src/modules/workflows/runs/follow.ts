@@ -1,7 +1,6 @@
 import type { Tx } from '../../../platform/db/index.ts';
 import { operation } from '../../../platform/operation.ts';
 import { type EventFeed, eachEvent, type Shows, type StreamedEvent } from '../../events/index.ts';
-import { isTerminal } from '../model.ts';
 import { requireRun } from './operations.ts';
 
 export type FollowServices = {
@@ -34,8 +33,11 @@ export const followRun = ({ feed, visibility, statements }: FollowServices) =>
       const shows = visibility();
       const shown = untilEnded(eachEvent(events), {
         shows: (event) => shows(call.principal, event),
-        // A run that was retried has ended before, and goes on.
-        isOver: async () => isTerminal((await read()).state),
+        // A run that was retried has ended before, and went on. Its end and the event of it are of one transaction.
+        async isOver({ occurredAt }) {
+          const { completedAt } = await read();
+          return completedAt !== null && occurredAt >= completedAt;
+        },
       });
       return Object.assign(shown, { start: events.start });
     },
@@ -49,11 +51,11 @@ const ENDINGS: ReadonlySet<string> = new Set([
 
 async function* untilEnded(
   events: AsyncIterable<StreamedEvent>,
-  of: { shows(event: StreamedEvent): boolean | Promise<boolean>; isOver(): Promise<boolean> },
+  of: { shows(event: StreamedEvent): boolean | Promise<boolean>; isOver(event: StreamedEvent): Promise<boolean> },
 ): AsyncGenerator<StreamedEvent> {
   for await (const event of events) {
     if (!(await of.shows(event))) continue;
     yield event;
-    if (ENDINGS.has(event.type) && (await of.isOver())) return;
+    if (ENDINGS.has(event.type) && (await of.isOver(event))) return;
   }
 }
