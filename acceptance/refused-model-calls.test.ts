@@ -358,13 +358,25 @@ describe('what a message holds', () => {
     expect([status, messageOf('chat', text)]).toEqual([400, expect.stringContaining('Invalid schema for function.')]);
   });
 
-  test('may be ten thousand messages, and no more than two MiB', async () => {
-    const messages = (count: number): object => ({ messages: Array(count).fill({ role: 'user', content: 'word' }) });
+  test('may be ten thousand messages, and no more than 32 MiB', async () => {
+    const messages = (count: number, content = 'word'): object => ({
+      messages: Array(count).fill({ role: 'user', content }),
+    });
     for (const way of ['chat', 'messages'] as const) {
       expect((await ask(way, { model: 'echo', ...messages(10_000) })).status).toBe(200);
-      const { status, text } = await ask(way, { model: 'echo', ...messages(100_001) });
-      expect([status, messageOf(way, text)]).toEqual([413, expect.stringMatching(/2 MiB/)]);
+      const long = messages(1, 'a picture '.repeat(300_000));
+      const { status, text } = await ask(way, { model: 'echo', max_tokens: 2, ...long });
+      expect([status, text]).toEqual([200, expect.stringContaining('a picture')]);
+      const tooLong = await ask(way, { model: 'echo', ...messages(1, 'a'.repeat(32 << 20)) });
+      expect([tooLong.status, messageOf(way, tooLong.text)]).toEqual([413, expect.stringMatching(/32 MiB/)]);
     }
+  });
+
+  test('is not read where nobody is known to have sent it', async () => {
+    const body = JSON.stringify({ model: 'echo', messages: [{ role: 'user', content: 'a'.repeat(8 << 20) }] });
+    const headers = { 'content-type': 'application/json', authorization: 'Bearer sk_nobody' };
+    const answer = await fetch(`${server.url}/v1/chat/completions`, { method: 'POST', headers, body });
+    expect([answer.status, await answer.json()]).toMatchObject([401, { error: { code: 'invalid_api_key' } }]);
   });
 
   test('asks for a modality and a tier that there are', async () => {

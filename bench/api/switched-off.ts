@@ -8,6 +8,7 @@ import { type Governance, Operator } from '../../packages/server/src/platform/op
 import { noTracing } from '../../packages/server/src/platform/telemetry/tracing.ts';
 import { createHttpServer } from '../../packages/server/src/roles/http-server.ts';
 import type { HttpKit } from '../../packages/server/src/surfaces/http/kit.ts';
+import { LargeBodies } from '../../packages/server/src/surfaces/http/large-bodies.ts';
 import { TrustedProxies } from '../../packages/server/src/surfaces/http/trusted-proxies.ts';
 import { API_KEY } from '../product/running-assay.ts';
 import { API_CONNECTIONS } from './set-up.ts';
@@ -125,6 +126,7 @@ function wholeOf({ core, operations }: App): Assembly {
       authenticator,
       authorize: () => {},
       proxies: new TrustedProxies([]),
+      largeBodies: new LargeBodies(),
       publicUrl: null,
       peekRate(rate, call) {
         return limiter?.peek(claimsOf(rate, call)) ?? null;

@@ -52,11 +52,16 @@ export type Route = {
   isUpload?: boolean;
   /** Answers HEAD as well, with what GET would say in front of the content. */
   answersHead?: boolean;
+  /** Largest body, bytes, where it is not what every route takes. */
+  mostBytes?: number;
   /** Works without a credential. */
   isPublic?: boolean;
   /** Also answers as a stream, so the key may come as `?api_key=`. */
   streams?: boolean;
 };
+
+/** A conversation with its pictures and documents; Anthropic itself takes none that is larger. */
+export const MOST_CHAT_BYTES = 32 << 20;
 
 /** Declares a route, keeping the types of its schemas. */
 export const route = <const Declared extends Route>(declared: Declared): Declared => declared;

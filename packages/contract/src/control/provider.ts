@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { route } from '../route.ts';
+import { MOST_CHAT_BYTES, route } from '../route.ts';
 import { enveloped } from './envelope.ts';
 
 const NAME = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
@@ -343,6 +343,7 @@ export const providerRoutes = {
     path: '/v1/providers/execute',
     operation: 'providers.chat.execute',
     isBilledOnce: true,
+    mostBytes: MOST_CHAT_BYTES,
     summary: 'Execute a provider request',
     body: ExecuteRequest,
     answers: {
@@ -355,6 +356,7 @@ export const providerRoutes = {
     path: '/v1/providers/execute/stream',
     operation: 'providers.chat.execute',
     isBilledOnce: true,
+    mostBytes: MOST_CHAT_BYTES,
     summary: 'Execute with token streaming (SSE)',
     body: ExecuteRequest,
     answers: {
@@ -370,6 +372,7 @@ export const providerRoutes = {
     method: 'POST',
     path: '/v1/providers/estimate',
     operation: 'providers.chat.estimate',
+    mostBytes: MOST_CHAT_BYTES,
     summary: 'Estimate what a request would cost',
     body: ExecuteRequest,
     answers: {

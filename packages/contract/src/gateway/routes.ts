@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { route } from '../route.ts';
+import { MOST_CHAT_BYTES, route } from '../route.ts';
 
 /** What has to be there; the rest of the vendor's request is passed on as it comes. */
 const Asked = z.looseObject({ model: z.string().min(1).max(200), stream: z.boolean().optional() });
@@ -67,6 +67,7 @@ export const openAiRoutes = {
     body: ChatCompletionRequest,
     answers,
     isForwarded: true,
+    mostBytes: MOST_CHAT_BYTES,
     isBilledOnce: true,
   }),
   responses: route({
@@ -78,6 +79,7 @@ export const openAiRoutes = {
     body: ResponsesRequest,
     answers,
     isForwarded: true,
+    mostBytes: MOST_CHAT_BYTES,
     isBilledOnce: true,
   }),
   embeddings: route({
@@ -89,6 +91,7 @@ export const openAiRoutes = {
     body: EmbeddingsRequest,
     answers: { 200: { description: 'A vector for each text.', schema: VendorAnswer } },
     isForwarded: true,
+    mostBytes: MOST_CHAT_BYTES,
     isBilledOnce: true,
   }),
   models: route({
@@ -112,6 +115,7 @@ export const anthropicRoutes = {
     body: MessagesRequest,
     answers,
     isForwarded: true,
+    mostBytes: MOST_CHAT_BYTES,
     isBilledOnce: true,
   }),
   countTokens: route({
@@ -120,6 +124,7 @@ export const anthropicRoutes = {
     path: '/v1/messages/count_tokens',
     operation: 'providers.tokens.count',
     summary: 'Tokens that a request would be',
+    mostBytes: MOST_CHAT_BYTES,
     body: Asked.extend({ messages: z.array(z.unknown()).min(1).max(100_000) }).meta({ id: 'CountTokensRequest' }),
     answers: {
       200: {

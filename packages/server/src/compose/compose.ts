@@ -20,6 +20,7 @@ import { RunnerProcess } from '../roles/runner-process.ts';
 import { listenOnSocket } from '../roles/runner-socket.ts';
 import { startWorker } from '../roles/worker.ts';
 import type { HttpKit } from '../surfaces/http/kit.ts';
+import { LargeBodies } from '../surfaces/http/large-bodies.ts';
 import { TrustedProxies } from '../surfaces/http/trusted-proxies.ts';
 import type { Check } from '../surfaces/ops/index.ts';
 import { RUNNER_PATH, RunnerEndpoint } from '../surfaces/runners/index.ts';
@@ -265,6 +266,7 @@ function httpKit(core: Core, operations: Operations): HttpKit {
     peekRate(rate, call) {
       return core.limiter?.peek(core.claimsOf(rate, call)) ?? null;
     },
+    largeBodies: new LargeBodies(),
     publicUrl: core.config.publicUrl,
     proxies: new TrustedProxies(core.config.trustedProxies),
     metrics: core.metrics,

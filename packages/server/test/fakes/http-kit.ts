@@ -5,6 +5,7 @@ import type { Authenticator, Credential, Watched } from '../../src/modules/ident
 import type { RateState } from '../../src/platform/operation.ts';
 import { createMetrics } from '../../src/platform/telemetry/metrics.ts';
 import type { HttpKit } from '../../src/surfaces/http/kit.ts';
+import { LargeBodies } from '../../src/surfaces/http/large-bodies.ts';
 import { TrustedProxies } from '../../src/surfaces/http/trusted-proxies.ts';
 import { aPrincipal } from '../calls.ts';
 
@@ -47,6 +48,7 @@ export function fakeKit(): FakeKit {
       authorize: () => {},
       peekRate: () => rate,
       proxies: new TrustedProxies([]),
+      largeBodies: new LargeBodies(),
       publicUrl: null,
       metrics: createMetrics(),
       log: pino({ base: null }, { write: (line: string) => void logged.push(JSON.parse(line)) }),

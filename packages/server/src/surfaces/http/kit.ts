@@ -4,6 +4,7 @@ import type { Authenticator } from '../../modules/identity/index.ts';
 import type { Log } from '../../platform/log.ts';
 import type { Call, Operator, RateState } from '../../platform/operation.ts';
 import type { Metrics } from '../../platform/telemetry/metrics.ts';
+import type { LargeBodies } from './large-bodies.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** What every HTTP surface stands on. */
@@ -14,6 +15,8 @@ export type HttpKit = {
   authorize(principal: Principal, operation: string): void;
   /** The proxies whose word on where a request comes from is believed. */
   proxies: TrustedProxies;
+  /** What bounds the large bodies that are under way here, on all surfaces together. */
+  largeBodies: LargeBodies;
   /** How a caller stands with a rate limit, taking nothing; null when limits are off. */
   peekRate(rate: string, call: Call): RateState | null;
   /** Where people and programs reach the installation, if that was said. */

@@ -88,22 +88,27 @@ export class Surface {
       });
     });
     scope.setErrorHandler((error: FastifyError, request, reply) =>
-      this.#refuse(fromFastify(error, options), request, reply),
+      this.#refuse(fromFastify(error, request, options), request, reply),
     );
   }
 
-  /** Serves a route: decode by its schemas, authenticate, hand over, answer with the first status it declares, unless the handler says another. */
+  /** Serves a route: authenticate, decode by its schemas, hand over, answer with the first status it declares, unless the handler says another. */
   serve<Of extends Route>(route: Of, handler: Handler<Of>): void {
     const success = Number(Object.keys(route.answers)[0]);
     const served: RouteOptions = {
       method: route.answersHead ? [route.method, 'HEAD'] : route.method,
       url: route.path.replace(/\{(\w+)\}/g, ':$1'),
       config: { keepsBody: route.isSigned === true || route.isForwarded === true } as object,
-      handler: async (request, reply) => {
-        const call = this.#call(request);
+      ...(route.mostBytes === undefined ? {} : { bodyLimit: route.mostBytes }),
+      // Before the body: what strangers send is not read.
+      onRequest: async (request, reply) => {
         // A route without an operation has nobody to be: health is told even where keys cannot be looked up.
         if (route.operation !== null || this.#options.isForBrowsers)
-          await this.#authenticate(route, { request, reply }, call);
+          await this.#authenticate(route, { request, reply }, this.#call(request));
+        if (route.mostBytes !== undefined) this.#options.kit.largeBodies.admit(request.raw, reply.raw, route.mostBytes);
+      },
+      handler: async (request, reply) => {
+        const call = this.#call(request);
         call.teamId = teamOf(route, request);
         const decoded = decode(route, request, this.#options);
         call.idempotency = idempotencyOf(request, decoded.body);
@@ -122,7 +127,7 @@ export class Surface {
 
   /** Answers a request that the framework refused before any route saw it, in this surface's shape. */
   refuse(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    return this.#refuse(fromFastify(error, this.#options), request, reply);
+    return this.#refuse(fromFastify(error, request, this.#options), request, reply);
   }
 
   /** Answers a path that nobody serves, in this surface's shape. */
@@ -305,8 +310,14 @@ export function toFault(issue: z.core.$ZodIssue, prefix: string): FieldFault {
   return { field, constraint: isMissing ? 'required' : issue.code, message };
 }
 
+const mebibytes = ({ routeOptions }: FastifyRequest): string => `${(routeOptions.bodyLimit ?? 0) / (1 << 20)} MiB`;
+
 /** The framework's own refusals, in our words. */
-function fromFastify(error: FastifyError, { bodies }: Pick<SurfaceOptions, 'bodies'>): AppError {
+function fromFastify(
+  error: FastifyError,
+  request: FastifyRequest,
+  { bodies }: Pick<SurfaceOptions, 'bodies'>,
+): AppError {
   if (error instanceof AppError) return error;
   switch (error.code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
@@ -318,7 +329,11 @@ function fromFastify(error: FastifyError, { bodies }: Pick<SurfaceOptions, 'bodi
           : 'The body must be JSON: send `Content-Type: application/json`.',
       );
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new AppError('too_large', 'body.too_large', 'The body is larger than the 2 MiB that are allowed here.');
+      return new AppError(
+        'too_large',
+        'body.too_large',
+        `The body is larger than the ${mebibytes(request)} that are allowed here.`,
+      );
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
       return new AppError('invalid', 'body.malformed', 'The body is shorter or longer than its Content-Length says.');
