@@ -78,6 +78,7 @@ find_missing() {
     need runsc 'tests of the gvisor engine' runsc
     need chromium 'tests of the pages, in a browser' chromium
     need openssl 'certificates for tests of TLS' openssl
+    need nats-server 'tests of signals over NATS' nats-server
   fi
 }
 

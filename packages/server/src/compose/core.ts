@@ -11,6 +11,7 @@ import { IdempotencyStore } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
 import { Outbox } from '../platform/mail/mailer.ts';
 import { Operator } from '../platform/operation.ts';
+import { NatsBus } from '../platform/queue/nats-bus.ts';
 import { Wakeups } from '../platform/queue/wakeups.ts';
 import { createMetrics } from '../platform/telemetry/metrics.ts';
 import { noTracing, startTracing } from '../platform/telemetry/tracing.ts';
@@ -57,7 +58,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     config.otlpEndpoint === null ? noTracing : await startTracing(config.otlpEndpoint, RELEASE),
   );
   const { database, system } = openPools(config, address, log, stack);
-  const wakeups = stack.use(new Wakeups(address, log));
+  const wakeups = stack.use(new Wakeups(address, log, relayOf(config, log)));
   await wakeups.start();
 
   const systemTransaction: Governed['systemTransaction'] = (work) => system.transaction({ orgId: null }, work);
@@ -165,6 +166,12 @@ function openPools(config: Config, address: DatabaseAddress, log: Log, stack: As
     );
   return { database: pool('assay_app', config.databaseConnections), system: pool('assay_system', SYSTEM_CONNECTIONS) };
 }
+
+/** What carries signals in the place of the database; null when nothing does. */
+const relayOf = ({ natsUrl, natsPrefix }: Config, log: Log): NatsBus | null =>
+  natsUrl === null
+    ? null
+    : new NatsBus({ urls: natsUrl.reveal().split(','), prefix: natsPrefix, log: log.child({ subsystem: 'nats' }) });
 
 const mailerOf = ({ smtpUrl }: Config, masterKey: MasterKey, wakeups: Wakeups): Outbox =>
   new Outbox({ masterKey, isConfigured: smtpUrl !== null, queued: () => wakeups.raise(TOPICS.mail) });

@@ -1,4 +1,5 @@
 import { ASSETS } from './asset-settings.ts';
+import { BUS } from './bus-settings.ts';
 import { RETENTION } from './retention-settings.ts';
 import { setting } from './setting.ts';
 import {
@@ -399,6 +400,7 @@ export const SETTINGS = {
   }),
   ...ASSETS,
   ...RETENTION,
+  ...BUS,
   auditAnchorFile: setting({
     flag: 'audit-anchor-file',
     toml: 'audit.anchor_file',

@@ -1,11 +1,14 @@
 import pino from 'pino';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, test as base, beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../../test/database.ts';
+import { hasNats, type NatsServer, natsServer } from '../../../test/nats-server.ts';
 import { severedNetwork } from '../../../test/severed-network.ts';
 import { testServer } from '../../../test/test-server.ts';
 import { until } from '../../../test/until.ts';
 import { statement } from '../db/index.ts';
-import { SILENCE_MS, Wakeups } from './wakeups.ts';
+import { NatsBus } from './nats-bus.ts';
+import { SILENCE_MS } from './postgres-bus.ts';
+import { Wakeups } from './wakeups.ts';
 
 const db = testDatabase();
 const server = testServer();
@@ -16,9 +19,11 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((wakeups) => wakeups[Symbol.asyncDispose]()));
 });
 
+type Process = { wakeups: Wakeups; heard: string[]; listen(topic: string): () => void };
+
 /** What one process hears, and its signals. */
-async function process(): Promise<{ wakeups: Wakeups; heard: string[]; listen(topic: string): () => void }> {
-  const wakeups = new Wakeups(db.address, log);
+async function process(relay: NatsBus | null = null): Promise<Process> {
+  const wakeups = new Wakeups(db.address, log, relay);
   open.push(wakeups);
   await wakeups.start();
   const heard: string[] = [];
@@ -27,9 +32,30 @@ async function process(): Promise<{ wakeups: Wakeups; heard: string[]; listen(to
   return { wakeups, heard, listen };
 }
 
+let nats: NatsServer;
+beforeAll(async () => {
+  if (hasNats) nats = await natsServer();
+});
+afterAll(() => nats?.[Symbol.asyncDispose]());
+
+/** A process whose signals NATS carries, once it does. */
+async function processOnNats(): Promise<Process & { relay: NatsBus }> {
+  const relay = new NatsBus({ urls: [nats.url], prefix: 'test', log });
+  const one = await process(relay);
+  await until('NATS is there', () => relay.connected);
+  return { ...one, relay };
+}
+
 const select = statement('test.wake', 'select 1');
 
-describe('a signal', () => {
+const BUSES = [
+  { bus: 'the database', isHere: true, processOn: () => process() },
+  { bus: 'NATS', isHere: hasNats, processOn: processOnNats },
+];
+
+describe.each(BUSES)('a signal over $bus', ({ isHere, processOn: process }) => {
+  const test = base.skipIf(!isHere);
+
   test('reaches listeners of its process at once, and of others soon', async () => {
     const [here, there] = [await process(), await process()];
     here.listen('queued');
@@ -86,7 +112,9 @@ describe('a signal', () => {
   });
 });
 
-describe('a signal raised with an act', () => {
+describe.each(BUSES)('a signal raised with an act, beside $bus', ({ isHere, processOn: process }) => {
+  const test = base.skipIf(!isHere);
+
   test('is heard everywhere when the act is committed, and nowhere before', async () => {
     const [here, there] = [await process(), await process()];
     here.listen('grants');
@@ -160,6 +188,48 @@ describe('a connection that was lost', () => {
     await until('the others hear', () => there.heard.length > 0);
     expect(there.heard).toEqual(['cancelled=x']);
     expect(there.wakeups.connected).toBe(true);
+  });
+});
+
+describe.skipIf(!hasNats)('NATS that goes away', () => {
+  test('is done without until it is back, and then every topic is heard once, for what was missed', async () => {
+    const [here, there] = [await processOnNats(), await processOnNats()];
+    there.listen('queued');
+    await nats.stop();
+    await until('the loss is noticed', () => !here.relay.connected && !there.relay.connected);
+    expect(here.wakeups.connected).toBe(true);
+    here.wakeups.raise('queued');
+    await until('the database carries it', () => there.heard.length > 0);
+    await nats.start();
+    await until('it is back', () => here.relay.connected && there.relay.connected, 15_000);
+    await until('what was missed is asked for', () => there.heard.length === 2);
+    here.wakeups.raise('queued');
+    await until('it is heard again', () => there.heard.length === 3);
+  });
+
+  test('holds up no start, and is used from when it is there', async () => {
+    await nats.stop();
+    const relay = new NatsBus({ urls: [nats.url], prefix: 'test', log });
+    const [here, there] = [await process(), await process(relay)];
+    expect(relay.connected).toBe(false);
+    there.listen('queued');
+    here.wakeups.raise('queued');
+    await until('the database carries it', () => there.heard.length > 0);
+    await nats.start();
+    await until('it is there', () => relay.connected, 15_000);
+  });
+
+  test('shares itself between installations by prefix', async () => {
+    const other = new NatsBus({ urls: [nats.url], prefix: 'other', log });
+    const texts: string[] = [];
+    await other.start({ receive: (text) => void texts.push(text), joined() {} });
+    await until('it is there', () => other.connected);
+    const here = await processOnNats();
+    await here.relay.send('not for others');
+    await other.send('for others');
+    await until('its own arrives', () => texts.length > 0);
+    expect(texts).toEqual(['for others']);
+    await other[Symbol.asyncDispose]();
   });
 });
 
