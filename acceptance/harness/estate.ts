@@ -15,6 +15,7 @@ export type Estate = {
   orgId: string;
   definitionId: string;
   runId: string;
+  jobId: string;
   scheduleId: string;
   doomedScheduleId: string;
 } & People &
@@ -87,6 +88,7 @@ export const NOTHING: Estate = {
   deliveryId: randomUUID(),
   definitionId: randomUUID(),
   runId: randomUUID(),
+  jobId: randomUUID(),
   scheduleId: randomUUID(),
   doomedScheduleId: randomUUID(),
   captureId: randomUUID(),
@@ -136,11 +138,11 @@ async function addFile(server: Server, { apiKey, canary }: { apiKey: string; can
   return (answer.body as { data: { asset: { id: string } } }).data.asset.id;
 }
 
-/** A definition, a run that waits for longer than any test, and schedules that fire too seldom for one. */
+/** A definition, a run and a job that wait for longer than any test, and schedules that fire too seldom for one. */
 async function addWorkflow(
   server: Server,
   { apiKey, canary }: { apiKey: string; canary: string },
-): Promise<{ definitionId: string; runId: string; scheduleId: string; doomedScheduleId: string }> {
+): Promise<{ definitionId: string; runId: string; jobId: string; scheduleId: string; doomedScheduleId: string }> {
   const wait = { key: 'wait', runtime: 'native', operation: 'delay', config: { ms: 86_400_000 }, inputs: { canary } };
   const body = { name: `w-${randomUUID()}`, description: canary, nodes: [wait] };
   const made = await server.as(apiKey).post('/v1/workflow-definitions', body);
@@ -148,13 +150,16 @@ async function addWorkflow(
   const run = { workflow_definition_id: workflow_definition.id, input: { canary } };
   const begun = await server.as(apiKey).post('/v1/workflow-runs', run);
   const { workflow_run } = (begun.body as { data: { workflow_run: { id: string } } }).data;
+  const later = new Date(Date.now() + 86_400_000).toISOString();
+  const job = await server.as(apiKey).post('/v1/jobs', { modality: 'noop', input: canary, run_at: later });
+  const { data } = job.body as { data: { job_id: string } };
   const schedule = async (): Promise<string> => {
     const rarely = { name: `${canary} ${randomUUID()}`, workflow_name: body.name, cron: '@yearly', input: { canary } };
     const kept = await server.as(apiKey).post('/v1/workflow-schedules', rarely);
     return (kept.body as { data: { workflow_schedule: { id: string } } }).data.workflow_schedule.id;
   };
   const schedules = { scheduleId: await schedule(), doomedScheduleId: await schedule() };
-  return { definitionId: workflow_definition.id, runId: workflow_run.id, ...schedules };
+  return { definitionId: workflow_definition.id, runId: workflow_run.id, jobId: data.job_id, ...schedules };
 }
 
 async function addModelPolicy(server: Server, of: { apiKey: string; canary: string; teamId: string }): Promise<void> {

@@ -40,6 +40,7 @@ const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string,
   ],
   ['/v1/workflow-definitions/', ({ definitionId }) => definitionId],
   ['/v1/workflow-runs/', ({ runId }, parameter) => (parameter === 'key' ? 'wait' : runId)],
+  ['/v1/jobs/', ({ jobId }) => jobId],
   [
     '/v1/workflow-schedules/',
     ({ scheduleId, doomedScheduleId }, _parameter, method) => (method === 'DELETE' ? doomedScheduleId : scheduleId),
@@ -158,6 +159,7 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
   'metering.price.set': () => ({ rates: { input: 1, output: 2 } }),
   'workflows.definition.create': aDefinition,
   'workflows.definition.validate': aDefinition,
+  'jobs.job.create': ({ canary }) => ({ modality: 'noop', input: canary || 'Nothing.' }),
   'workflows.schedule.create': ({ canary }) => ({
     name: `${canary} ${randomUUID()}`,
     workflow_name: 'nobody-has-this',

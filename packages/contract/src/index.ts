@@ -17,6 +17,7 @@ export { Capture, CaptureContent, CapturePolicy, NewCapturePolicy } from './cont
 export { Credential, CredentialConfig, NewCredential } from './control/credential.ts';
 export { EncryptionKeys } from './control/encryption-key.ts';
 export { ControlError } from './control/envelope.ts';
+export type { Job, JobUsage, NewJob } from './control/job.ts';
 export { ModelPolicy, ModelPolicyTerms } from './control/model-policies.ts';
 export { PasskeyAssertion } from './control/passkey.ts';
 export { ModelPrice, OwnPrice, PriceChange, type PriceRates } from './control/prices.ts';

@@ -1496,6 +1496,7 @@ table workflow_runs · row security forced
   error jsonb
   id uuid not null
   input jsonb not null
+  job jsonb
   nodes_left integer not null
   org_id uuid not null
   priority integer not null default 0
@@ -1509,8 +1510,10 @@ table workflow_runs · row security forced
   constraint workflow_runs__pk PRIMARY KEY (org_id, id)
   constraint workflow_runs__state CHECK ((state = ANY (ARRAY['created'::text, 'queued'::text, 'running'::text, 'paused'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
   CREATE INDEX workflow_runs__age ON public.workflow_runs USING btree (completed_at) WHERE (completed_at IS NOT NULL)
+  CREATE INDEX workflow_runs__dead_jobs ON public.workflow_runs USING btree (org_id, created_at DESC, id DESC) WHERE ((job IS NOT NULL) AND (state = 'failed'::text))
   CREATE INDEX workflow_runs__deadline ON public.workflow_runs USING btree (deadline_at) WHERE ((completed_at IS NULL) AND (deadline_at IS NOT NULL))
   CREATE INDEX workflow_runs__definition ON public.workflow_runs USING btree (org_id, definition_id, created_at DESC)
+  CREATE INDEX workflow_runs__jobs ON public.workflow_runs USING btree (org_id, created_at DESC, id DESC) WHERE (job IS NOT NULL)
   CREATE INDEX workflow_runs__list ON public.workflow_runs USING btree (org_id, created_at DESC, id DESC)
   CREATE UNIQUE INDEX workflow_runs__pk ON public.workflow_runs USING btree (org_id, id)
   CREATE INDEX workflow_runs__schedule ON public.workflow_runs USING btree (org_id, schedule_id) WHERE ((schedule_id IS NOT NULL) AND (completed_at IS NULL))

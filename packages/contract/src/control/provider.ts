@@ -194,7 +194,7 @@ const Execution = z
   })
   .meta({ id: 'Execution' });
 
-const CostEstimate = z
+export const CostEstimate = z
   .object({
     provider: z.string(),
     model: z.string(),

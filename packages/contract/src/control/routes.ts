@@ -13,6 +13,7 @@ import { encryptionKeyRoutes } from './encryption-key.ts';
 import { enveloped } from './envelope.ts';
 import { identityProviderRoutes } from './identity-provider.ts';
 import { invitationRoutes } from './invitation.ts';
+import { jobRoutes } from './job.ts';
 import { memberRoutes } from './member.ts';
 import { modelPolicyRoutes } from './model-policies.ts';
 import { organizationRoutes } from './organization.ts';
@@ -132,6 +133,7 @@ export const controlRoutes = {
   ...priceRoutes,
   ...webhookRoutes,
   ...workflowRoutes,
+  ...jobRoutes,
   ...workflowApprovalRoutes,
   ...workflowScheduleRoutes,
   ...assetRoutes,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { route } from '../route.ts';
 import { enveloped } from './envelope.ts';
+import { IdempotencyKey } from './idempotency-key.ts';
 import { PageQuery } from './page.ts';
 import { NodeDefinition } from './workflow-node.ts';
 
@@ -52,6 +53,7 @@ const NewWorkflowRun = z
     version: z.int().min(1).optional().meta({ description: 'Of that name; the newest unless given.' }),
     input: Input.default({}).meta({ description: 'What the context begins with, as `$context.input`.' }),
     priority: z.int().min(-10).max(10).default(0).meta({ description: 'Nodes of higher ones run first.' }),
+    idempotency_key: IdempotencyKey.optional(),
     start: z.boolean().default(false).meta({ description: 'Whether it starts at once.' }),
   })
   .refine((body) => (body.workflow_definition_id === undefined) !== (body.name === undefined), {

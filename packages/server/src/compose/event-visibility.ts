@@ -17,6 +17,7 @@ const TYPES: Readonly<Record<string, string>> = {
   apikey: 'api_key',
   evaluation: 'evaluation',
   workflow: 'workflow_run',
+  job: 'job',
   'workflow.schedule': 'workflow_schedule',
 };
 

@@ -36,6 +36,10 @@ export function resourceTypes(statements: Statements): ResourceTypes {
       scopes: 'workflows',
       find: (orgId, ids) => statements(orgId, (tx) => findRunOwners(tx, orgId, ids.filter(isUuid))),
     },
+    job: {
+      scopes: 'jobs',
+      find: (orgId, ids) => statements(orgId, (tx) => findRunOwners(tx, orgId, ids.filter(isUuid))),
+    },
     workflow_schedule: {
       scopes: 'workflows',
       find: (orgId, ids) => statements(orgId, (tx) => findScheduleOwners(tx, orgId, ids.filter(isUuid))),

@@ -9,6 +9,7 @@ import {
 } from '../modules/workflows/index.ts';
 import type { Call } from '../platform/operation.ts';
 import type { Core } from './core.ts';
+import { jobHandler } from './jobs.ts';
 import { callFor } from './maker-call.ts';
 import type { Operations } from './operations.ts';
 
@@ -21,6 +22,7 @@ export function workflowHandlers(core: Core, { providers }: Operations): EngineO
       human: humanHandler({ personOf: (orgId, maker) => personOf(core, orgId, maker) }),
     },
     provider: {
+      job: jobHandler(core, { providers }, (task) => billedCall(core, task)),
       chat: chatHandler({
         expressions,
         async ask(task, input) {

@@ -9,14 +9,17 @@ import {
   evaluateNode,
   type FollowServices,
   fireSchedule,
+  followJob,
   followRun,
   Graphs,
+  jobOperations,
   runOperations,
   Settler,
   scheduleOperations,
 } from '../modules/workflows/index.ts';
 import type { Tx } from '../platform/db/index.ts';
 import type { Wakeups } from '../platform/queue/wakeups.ts';
+import { jobServices } from './jobs.ts';
 
 export type WorkflowParts = {
   systemTransaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
@@ -72,6 +75,8 @@ export function workflowOperations(
     ...approvalOperations({ ...engine, teamsOf }),
     ...scheduleOperations(engine),
     fireSchedule: fireSchedule(engine),
+    ...jobOperations(jobServices(engine)),
+    followJob: followJob(follow),
     followRun: followRun(follow),
     evaluateNode: evaluateNode({ ...engine, ...evaluations }),
   };

@@ -26,6 +26,7 @@ import { CONSOLE_PREFIXES, registerConsole } from '../surfaces/console/index.ts'
 import {
   type AuditOperations,
   type CaptureOperations,
+  type JobOperations,
   type MeteringOperations,
   type ProviderOperations,
   registerControl,
@@ -73,7 +74,7 @@ export type HttpServerOptions = {
     tenancy: ReturnType<typeof tenancyOperations>;
     assets: ReturnType<typeof assetOperations>;
     evaluations: ReturnType<typeof evaluationOperations>;
-    workflows: WorkflowOperations & ScheduleOperations;
+    workflows: WorkflowOperations & ScheduleOperations & JobOperations;
   };
   readiness(): Promise<Check[]>;
   /** How providers of models are doing. */

@@ -47,6 +47,10 @@ export const SCOPES = {
     'Add and archive workflow definitions, make, start, pause, retry and cancel runs, and decide what they ask.',
   'workflows:write:own':
     'Make runs of workflows, and start, pause, retry and cancel those that you made; decide what you are asked.',
+  'jobs:read': 'See jobs, what they were asked, what they gave and what they used.',
+  'jobs:read:own': 'See the jobs that you made.',
+  'jobs:write': 'Make, cancel and retry jobs.',
+  'jobs:write:own': 'Make jobs, and cancel and retry those that you made.',
   'evaluations:read': 'See evaluations, their output and the queue.',
   'evaluations:read:own': 'See the evaluations that you submitted, and their output.',
   'evaluations:write': 'Submit, cancel and kill evaluations.',
@@ -78,6 +82,7 @@ const DEVELOPER: Scope[] = [
   'evaluations:write',
   'workflows:write',
   'assets:write',
+  'jobs:write',
   'providers:execute',
   'apikeys:read',
   'secrets:read',
@@ -110,7 +115,7 @@ export const ROLE_SCOPES: Readonly<Record<MemberRole, ReadonlySet<Scope>>> = {
 /** Sets of scopes to choose from when a key is made. */
 export const KEY_TEMPLATES = {
   full_access: ALL,
-  submit_observe: [...VIEWER, 'evaluations:write', 'providers:execute'],
+  submit_observe: [...VIEWER, 'evaluations:write', 'jobs:write', 'providers:execute'],
   read_only: READS,
 } as const satisfies Record<string, readonly Scope[]>;
 export type KeyTemplate = keyof typeof KEY_TEMPLATES;

@@ -34,3 +34,4 @@ export { PriceBook } from './prices/price-book.ts';
 export { prepareUsage, retainUsage } from './usage/jobs.ts';
 export { FILTERS, type Tokens, type UsageFilter, type UsageGroup, type UsageRecordView } from './usage/model.ts';
 export { type UsageSummary, usageOperations } from './usage/operations.ts';
+export { usageOfWork } from './usage/reads.ts';

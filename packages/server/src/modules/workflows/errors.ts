@@ -50,6 +50,12 @@ export const runErrors = defineErrors('workflow_run', {
   not_failed: 'conflict',
 });
 
+export const jobErrors = defineErrors('job', {
+  not_found: 'not_found',
+  ended: 'conflict',
+  not_failed: 'conflict',
+});
+
 export const scheduleErrors = defineErrors('workflow_schedule', {
   not_found: 'not_found',
   invalid: 'invalid',

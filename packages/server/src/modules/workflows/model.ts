@@ -11,6 +11,9 @@ import type { Json } from '../../kernel/json.ts';
 export const RUNTIMES = ['native', 'provider', 'code', 'tool', 'wasm'] as const;
 export type Runtime = (typeof RUNTIMES)[number];
 
+/** The only node of a job. No definition of a user's can have a node of this name. */
+export const JOB_NODE = '$job';
+
 export type JsonObject = { [key: string]: Json };
 
 /** Steps into the context: `$context.order.lines.0` is `['order', 'lines', '0']`. */

@@ -1,27 +1,41 @@
 import { EventsQuery, controlRoutes as routes } from '@assay/contract';
+import type { FastifyReply } from 'fastify';
 import type { AppError } from '../../kernel/errors.ts';
 import type { EventBatch, eventOperations, StreamedEvent } from '../../modules/events/index.ts';
 import { rateHeaders } from '../http/headers.ts';
 import type { HttpCall } from '../http/http-call.ts';
 import type { HttpKit } from '../http/kit.ts';
 import { CLOUD_EVENTS_PROTOCOL, type SocketHandler, sendTexts } from '../http/sockets.ts';
-import { type SendOptions, type SseFrame, sendStream } from '../http/sse.ts';
+import { type SendOptions, type SseFrame, sendEvents, sendStream } from '../http/sse.ts';
 import { readQuery, type Surface } from '../http/surface.ts';
 import { EventCodec, type EventFormat, filterOf, formatOf } from './event-codec.ts';
 import { codeOf } from './render-error.ts';
 
 type Operations = ReturnType<typeof eventOperations>;
 
-export async function* eventFrames(events: AsyncIterable<StreamedEvent>): AsyncGenerator<SseFrame> {
+async function* eventFrames(events: AsyncIterable<StreamedEvent>): AsyncGenerator<SseFrame> {
   const codec = new EventCodec(null);
   for await (const event of events) yield { id: event.position, event: event.type, data: codec.encode(event, 'assay') };
 }
 
 /** How a stream of events says why it is cut. */
-export const cutOf = (call: HttpCall): NonNullable<SendOptions['cut']> => ({
+const cutOf = (call: HttpCall): NonNullable<SendOptions['cut']> => ({
   ended: () => call.ended,
   show: (refusal: AppError) => ({ code: codeOf(refusal), message: refusal.message, request_id: call.requestId }),
 });
+
+/** The events about one thing, until it has ended. */
+export const sendFollowed = (
+  call: HttpCall,
+  reply: FastifyReply,
+  events: AsyncIterable<StreamedEvent> & { start: string },
+): Promise<void> =>
+  sendEvents(reply, eventFrames(events), {
+    headers: { 'x-request-id': call.requestId, ...rateHeaders(call.notes.rate) },
+    signal: call.signal,
+    start: events.start,
+    cut: cutOf(call),
+  });
 
 /** `GET /v1/events/stream`: the event stream as server-sent events. */
 export function serveEventStream(surface: Surface, kit: HttpKit, of: Operations): void {

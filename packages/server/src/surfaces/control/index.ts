@@ -24,6 +24,7 @@ import { type CaptureOperations, serveCaptures } from './captures.ts';
 import { envelope } from './envelope.ts';
 import { serveEventStream } from './events.ts';
 import { type IdentityProviderOperations, serveIdentityProviders } from './identity-providers.ts';
+import { type JobOperations, serveJobs } from './jobs.ts';
 import { type MeteringOperations, serveMetering } from './metering.ts';
 import { serveOwnSessions } from './own-sessions.ts';
 import { servePasskeys } from './passkeys.ts';
@@ -40,7 +41,9 @@ import { serveWorkflows, type WorkflowOperations } from './workflows.ts';
 export type { AuditOperations } from './audit-logs.ts';
 export type { CaptureOperations } from './captures.ts';
 export { serveEventSocket } from './events.ts';
+export type { JobOperations } from './jobs.ts';
 export type { MeteringOperations } from './metering.ts';
+export { encodeEmbedding, encodeExecution } from './model-calls.ts';
 export type { ProviderOperations } from './providers.ts';
 export type { VaultOperations } from './vault.ts';
 export type { WebhookOperations } from './webhooks.ts';
@@ -68,6 +71,7 @@ export type ControlSurface = {
     WebhookOperations &
     WorkflowOperations &
     ScheduleOperations &
+    JobOperations &
     CaptureOperations &
     AuditOperations & { whoAmI: typeof whoAmI };
 };
@@ -98,6 +102,7 @@ export function registerControl(scope: FastifyInstance, { kit, operations: of, h
   serveWebhooks(surface, kit, of);
   serveWorkflows(surface, kit, of);
   serveWorkflowSchedules(surface, kit, of);
+  serveJobs(surface, kit, of);
   serveCaptures(surface, kit, of);
   serveAssets(surface, kit, of);
 

@@ -76,7 +76,7 @@ const encodeUsage = ({ usage, isEstimated, cost, priceVersion }: CallBill) => ({
   price_version: priceVersion,
 });
 
-const encodeEmbedding = ({ vectors, bill }: EmbeddingAnswer) => ({
+export const encodeEmbedding = ({ vectors, bill }: EmbeddingAnswer) => ({
   id: `embd-${newId()}`,
   provider: bill.provider,
   model: bill.model,
@@ -84,7 +84,7 @@ const encodeEmbedding = ({ vectors, bill }: EmbeddingAnswer) => ({
   usage: encodeUsage(bill),
 });
 
-const encodeExecution = (answer: ChatResponse, bill: CallBill) => ({
+export const encodeExecution = (answer: ChatResponse, bill: CallBill) => ({
   id: answer.id,
   provider: bill.provider,
   model: bill.model,
@@ -148,7 +148,7 @@ async function* framesOf({ served, pieces, bill }: StreamedAnswer, requestId: st
   });
 }
 
-const encodeEstimate = ({ provider, model, input, output, countedBy, cost, priceVersion }: Estimate) => ({
+export const encodeEstimate = ({ provider, model, input, output, countedBy, cost, priceVersion }: Estimate) => ({
   provider,
   model,
   input_tokens: input,

@@ -66,6 +66,8 @@ const SPECIFIC: Readonly<Record<string, readonly [number, string]>> = {
   'workflow_run.not_running': [409, 'not_running'],
   'workflow_run.not_paused': [409, 'not_paused'],
   'workflow_run.not_failed': [409, 'not_failed'],
+  'job.ended': [409, 'job_ended'],
+  'job.not_failed': [409, 'not_failed'],
   'workflow_schedule.name_taken': [409, 'name_taken'],
   'workflow_node.not_human': [409, 'not_human'],
   'workflow_node.not_waiting': [409, 'not_waiting'],

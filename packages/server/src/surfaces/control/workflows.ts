@@ -8,13 +8,11 @@ import type {
   runOperations,
 } from '../../modules/workflows/index.ts';
 import type { Call } from '../../platform/operation.ts';
-import { rateHeaders } from '../http/headers.ts';
 import type { HttpKit } from '../http/kit.ts';
-import { sendEvents } from '../http/sse.ts';
 import type { Surface } from '../http/surface.ts';
 import { contentOf, encodeFailure, encodeNode, encodeRunNode } from '../http/workflow-nodes.ts';
 import { envelope } from './envelope.ts';
-import { cutOf, eventFrames } from './events.ts';
+import { sendFollowed } from './events.ts';
 import { pageLinks } from './page-links.ts';
 import { serveWorkflowApprovals, type WorkflowApprovalOperations } from './workflow-approvals.ts';
 
@@ -113,13 +111,7 @@ function serveRuns(surface: Surface, { operator }: HttpKit, of: WorkflowOperatio
     const last = request.headers['last-event-id'];
     const after = typeof last === 'string' ? last : (query.after ?? null);
     const events = await run(of.followRun, call, { ...params, after });
-    const headers = { 'x-request-id': call.requestId, ...rateHeaders(call.notes.rate) };
-    await sendEvents(reply, eventFrames(events), {
-      headers,
-      signal: call.signal,
-      start: events.start,
-      cut: cutOf(call),
-    });
+    await sendFollowed(call, reply, events);
     return undefined;
   });
   surface.serve(routes.startWorkflowRun, async ({ params }, call) =>

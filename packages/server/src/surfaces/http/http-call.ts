@@ -88,11 +88,12 @@ export function callOf(
 }
 
 /**
- * Reads `Idempotency-Key` for an unsafe method; what it is bound to is the body as it was understood.
+ * Reads `Idempotency-Key` for an unsafe method, or `idempotency_key` in its body; what it is bound to is the body as it was
+ * understood.
  * @throws AppError `invalid` when the key has an impossible form
  */
 export function idempotencyOf(request: FastifyRequest, input: unknown): Call['idempotency'] {
-  const key = request.headers['idempotency-key'];
+  const key = request.headers['idempotency-key'] ?? keyIn(input);
   if (key === undefined || request.method === 'GET') return null;
   if (typeof key !== 'string' || !IDEMPOTENCY_KEY.test(key)) {
     throw new AppError(
@@ -111,3 +112,7 @@ export function idempotencyOf(request: FastifyRequest, input: unknown): Call['id
       .digest(),
   };
 }
+
+/** The key as the body of a request has it, where it is one that has. */
+const keyIn = (input: unknown): unknown =>
+  typeof input === 'object' && input !== null && 'idempotency_key' in input ? input.idempotency_key : undefined;

@@ -1,3 +1,4 @@
+import type { Micros } from '../../../kernel/money.ts';
 import { type SqlValue, statement, type Tx } from '../../../platform/db/index.ts';
 import type { Outcome } from '../ledger/model.ts';
 import {
@@ -166,6 +167,39 @@ export async function listUsageRecords(tx: Tx, request: RecordsRequest): Promise
   tx.defer(planAnew, []);
   const rows = await tx.query(list, [...valuesOf(request), after?.at ?? null, after?.id ?? null, limit]);
   return rows.map(toRecord);
+}
+
+const ofWork = statement<SumRow & { provider: string; model: string }>(
+  'usage.of_work',
+  `select provider, model, count(*)::bigint as records,
+     ${SUMMED.map((column) => `sum(${column})::bigint as ${column}`).join(', ')}
+   from usage_records where org_id = $1 and work_id = $2 and at >= $3 group by 1, 2 order by 1, 2`,
+);
+
+type WorkSums = { records: number; cost: Micros; inputTokens: number; outputTokens: number };
+export type WorkUsage = WorkSums & { by: (WorkSums & { provider: string; model: string })[] };
+
+/** What one unit of work has used since it began, by model. */
+export async function usageOfWork(
+  tx: Tx,
+  { orgId, workId, since }: { orgId: string; workId: string; since: Date },
+): Promise<WorkUsage> {
+  const by = (await tx.query(ofWork, [orgId, workId, since])).map((row) => ({
+    provider: row.provider,
+    model: row.model,
+    records: row.records,
+    cost: row.cost_micros,
+    inputTokens: row.input_tokens + row.cache_read_tokens + row.cache_write_tokens,
+    outputTokens: row.output_tokens,
+  }));
+  const sum = (field: keyof WorkSums): number => by.reduce((total, each) => total + each[field], 0);
+  return {
+    records: sum('records'),
+    cost: sum('cost'),
+    inputTokens: sum('inputTokens'),
+    outputTokens: sum('outputTokens'),
+    by,
+  };
 }
 
 const tokensOf = (row: SumRow): Tokens => ({

@@ -24,6 +24,9 @@ const lockName = statement(
   'workflow_definitions.lock_name',
   'select pg_advisory_xact_lock(hashtextextended($1::text || $2::text, 0))',
 );
+// What jobs are runs of is nobody's to see, nor to archive.
+const VISIBLE = `left(name, 1) <> '$'`;
+
 const insert = statement<Row>(
   'workflow_definitions.insert',
   `insert into workflow_definitions (org_id, id, name, version, description, nodes, input_schema, timeout_ms, created_by)
@@ -32,7 +35,7 @@ const insert = statement<Row>(
 );
 const byId = statement<Row>(
   'workflow_definitions.by_id',
-  `select ${COLUMNS} from workflow_definitions where org_id = $1 and id = $2`,
+  `select ${COLUMNS} from workflow_definitions where org_id = $1 and id = $2 and ${VISIBLE}`,
 );
 const newest = statement<Row>(
   'workflow_definitions.newest',
@@ -42,13 +45,13 @@ const newest = statement<Row>(
 const list = statement<Row>(
   'workflow_definitions.list',
   `select ${COLUMNS} from workflow_definitions
-   where org_id = $1 and ($2::text is null or name = $2)
+   where org_id = $1 and ($2::text is null or name = $2) and ${VISIBLE}
      and ($3::uuid is null or (created_at, id) < (select c.created_at, c.id from workflow_definitions c where c.org_id = $1 and c.id = $3))
    order by created_at desc, id desc limit $4`,
 );
 const archive = statement<Row>(
   'workflow_definitions.archive',
-  `update workflow_definitions set archived_at = coalesce(archived_at, now()) where org_id = $1 and id = $2 returning ${COLUMNS}`,
+  `update workflow_definitions set archived_at = coalesce(archived_at, now()) where org_id = $1 and id = $2 and ${VISIBLE} returning ${COLUMNS}`,
 );
 
 export type NewDefinition = Omit<Definition, 'version' | 'createdAt' | 'archivedAt'>;

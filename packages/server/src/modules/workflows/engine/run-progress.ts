@@ -2,7 +2,7 @@ import { AppError } from '../../../kernel/errors.ts';
 import type { Json } from '../../../kernel/json.ts';
 import type { NewEvent } from '../../../platform/operation.ts';
 import { bindOutputs } from '../context/context.ts';
-import { isTerminal, type NodeDefinition, type RunState } from '../model.ts';
+import { isTerminal, JOB_NODE, type NodeDefinition, type RunState } from '../model.ts';
 import { nextTryAt } from './backoff.ts';
 import {
   type Failure,
@@ -416,6 +416,10 @@ export class RunProgress {
     return this.#nodes.get(nameOf({ key, item })) ?? { ...UNTOUCHED, key, item };
   }
 
+  get #isJob(): boolean {
+    return this.#graph.nodes.has(JOB_NODE);
+  }
+
   #definitionOf(key: string): NodeDefinition {
     const definition = this.#graph.nodes.get(key);
     if (!definition) throw new Error(`Definition ${this.#graph.definitionId} has no node ${key}.`);
@@ -428,6 +432,12 @@ export class RunProgress {
 
   #tellRun(what: string): void {
     const error = this.#error === null ? {} : { error: this.#error };
+    if (this.#isJob) {
+      const type = JOB_EVENTS[what];
+      if (type !== undefined)
+        this.#events.push({ type, subject: this.#run.id, data: { job_id: this.#run.id, ...error } });
+      return;
+    }
     this.#events.push({
       type: `workflow.run.${what}`,
       subject: this.#run.id,
@@ -436,6 +446,11 @@ export class RunProgress {
   }
 
   #tellNode(node: NodeRow, what: string, more: Record<string, unknown>): void {
+    if (this.#isJob) {
+      if (what === 'started')
+        this.#events.push({ type: 'job.started', subject: this.#run.id, data: { job_id: this.#run.id, ...more } });
+      return;
+    }
     this.#events.push({
       type: `workflow.node.${what}`,
       subject: this.#run.id,
@@ -443,6 +458,14 @@ export class RunProgress {
     });
   }
 }
+
+/** What is told of a job, by what happens to its run; of its node only that it started. */
+const JOB_EVENTS: Readonly<Record<string, string>> = {
+  completed: 'job.completed',
+  failed: 'job.failed',
+  cancelled: 'job.cancelled',
+  resumed: 'job.retried',
+};
 
 const isUntouched = (state: RunState): boolean => state === 'created' || state === 'queued';
 const UNTOUCHED = { state: 'pending', waitsFor: 0, reached: 0, attempt: 0, fence: 0, spread: null } as const;

@@ -1,7 +1,7 @@
 import type { Json } from '../../../kernel/json.ts';
 import { type SqlValue, type Statement, statement, type Tx } from '../../../platform/db/index.ts';
 import { insertEvents } from '../../events/index.ts';
-import { isTerminal, type JsonObject, type NodeDefinition, type NodeState, type RunState } from '../model.ts';
+import { isTerminal, JOB_NODE, type JsonObject, type NodeDefinition, type NodeState, type RunState } from '../model.ts';
 import type { Maker } from '../runs/model.ts';
 import { type NodeRef, type NodeRow, nameOf, type RunRow, type Spread, type Sweep } from './model.ts';
 import type { Changes, RunProgress } from './run-progress.ts';
@@ -129,9 +129,10 @@ const claim = statement<ClaimRecord>(
      returning n.org_id, n.run_id, n.key, n.item, n.attempt, n.fence, n.resume, n.input, n.spread
    ), told as (
      insert into events (org_id, type, subject, data)
-     select c.org_id, 'workflow.node.started', c.run_id::text,
-       jsonb_build_object('workflow_run_id', c.run_id, 'node', c.key || case when c.item >= 0 then '#' || c.item else '' end,
-         'attempt', c.attempt) from claimed c
+     select c.org_id, case when c.key = '${JOB_NODE}' then 'job.started' else 'workflow.node.started' end, c.run_id::text,
+       case when c.key = '${JOB_NODE}' then jsonb_build_object('job_id', c.run_id, 'attempt', c.attempt)
+       else jsonb_build_object('workflow_run_id', c.run_id, 'node', c.key || case when c.item >= 0 then '#' || c.item else '' end,
+         'attempt', c.attempt) end from claimed c
    )
    select c.org_id, c.run_id, c.key, c.item, c.attempt, c.fence, c.resume, c.input, c.spread, r.definition_id,
      r.created_by_kind, r.created_by, r.request_id

@@ -39,8 +39,8 @@ type NodeRecord = {
 const insertRun = statement(
   'workflow_runs.insert',
   `insert into workflow_runs (org_id, id, definition_id, state, priority, input, context, nodes_left, created_by_kind, created_by,
-     request_id, schedule_id, started_at, deadline_at, completed_at)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, case when $4 <> 'created' then now() end,
+     request_id, schedule_id, job, started_at, deadline_at, completed_at)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $14, case when $4 <> 'created' then now() end,
      now() + make_interval(secs => $12), case when $4 = 'completed' then now() end)`,
 );
 const insertNodes = statement(
@@ -57,7 +57,7 @@ const byId = statement<Row>('workflow_runs.by_id', `select ${FIELDS} ${FROM} and
 const list = statement<Row>(
   'workflow_runs.list',
   `select ${FIELDS} ${FROM} and ($2::text is null or r.created_by = $2) and ($3::text is null or r.state = $3)
-     and ($4::text is null or d.name = $4)
+     and ($4::text is null or d.name = $4) and r.job is null
      and ($5::uuid is null or (r.created_at, r.id) < (select c.created_at, c.id from workflow_runs c where c.org_id = $1 and c.id = $5))
    order by r.created_at desc, r.id desc limit $6`,
 );
@@ -98,6 +98,10 @@ export type NewRun = {
   /** Seconds from its making until a run that has not ended fails; null for one that may take for ever. */
   deadlineSeconds: number | null;
   nodes: readonly Pick<NodeDefinition, 'key' | 'dependsOn'>[];
+  /** What is known of a job beside its input. */
+  job?: object;
+  /** When what is ready may begin; now unless given. */
+  dueAt?: Date | null;
 };
 
 /** Adds a run with its nodes as far as they were decided on already. */
@@ -107,10 +111,11 @@ export function insertRunWithNodes(tx: Tx, of: NewRun): void {
   const values: SqlValue[] = [orgId, runId, of.definitionId, state, of.priority];
   const json = [JSON.stringify(of.input), JSON.stringify(context)];
   const by = [of.createdBy.kind, of.createdBy.id, of.requestId, of.deadlineSeconds, of.scheduleId];
-  tx.defer(insertRun, [...values, ...json, nodesLeft, ...by]);
+  const job = of.job === undefined ? null : JSON.stringify(of.job);
+  tx.defer(insertRun, [...values, ...json, nodesLeft, ...by, job]);
   const rows = of.nodes.map(({ key, dependsOn }, position) => {
     const { state: nodeState, dueAt } = changes.nodes.get(key) ?? { state: 'pending', dueAt: null };
-    return { key, position, state: nodeState, waits_for: dependsOn.length, due_at: dueAt };
+    return { key, position, state: nodeState, waits_for: dependsOn.length, due_at: dueAt && (of.dueAt ?? dueAt) };
   });
   tx.defer(insertNodes, [orgId, runId, of.priority, JSON.stringify(rows)]);
 }

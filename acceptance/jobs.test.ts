@@ -1,0 +1,153 @@
+import type { Job, JobUsage } from '@assay/contract';
+import { ControlError } from '@assay/contract';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { Answer } from './harness/client.ts';
+import { Server } from './harness/server.ts';
+import { until } from './harness/until.ts';
+
+/* Jobs from outside, over real ports: made, followed, cancelled, tried again, and made once however often they are asked for. */
+const server = await Server.start({
+  args: ['--role', 'api,worker'],
+  env: { ASSAY_GRPC_PORT: 'off', ASSAY_RATE_LIMITS: 'off' },
+  awaitReady: false,
+});
+const { apiKey } = server.credentials;
+const client = server.as(apiKey);
+afterAll(() => server[Symbol.asyncDispose]());
+await until('the API answers', async () => (await client.get('/v1/me')).status === 200, 60_000);
+
+const dataOf = <Data>(answer: Answer, status = 200): Data => {
+  expect(answer.status, answer.text).toBe(status);
+  return (answer.body as { data: Data }).data;
+};
+const refusal = (answer: Answer): { status: number; code: string } => {
+  const { error } = ControlError.parse(answer.body);
+  return { status: answer.status, code: error.code };
+};
+
+type Submitted = Pick<Job, 'job_id' | 'status' | 'workflow_run_id' | 'cost_estimate'> & { job: Job };
+const submit = async (body: object): Promise<Submitted> => dataOf(await client.post('/v1/jobs', body), 202);
+const read = async (id: string): Promise<Job> => dataOf<{ job: Job }>(await client.get(`/v1/jobs/${id}`)).job;
+const ended = (id: string): Promise<Job> =>
+  until('the job ends', async () => {
+    const job = await read(id);
+    return job.completed_at === null ? null : job;
+  });
+const eventsOf = async (id: string): Promise<string[]> => {
+  const stream = await fetch(`${server.url}/v1/jobs/${id}/events`, { headers: { 'x-api-key': apiKey } });
+  // The stream ends by itself behind the last event.
+  return [...(await stream.text()).matchAll(/^event: (job.+)$/gm)].map(([, type]) => String(type));
+};
+const LATER = new Date(Date.now() + 3_600_000).toISOString();
+
+describe('a job', () => {
+  test('asks a model, and tells what it will cost, what it gave and what it used', async () => {
+    const { job_id, status, workflow_run_id, cost_estimate } = await submit({ model: 'echo', input: 'Hello there.' });
+    expect({ status, workflow_run_id }).toEqual({ status: 'pending', workflow_run_id: job_id });
+    expect(cost_estimate).toMatchObject({ provider: 'echo', cost_usd: { low: expect.any(Number) } });
+    const job = await ended(job_id);
+    expect(job).toMatchObject({ status: 'completed', attempts: 1, error: null, run_at: null });
+    expect(job.output).toMatchObject({ provider: 'echo', output: { text: expect.stringContaining('Hello there.') } });
+    expect(await eventsOf(job_id)).toEqual(['job.created', 'job.started', 'job.completed']);
+    const { usage } = await until('the call is billed', async () => {
+      const found = dataOf<{ usage: JobUsage }>(await client.get(`/v1/jobs/${job_id}/usage`));
+      return found.usage.calls === 1 ? found : null;
+    });
+    expect(usage.cost_usd).toBeLessThanOrEqual(Number(cost_estimate?.cost_usd?.high));
+    expect(usage).toMatchObject({ attempts: 1, by_model: [{ provider: 'echo', calls: 1 }] });
+    expect(usage.input_tokens).toBeGreaterThan(0);
+    expect(usage.output_tokens).toBeGreaterThan(0);
+  });
+
+  test('asks for vectors', async () => {
+    const { job_id } = await submit({ modality: 'embedding', model: 'echo', input: ['one', 'two'] });
+    const { output } = (await ended(job_id)) as Job & { output: { output: { embeddings: number[][] } } };
+    expect(output.output.embeddings).toHaveLength(2);
+  });
+
+  test('that nobody could do is refused when it is made', async () => {
+    expect(refusal(await client.post('/v1/jobs', { model: 'nobody-has-this', input: 'Hi.' })).status).toBe(400);
+    expect(refusal(await client.post('/v1/jobs', { modality: 'video', input: 'Hi.' })).status).toBe(400);
+    const elsewhere = { modality: 'noop', input: 'Hi.', organization_id: '5f0c9f6e-57a5-4c5c-9a26-0c7f5bb1a4a1' };
+    expect(refusal(await client.post('/v1/jobs', elsewhere)).status).toBe(404);
+  });
+
+  test('waits for its time, and can be cancelled and tried again', async () => {
+    const { job_id } = await submit({ modality: 'noop', input: 'Later.', run_at: LATER });
+    expect(await read(job_id)).toMatchObject({ status: 'pending', run_at: LATER, attempts: 0 });
+    expect(refusal(await client.post(`/v1/jobs/${job_id}/retry`))).toEqual({ status: 409, code: 'not_failed' });
+    expect(dataOf<{ job: Job }>(await client.post(`/v1/jobs/${job_id}/cancel`)).job.status).toBe('cancelled');
+    expect(await eventsOf(job_id)).toEqual(['job.created', 'job.cancelled']);
+    dataOf(await client.post(`/v1/jobs/${job_id}/retry`));
+    expect(await ended(job_id)).toMatchObject({ status: 'completed', output: 'Later.' });
+    expect(refusal(await client.post(`/v1/jobs/${job_id}/cancel`))).toEqual({ status: 409, code: 'job_ended' });
+    expect(await eventsOf(job_id)).toEqual([
+      'job.created',
+      'job.cancelled',
+      'job.retried',
+      'job.started',
+      'job.completed',
+    ]);
+  });
+
+  test('that failed for good is a dead letter with its reason, until it is done again', async () => {
+    const key = dataOf<{ api_key: { id: string }; raw_key: string }>(
+      await client.post('/v1/api-keys', { name: 'Short-lived', permission_set: 'full_access' }),
+      201,
+    );
+    const body = { model: 'echo', input: 'Hi.', run_at: new Date(Date.now() + 1_000).toISOString() };
+    const { job_id } = dataOf<Submitted>(await server.as(key.raw_key).post('/v1/jobs', body), 202);
+    dataOf(await client.send('DELETE', `/v1/api-keys/${key.api_key.id}`));
+    expect(await ended(job_id)).toMatchObject({ status: 'failed', error: { code: 'workflow_node.maker_gone' } });
+    const dead = async (): Promise<string[]> => {
+      const page = await client.get('/v1/jobs/dead-letters?code=workflow_node.maker_gone');
+      return dataOf<{ jobs: Job[] }>(page).jobs.map((job) => job.job_id);
+    };
+    expect(await dead()).toEqual([job_id]);
+    dataOf(await client.post(`/v1/jobs/${job_id}/retry`));
+    await ended(job_id);
+    expect((await read(job_id)).status).toBe('failed');
+  });
+
+  test('is listed by its state, and is no run of a workflow that anybody listed', async () => {
+    const { job_id } = await submit({ modality: 'noop', input: 'Listed.', run_at: LATER });
+    const listed = async (query: string): Promise<string[]> =>
+      dataOf<{ jobs: Job[] }>(await client.get(`/v1/jobs?${query}`)).jobs.map((job) => job.job_id);
+    expect(await listed('status=pending')).toContain(job_id);
+    expect(await listed('status=completed')).not.toContain(job_id);
+    expect(dataOf(await client.get('/v1/workflow-runs'))).toEqual({ workflow_runs: [] });
+    expect(dataOf(await client.get('/v1/workflow-definitions'))).toEqual({ workflow_definitions: [] });
+  });
+});
+
+describe('one idempotency key, fifty times at once,', () => {
+  /** Sends a request fifty times at once, each until it is answered for good; gives the different answers. */
+  async function answers(path: string, body: object, headers: Record<string, string>): Promise<string[]> {
+    const once = () =>
+      until('the request is answered', async () => {
+        const answer = await client.post(path, body, headers);
+        return answer.status === 409 ? null : answer;
+      });
+    const all = await Promise.all(Array.from({ length: 50 }, once));
+    return [
+      ...new Set(all.map(({ status, body: told }) => JSON.stringify([status, (told as { data: unknown }).data]))),
+    ];
+  }
+
+  test('makes one job, whether it stands in the body or in the header', async () => {
+    const inBody = { modality: 'noop', input: 'Once.', idempotency_key: 'job-in-body' };
+    expect(await answers('/v1/jobs', inBody, {})).toHaveLength(1);
+    const plain = { modality: 'noop', input: 'Once.' };
+    expect(await answers('/v1/jobs', plain, { 'idempotency-key': 'job-in-header' })).toHaveLength(1);
+    const jobs = dataOf<{ jobs: Job[] }>(await client.get('/v1/jobs?limit=200')).jobs;
+    expect(jobs.filter(({ request }) => request['input'] === 'Once.')).toHaveLength(2);
+    expect(refusal(await client.post('/v1/jobs', { ...inBody, input: 'Twice.' })).status).toBe(422);
+  });
+
+  test('makes one run of a workflow', async () => {
+    const node = { key: 'only', runtime: 'native', operation: 'noop', config: {} };
+    dataOf(await client.post('/v1/workflow-definitions', { name: 'once', nodes: [node] }), 201);
+    expect(await answers('/v1/workflow-runs', { name: 'once', idempotency_key: 'run' }, {})).toHaveLength(1);
+    expect(dataOf<{ workflow_runs: unknown[] }>(await client.get('/v1/workflow-runs')).workflow_runs).toHaveLength(1);
+  });
+});
