@@ -23,6 +23,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   secrets: 'Secrets of your organization, and the keys that they are sealed with',
   budgets: 'Caps on what is spent',
   webhooks: 'Events, posted to addresses of your own',
+  events: 'What happens in your organization',
   audit: 'The log of who did what',
   profile: 'Servers by name',
 };
@@ -221,6 +222,11 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     load: () => import('./commands/webhooks-enable.ts'),
   },
   { words: ['webhooks', 'delete'], summary: 'Delete a webhook', load: () => import('./commands/webhooks-delete.ts') },
+  {
+    words: ['events', 'tail'],
+    summary: 'Show what happens, as it happens',
+    load: () => import('./commands/events-tail.ts'),
+  },
   {
     words: ['listen'],
     summary: 'Post events to a program on this machine, as a webhook would',

@@ -43,7 +43,7 @@ const SETTLE_MS = 15;
 /** Between two looks: at a thousand acts a second, one look for every five. */
 const LEAST_MS = 5;
 /** However long it takes to hand events to all streams, the next ones wait no longer than this. */
-const MOST_MS = 100;
+const MOST_MS = 25;
 const PAGE = 500;
 /**
  * How often a stream without events is told where it stands: who follows something that seldom happens resumes from there,
