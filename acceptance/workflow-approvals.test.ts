@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { Server } from './harness/server.ts';
+import { until } from './harness/until.ts';
 import { dataOf, native, refusalOf, WorkflowClient } from './harness/workflow-client.ts';
 
 /* Human nodes from outside: somebody makes a run, others decide. */
@@ -72,10 +73,13 @@ describe('a human node', () => {
     expect(await maker.events(id, 'workflow.node.waiting')).toEqual([
       expect.objectContaining({ node: 'ask', title: 'May this be paid?', assignee, until: null }),
     ]);
-    const { audit_logs } = dataOf<{ audit_logs: object[] }>(await root.get(`/v1/audit-logs?filter=target_id=${id}`));
-    expect(audit_logs).toContainEqual(
-      expect.objectContaining({ detail: { node: 'ask', decision: 'approve' }, target: { type: 'workflow_run', id } }),
-    );
+    const leaf = await until('it is audited', async () => {
+      const { audit_logs } = dataOf<{ audit_logs: { event_type: string }[] }>(
+        await root.get(`/v1/audit-logs?filter=target_id=${id}`),
+      );
+      return audit_logs.find(({ event_type }) => event_type === 'workflow_node.completed');
+    });
+    expect(leaf).toMatchObject({ detail: { node: 'ask', decision: 'approve' } });
   });
 
   test('is decided by a team, by a role, and not by the maker where it says so', async () => {

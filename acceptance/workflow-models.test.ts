@@ -76,15 +76,12 @@ describe('a node that asks a model', () => {
         outcome: 'completed',
       },
     ]);
-    const { audit_logs } = dataOf<{ audit_logs: object[] }>(
-      await root.get('/v1/audit-logs?filter=event_type=chat.requested'),
-    );
-    expect(audit_logs).toContainEqual(
-      expect.objectContaining({
-        principal: { kind: 'api_key', id: maker.id },
-        detail: expect.objectContaining({ model: 'echo' }),
-      }),
-    );
+    const leaf = await until('it is audited', async () => {
+      const answer = await root.get('/v1/audit-logs?filter=event_type=chat.requested');
+      const { audit_logs } = dataOf<{ audit_logs: { principal: { id: string } }[] }>(answer);
+      return audit_logs.find(({ principal }) => principal.id === maker.id);
+    });
+    expect(leaf).toMatchObject({ principal: { kind: 'api_key' }, detail: { model: 'echo' } });
   });
 
   test('asks a whole conversation, or what its input says', async () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HttpConfig } from './workflow-node-http.ts';
 import { ChatConfig } from './workflow-node-provider.ts';
 import { CodeConfig } from './workflow-node-sandboxed.ts';
 
@@ -173,6 +174,11 @@ const NATIVE_NODES = [
     'fan_in',
     z.strictObject({ as: z.enum(['list', 'concat', 'object', 'first']).default('object') }).prefault({}),
     'Brings its inputs together: a list of them, one list of theirs, an object by name, or the first that is not null.',
+  ),
+  native(
+    'http',
+    HttpConfig,
+    'Asks another service: the input `body` is sent as JSON. Gives `status`, `headers` and `body`.',
   ),
   native('human', Human, 'Waits for the decision of a person, holding nothing.'),
 ] as const;

@@ -131,7 +131,7 @@ const workerOptions = (
   workflows: {
     ...core.workflows,
     statements: core.systemStatements,
-    handlers: { ...workflowHandlers(core, operations), ...sandboxedHandlers(core, operations) },
+    handlers: { ...workflowHandlers(core, operations, stack), ...sandboxedHandlers(core, operations) },
     onReady: core.onWake(TOPICS.workflows),
     onEnded: (listener) => core.wakeups.on(TOPICS.runsEnded, listener),
     concurrency: NODES_AT_ONCE,

@@ -104,7 +104,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const metering = await composeMetering({ ...base, topic: TOPICS.prices }, stack);
   const parts = { ...base, ...metering, ...rates, rules: http.rules, vault, topics: TOPICS, metrics, tracing };
   const providers = composeProviders(parts, stack);
-  const workflows = composeWorkflows({ ...base, endings, topics: TOPICS }, stack);
+  const workflows = composeWorkflows({ ...base, rules: http.rules, endings, topics: TOPICS }, stack);
   const onWake = (topic: string) => (listener: () => void) => wakeups.on(topic, listener);
   return {
     ...base,

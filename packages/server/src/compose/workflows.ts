@@ -18,6 +18,7 @@ import {
   scheduleOperations,
 } from '../modules/workflows/index.ts';
 import type { Tx } from '../platform/db/index.ts';
+import { AddressRules } from '../platform/http-client/index.ts';
 import type { Wakeups } from '../platform/queue/wakeups.ts';
 import { jobServices } from './jobs.ts';
 
@@ -25,6 +26,8 @@ export type WorkflowParts = {
   systemTransaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   systemStatements<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   wakeups: Wakeups;
+  /** Which addresses nodes may call. */
+  rules: AddressRules;
   endings: Endings;
   /** Raised when nodes became ready; and with the id of a run that ended while attempts may be under way. */
   topics: { workflows: string; runsEnded: string; cancelled: string };
@@ -48,6 +51,7 @@ export function composeWorkflows(parts: WorkflowParts, stack: AsyncDisposableSta
   const endWork: EndWork = (tx, runs) => endWorkOfRuns(tx, runs, signals);
   const settler = stack.use(new Settler({ transaction: systemTransaction, graphs, endWork, progressed }));
   return {
+    rules: parts.rules,
     endWork,
     expressions,
     graphs,
@@ -64,13 +68,13 @@ export type Workflows = ReturnType<typeof composeWorkflows>;
 
 /** The operations of workflows; listed without a core they are only looked at. */
 export function workflowOperations(
-  { expressions, graphs, endWork, ready, ended }: Partial<Workflows>,
+  { expressions, graphs, endWork, ready, ended, rules }: Partial<Workflows>,
   follow: FollowServices,
   evaluations: Pick<EvaluationServices, 'fleet' | 'queued' | 'queueSeconds'>,
 ) {
   const engine = { expressions, graphs, endWork, ready, ended } as Workflows;
   return {
-    ...definitionOperations({ ...engine, capabilities: CAPABILITIES }),
+    ...definitionOperations({ ...engine, capabilities: CAPABILITIES, rules: rules ?? new AddressRules() }),
     ...runOperations(engine),
     ...approvalOperations({ ...engine, teamsOf }),
     ...scheduleOperations(engine),

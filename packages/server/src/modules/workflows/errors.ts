@@ -3,6 +3,7 @@ import { defineErrors } from '../../kernel/errors.ts';
 export const definitionErrors = defineErrors('workflow_definition', {
   not_found: 'not_found',
   invalid: 'invalid',
+  secret_not_yours: 'denied',
   archived: 'conflict',
 });
 
@@ -23,6 +24,9 @@ export const nodeErrors = defineErrors('workflow_node', {
   no_list: 'invalid',
   no_object: 'invalid',
   no_input: 'invalid',
+  not_in_address: 'invalid',
+  not_in_header: 'invalid',
+  no_secret: 'not_found',
   nothing_to_ask: 'invalid',
   maker_gone: 'denied',
   not_found: 'not_found',

@@ -33,6 +33,7 @@ export { findRunOwners } from './runs/reads.ts';
 export { chatHandler } from './runtimes/chat.ts';
 export { codeHandlers } from './runtimes/code.ts';
 export { evaluateNode } from './runtimes/evaluate-node.ts';
+export { httpHandler } from './runtimes/http.ts';
 export { humanHandler } from './runtimes/human.ts';
 export { completed, type Handler, type Task } from './runtimes/model.ts';
 export { nativeHandlers } from './runtimes/native.ts';

@@ -1,28 +1,31 @@
 import type { FieldFault } from '../../../kernel/errors.ts';
+import type { AddressRules } from '../../../platform/http-client/index.ts';
 import type { Expressions } from '../expressions/expressions.ts';
 import type { Program } from '../expressions/model.ts';
 import { graphFaults } from '../graph/graph-faults.ts';
 import type { JsonObject, NodeDefinition } from '../model.ts';
-import { placesIn } from '../runtimes/template.ts';
 import type { DefinitionContent } from './model.ts';
+import { templateFaults } from './template-faults.ts';
 
 export type FaultsOptions = {
   expressions: Expressions;
   /** What nodes can ask for in `requires`. */
   capabilities: ReadonlySet<string>;
+  /** Which addresses nodes may call. */
+  rules: AddressRules;
 };
 
 /** Finds every fault of a definition, each with the path of its field as the caller wrote it. */
 export async function definitionFaults(
   { nodes, inputSchema }: DefinitionContent,
-  { expressions, capabilities }: FaultsOptions,
+  { expressions, capabilities, rules }: FaultsOptions,
 ): Promise<FieldFault[]> {
   const programs = [...programsOf(nodes), ...(inputSchema === null ? [] : [schemaAt('input_schema', inputSchema)])];
   return [
     ...graphFaults(nodes),
     ...branchFaults(nodes),
     ...nodes.flatMap(itemFaults),
-    ...promptFaults(nodes),
+    ...nodes.flatMap((node, index) => templateFaults(node, index, rules)),
     ...capabilityFaults(nodes, capabilities),
     ...(await programFaults(programs, expressions)),
   ];
@@ -65,21 +68,6 @@ function branchFaults(nodes: readonly NodeDefinition[]): FieldFault[] {
         field: `nodes.${index}.config.${field}`,
         constraint: 'dependent',
         message: `"${key}" does not wait for "${branch.key}": name the branch in its depends_on.`,
-      }));
-  });
-}
-
-/** A template can name inputs only that the node has. */
-function promptFaults(nodes: readonly NodeDefinition[]): FieldFault[] {
-  return nodes.flatMap(({ runtime, config: { prompt }, inputs, forEach }, index) => {
-    if (runtime !== 'provider' || typeof prompt !== 'string') return [];
-    const names = new Set(inputs.map(({ name }) => name));
-    return [...placesIn(prompt)]
-      .filter((name) => !names.has(name))
-      .map((name) => ({
-        field: `nodes.${index}.config.${forEach?.writtenAs === 'fan_out' ? 'each.config.' : ''}prompt`,
-        constraint: 'input',
-        message: `The node has no input "${name}".`,
       }));
   });
 }

@@ -6,6 +6,7 @@ import { definitionErrors } from '../errors.ts';
 import { definitionFaults, type FaultsOptions } from './definition-faults.ts';
 import type { Definition, DefinitionContent } from './model.ts';
 import * as store from './store.ts';
+import { secretsIn } from './template-faults.ts';
 
 const READ = { scope: 'workflows:read', effect: 'read', rate: 'control', audit: null } as const;
 
@@ -34,6 +35,7 @@ const createDefinition = (services: FaultsOptions) =>
       const faults = await definitionFaults(content, services);
       if (faults.length > 0)
         throw definitionErrors.invalid('The definition cannot be run. Mend what is listed.', { faults });
+      assertMaySend(context, content);
       const of = { orgId: orgOf(context), id: newId(), createdBy: context.by.id };
       return store.insertDefinition(context.tx, { ...content, ...of });
     },
@@ -91,6 +93,15 @@ const archiveDefinition = operation({
     return archived ?? refuse();
   },
 });
+
+/** Whoever says where requests go could send the vault's content anywhere: only who may replace it may do that. */
+function assertMaySend({ by }: Context, { nodes }: DefinitionContent): void {
+  const [secret] = secretsIn(nodes);
+  if (secret === undefined || by.scopes.has('secrets:write')) return;
+  throw definitionErrors.secret_not_yours(
+    `To send the secret ${secret} somewhere you need the scope secrets:write. Ask an operator.`,
+  );
+}
 
 const orgOf = ({ by }: Pick<Context, 'by'>): string => String(by.orgId);
 const targetOf = ({ id }: Definition) => ({ type: 'workflow_definition', id });

@@ -89,7 +89,7 @@ const formatOf = (schema: JsonObject | undefined): JsonObject =>
     : { type: 'json_schema', json_schema: { name: 'answer', schema, strict: false } };
 
 function turnsOf({ prompt }: ChatConfig, input: JsonObject): Json[] {
-  if (prompt !== undefined) return [{ role: 'user', content: filled(prompt, input) }];
+  if (prompt !== undefined) return [{ role: 'user', content: filled(prompt, { input }) }];
   const { messages, prompt: asked } = input;
   if (Array.isArray(messages)) return messages;
   if (asked === undefined)
