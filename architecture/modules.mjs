@@ -8,7 +8,7 @@ export const moduleDependencies = {
   tenancy: [],
   audit: ['tenancy', 'access'],
   events: [],
-  assets: [],
+  assets: ['vault'],
   runners: [],
   vault: ['tenancy'],
   captures: ['vault'],

@@ -54,13 +54,17 @@ table assay_migrations
 
 table asset_contents · row security forced
   digest text not null
+  key_version integer
   object text not null
   org_id uuid not null
   released_at timestamp with time zone
+  sealed_key bytea
   size_bytes bigint not null
   constraint asset_contents__digest CHECK ((digest ~ '^[0-9a-f]{64}$'::text))
   constraint asset_contents__pk PRIMARY KEY (org_id, digest)
+  constraint asset_contents__sealed CHECK (((sealed_key IS NULL) = (key_version IS NULL)))
   constraint asset_contents__size CHECK ((size_bytes >= 0))
+  CREATE INDEX asset_contents__key_version ON public.asset_contents USING btree (org_id, key_version) WHERE (key_version IS NOT NULL)
   CREATE INDEX asset_contents__object ON public.asset_contents USING btree (object)
   CREATE UNIQUE INDEX asset_contents__pk ON public.asset_contents USING btree (org_id, digest)
   CREATE INDEX asset_contents__released ON public.asset_contents USING btree (released_at) WHERE (released_at IS NOT NULL)

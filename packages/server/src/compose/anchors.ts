@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { type AnchorPlace, bucketAnchor, fileAnchor, webhookAnchor } from '../modules/audit/index.ts';
+import { readBucket } from './bucket.ts';
 
 /**
  * The second places that checkpoints go to.
@@ -11,11 +12,8 @@ export function anchorPlaces(config: Config): AnchorPlace[] {
   const places: AnchorPlace[] = [];
   if (file !== null) places.push(fileAnchor(resolve(file)));
   if (bucket !== null) {
-    const [, name = '', prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(bucket) ?? [];
     const { auditAnchorEndpoint: endpoint, auditAnchorRegion: region } = config;
-    places.push(
-      bucketAnchor({ bucket: name, prefix: prefix.replace(/\/*$/, prefix === '' ? '' : '/'), endpoint, region }),
-    );
+    places.push(bucketAnchor({ ...readBucket(bucket), endpoint, region }));
   }
   if (url !== null) {
     const secret = config.auditAnchorWebhookSecret?.reveal();

@@ -123,7 +123,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     providers,
     workflows,
     mailer,
-    ...composeContents(config, database),
+    ...composeContents({ config, database, dataKeys: vault.dataKeys }),
     endings,
     fleet: stack.use(new Fleet({ statements: systemStatements, onWake: onWake(TOPICS.runners), log })),
     feed: stack.use(eventFeed(base, { endings, onWake: onWake(TOPICS.events) })),

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import { assetResealer } from '../modules/assets/index.ts';
 import { insertLeaf } from '../modules/audit/index.ts';
 import { captureResealer } from '../modules/captures/index.ts';
 import { insertEvent } from '../modules/events/index.ts';
@@ -101,6 +102,7 @@ export async function composeVault(parts: VaultParts) {
     webhookSecretResealer(dataKeys),
     captureResealer(dataKeys),
     cachedAnswerResealer,
+    assetResealer(dataKeys),
   ];
   const chores: KeyChores = { roots, dataKeys, resealers, transaction, log };
   return { masterKeys, roots, dataKeys, secrets, issuers, minter, credentials, http, chores };

@@ -72,6 +72,10 @@ const SAID: Record<SettingName, [string, string, string]> = {
   webhookRetentionDays: ['7', '8', '9'],
   assetMaxBytes: ['1', '2', '3'],
   assetQuotaBytes: ['1', '2', '3'],
+  assetEncryption: ['on', 'true', '1'],
+  assetBucket: ['s3://file', 's3://environment/a', 's3://flag/b'],
+  assetBucketEndpoint: ['http://file', 'http://environment', 'http://flag'],
+  assetBucketRegion: ['file', 'environment', 'flag'],
   assetTypes: ['text/plain', 'image/*, text/csv', 'a/b'],
   auditAnchorFile: ['/file', '/environment', '/flag'],
   auditAnchorBucket: ['s3://file', 's3://environment/a', 's3://flag/b/'],
@@ -93,6 +97,7 @@ const SAID: Record<SettingName, [string, string, string]> = {
 /** What the flag's word is read as, where that is another thing than the word. */
 const READ_AS: Partial<Record<SettingName, string>> = {
   migrate: 'false',
+  assetEncryption: 'true',
   signUp: 'true',
   replayRecord: 'true',
   grpcPlaintext: 'true',

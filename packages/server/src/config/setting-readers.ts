@@ -88,6 +88,11 @@ export const list = (value: string): string[] =>
 /** Names of networks that Fastify knows. */
 const NAMED_NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
 
+export const bucket = matching(
+  /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[\w!.*'()/-]*)?$/,
+  'must be of the form s3://bucket/prefix',
+);
+
 export const mediaTypes = (value: string): string[] => {
   const items = list(value.toLowerCase());
   const wrong = items.find((item) => !/^[\w.+-]+\/(?:\*|[\w.+-]+)$/.test(item));

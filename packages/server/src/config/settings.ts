@@ -3,6 +3,7 @@ import { BUS } from './bus-settings.ts';
 import { RETENTION } from './retention-settings.ts';
 import { setting } from './setting.ts';
 import {
+  bucket,
   flagValue,
   httpUrl,
   integer,
@@ -415,9 +416,7 @@ export const SETTINGS = {
     env: 'ASSAY_AUDIT_ANCHOR_BUCKET',
     fallback: '',
     help: 'S3 bucket that checkpoints are written to, s3://bucket/prefix; credentials as the AWS tools take them.',
-    read: optional(
-      matching(/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[\w!.*'()/-]*)?$/, 'must be of the form s3://bucket/prefix'),
-    ),
+    read: optional(bucket),
   }),
   auditAnchorEndpoint: setting({
     flag: 'audit-anchor-endpoint',

@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestContents, testContents } from '../../../test/contents.ts';
 import { testDatabase } from '../../../test/database.ts';
+import { statement } from '../../platform/db/index.ts';
 import { collectGarbage } from './jobs.ts';
 import type { Stored } from './model.ts';
 import { readAsset } from './reads.ts';
 import { addAssets, deleteAssets } from './references.ts';
+import { assetResealer } from './reseal.ts';
 import { findWithContent } from './store.ts';
 
 /*
@@ -136,7 +139,7 @@ describe('content', () => {
     const id = await refer(orgId, await receive(orgId, Buffer.from('to be lost')));
     await rm(join(disk.folder.path, orgId), { recursive: true });
     const found = await db.app.statements({ orgId }, (tx) => findWithContent(tx, orgId, id));
-    expect(await disk.contents.open({ object: found?.object ?? '', sizeBytes: 10 })).toBeNull();
+    expect(found && (await disk.contents.open(found.content))).toBeNull();
   });
 });
 
@@ -213,6 +216,11 @@ describe('the quota', () => {
   });
 });
 
+const ageReleased = statement(
+  'test.age_released',
+  `update asset_contents set released_at = released_at - interval '25 hours' where org_id = $1`,
+);
+
 /** Runs of the property below; more where somebody looks for a fault. */
 const RUNS = Number(process.env['ASSETS_RUNS'] ?? 6);
 
@@ -233,11 +241,7 @@ test('whatever is uploaded, deleted and collected at once: no asset loses its co
         abandon: async (bytes) => disk.contents.giveUp(orgId, (await receive(orgId, bytes)).object),
         collect: () => collect(),
         // Only what has lost its asset grows old: uploads that go on for a day are another test.
-        later: () =>
-          db.owner.query(
-            `update asset_contents set released_at = released_at - interval '25 hours' where org_id = $1`,
-            [orgId],
-          ),
+        later: () => db.app.statements({ orgId }, (tx) => tx.query(ageReleased, [orgId])),
         async delete() {
           const [id] = alive.keys();
           if (id === undefined) return;
@@ -281,4 +285,36 @@ test('expired assets are deleted, and nothing of them is left', async () => {
   expect((await read(orgId, keep)).toString()).toBe('stays');
   expect(await filesOf(orgId)).toHaveLength(1);
   expect(await accounts(orgId)).toEqual({ said: [1, 5, 0], true: [1, 5, 0] });
+});
+
+describe('sealed content', () => {
+  test('lies in no store in clear, opens in any part, and after its organization has new keys', async () => {
+    const orgId = await db.organization();
+    await using sealed = await testContents(db, { isSealing: true, vault: disk.vault });
+    const bytes = Buffer.concat([randomBytes(100_000), Buffer.from('the word')]);
+    const stored = await sealed.contents.receive(orgId, { bytes: piece(bytes), sizeBytes: bytes.length, digests: [] });
+    const id = await refer(orgId, stored);
+    const [name = ''] = await readdir(join(sealed.folder.path, orgId), { recursive: true }).then((all) =>
+      all.filter((entry) => entry.includes('/')),
+    );
+    const file = await readFile(join(sealed.folder.path, orgId, name));
+    expect([file.includes('the word'), file.length > bytes.length]).toEqual([false, true]);
+    const { dataKeys, statements, transaction } = sealed.vault;
+    const found = () => db.app.statements({ orgId }, (tx) => findWithContent(tx, orgId, id));
+    const part = async (): Promise<string> => {
+      const content = (await found())?.content;
+      const end = content && (await sealed.contents.open(content, { start: 100_000, end: 100_008 }));
+      return end ? text(end) : '';
+    };
+    expect(await part()).toBe('the word');
+    const [newest] = await dataKeys.rotate(orgId);
+    expect(newest).toMatchObject({ purpose: 'assets', version: 2 });
+    const reseal = () => transaction((tx) => assetResealer(dataKeys).reseal(tx, newest as never, 10));
+    expect([await reseal(), await reseal()]).toEqual([1, 0]);
+    await statements((tx) =>
+      tx.query({ name: 'test.forget', text: 'delete from data_keys where org_id = $1 and version = 1' }, [orgId]),
+    );
+    dataKeys.forget(orgId);
+    expect(await part()).toBe('the word');
+  });
 });

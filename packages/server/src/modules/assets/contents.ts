@@ -1,17 +1,23 @@
-import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import { createHash, randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { AppError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Tx } from '../../platform/db/index.ts';
+import type { DataKeys } from '../vault/index.ts';
 import { assetErrors } from './errors.ts';
-import type { Range, Stored } from './model.ts';
+import type { Located, Range, Stored } from './model.ts';
 import type { Objects } from './ports.ts';
+import { placeOfKey } from './reseal.ts';
+import { openSegments, sealedRange, sealSegments } from './sealing.ts';
 import { addUpload, endUploads, lockUploadsOf, reserveRoom } from './store-contents.ts';
 
 export type ContentServices = {
   objects: Objects;
   transaction<Result>(orgId: string, work: (tx: Tx) => Promise<Result>): Promise<Result>;
   limits: { maxBytes: number; quotaBytes: number | null };
+  dataKeys: Pick<DataKeys, 'seal' | 'open'>;
+  /** Whether what is stored from now on is sealed. What was sealed is opened in any case. */
+  isSealing: boolean;
 };
 
 /** Bytes that a caller sends, with what they say of them. */
@@ -39,8 +45,8 @@ export class Contents {
   async put(orgId: string, bytes: Buffer): Promise<Stored> {
     const object = nameFor(orgId);
     await this.#services.transaction(orgId, async (tx) => addUpload(tx, orgId, object));
-    await this.#services.objects.write(object, once(bytes));
-    return { object, digest: createHash('sha256').update(bytes).digest('hex'), sizeBytes: bytes.length };
+    const seal = await this.#store({ orgId, object }, once(bytes));
+    return { object, digest: createHash('sha256').update(bytes).digest('hex'), sizeBytes: bytes.length, seal };
   }
 
   /**
@@ -54,11 +60,11 @@ export class Contents {
     await room.open(upload.sizeBytes ?? 0);
     const hashes = new Map(['sha256', ...upload.digests.map(({ algorithm }) => algorithm)].map(startHash));
     try {
-      const sizeBytes = await this.#write(object, upload.bytes, { room, hashes });
+      const { sizeBytes, seal } = await this.#write({ orgId, object }, upload.bytes, { room, hashes });
       const found = new Map([...hashes].map(([algorithm, hash]) => [algorithm, hash.digest()]));
       for (const { algorithm, value } of upload.digests)
         if (found.get(algorithm)?.equals(value) !== true) throw mismatch(algorithm, found.get(algorithm));
-      return { object, digest: found.get('sha256')?.toString('hex') ?? '', sizeBytes };
+      return { object, digest: found.get('sha256')?.toString('hex') ?? '', sizeBytes, seal };
     } catch (error) {
       await this.giveUp(orgId, object);
       throw error;
@@ -77,15 +83,33 @@ export class Contents {
   }
 
   /** Opens content, or a part of it; null when it is missing from the store. */
-  open({ object, sizeBytes }: Pick<Stored, 'object' | 'sizeBytes'>, range?: Range): Promise<Readable | null> {
-    return this.#services.objects.read(object, range ?? { start: 0, end: sizeBytes });
+  async open({ orgId, object, sizeBytes, seal }: Located, part?: Range): Promise<Readable | null> {
+    const { objects, dataKeys } = this.#services;
+    const range = part ?? { start: 0, end: sizeBytes };
+    if (seal === null) return objects.read(object, range);
+    const key = await dataKeys.open(placeOfKey(orgId, object), seal);
+    const sealed = await objects.read(object, sealedRange(range, sizeBytes));
+    return sealed && Readable.from(openSegments(key, sealed, { range, size: sizeBytes }));
+  }
+
+  /** Writes an object, sealed with a key of its own where content is sealed. */
+  async #store({ orgId, object }: { orgId: string; object: string }, bytes: AsyncIterable<Buffer>) {
+    const { objects, dataKeys, isSealing } = this.#services;
+    if (!isSealing) {
+      await objects.write(object, bytes);
+      return null;
+    }
+    const key = randomBytes(32);
+    await objects.write(object, sealSegments(key, bytes));
+    // Not before the end: the data key that it is sealed under could have been replaced and thrown away meanwhile.
+    return dataKeys.seal(placeOfKey(orgId, object), key);
   }
 
   async #write(
-    object: string,
+    name: { orgId: string; object: string },
     bytes: AsyncIterable<Buffer>,
     { room, hashes }: { room: Room; hashes: ReadonlyMap<string, ReturnType<typeof createHash>> },
-  ): Promise<number> {
+  ): Promise<Pick<Stored, 'sizeBytes' | 'seal'>> {
     let size = 0;
     const measured = async function* (this: Contents): AsyncGenerator<Buffer> {
       for await (const chunk of uncut(bytes)) {
@@ -96,8 +120,8 @@ export class Contents {
         yield chunk;
       }
     };
-    await this.#services.objects.write(object, measured.call(this));
-    return size;
+    const seal = await this.#store(name, measured.call(this));
+    return { sizeBytes: size, seal };
   }
 
   #assertSize(size: number): void {

@@ -6,6 +6,7 @@
  * removed is named by a row at every moment; the bytes of all assets and uploads are within the quota.
  */
 export { DiskObjects } from './adapters/disk-objects.ts';
+export { S3Objects } from './adapters/s3-objects.ts';
 export { assetConstraints } from './constraints.ts';
 export { Contents } from './contents.ts';
 export { collectGarbage } from './jobs.ts';
@@ -14,3 +15,4 @@ export { assetOperations, type ReceivedFile } from './operations.ts';
 export type { Objects } from './ports.ts';
 export { existingAssets, readAsset } from './reads.ts';
 export { addAssets, type NewAsset } from './references.ts';
+export { assetResealer } from './reseal.ts';

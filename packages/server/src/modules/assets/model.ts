@@ -1,4 +1,5 @@
 import type { AssetId, OrganizationId } from '../../kernel/ids.ts';
+import type { SealedValue } from '../vault/index.ts';
 
 /*
  * asset     what callers see: a file with a name, of an organization
@@ -25,7 +26,10 @@ export type Asset = {
 export type Range = { start: number; end: number };
 
 /** An object that is written and known, and that an asset may be made of. */
-export type Stored = { object: string; digest: string; sizeBytes: number };
+export type Stored = { object: string; digest: string; sizeBytes: number; seal: SealedValue | null };
+
+/** Where content is, and the sealed key that it is sealed with; null where it lies there as it is. */
+export type Located = Pick<Stored, 'object' | 'sizeBytes' | 'seal'> & { orgId: string };
 
 const MOST_NAME_BYTES = 255;
 const CONTROLS = /[\p{Cc}\u2028\u2029]/u;

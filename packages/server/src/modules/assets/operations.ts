@@ -112,11 +112,10 @@ const downloadAsset = ({ contents }: AssetServices) =>
     async run(context, { id }: One): Promise<OpenAsset> {
       const found = isUuid(id) ? await store.findWithContent(context.tx, orgOf(context), id) : null;
       if (!found) throw notFound();
-      const { asset, object } = found;
       return {
-        asset,
+        asset: found.asset,
         async open(range) {
-          const content = await contents.open({ object, sizeBytes: asset.sizeBytes }, range);
+          const content = await contents.open(found.content, range);
           if (content) return content;
           throw assetErrors.content_missing(
             'The content of this asset is missing from the store. Restore it from a backup.',

@@ -16,6 +16,6 @@ export async function existingAssets(tx: Tx, orgId: string, ids: readonly string
 /** The whole content of an organization's asset. For callers that have decided already that it may be read. */
 export async function readAsset(tx: Tx, contents: Contents, orgId: string, id: string): Promise<Buffer> {
   const found = await findWithContent(tx, orgId, id);
-  const content = found && (await contents.open({ object: found.object, sizeBytes: found.asset.sizeBytes }));
+  const content = found && (await contents.open(found.content));
   return content ? buffer(content) : Buffer.alloc(0);
 }

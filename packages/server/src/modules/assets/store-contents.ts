@@ -1,4 +1,5 @@
 import { statement, type Tx } from '../../platform/db/index.ts';
+import type { SealedValue } from '../vault/index.ts';
 import type { Stored } from './model.ts';
 
 /*
@@ -32,9 +33,10 @@ const lockUploads = statement<{ object: string }>(
 );
 const putContents = statement(
   'assets.put_contents',
-  `insert into asset_contents (org_id, digest, object, size_bytes)
-   select distinct on (c.digest) $1::uuid, c.digest, c.object, c.size_bytes
-   from unnest($2::text[], $3::text[], $4::bigint[]) as c(digest, object, size_bytes) order by c.digest
+  `insert into asset_contents (org_id, digest, object, size_bytes, sealed_key, key_version)
+   select distinct on (c.digest) $1::uuid, c.digest, c.object, c.size_bytes, c.sealed_key, c.key_version
+   from unnest($2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::integer[])
+     as c(digest, object, size_bytes, sealed_key, key_version) order by c.digest
    on conflict (org_id, digest) do update set released_at = null`,
 );
 const lockContents = statement(
@@ -57,6 +59,16 @@ const closeUploads = statement(
      update asset_usage u set reserved_bytes = u.reserved_bytes - s.bytes from spare s where u.org_id = $1
    )
    delete from asset_uploads where org_id = $1 and object = any($2)`,
+);
+
+const sealedBefore = statement<{ digest: string; object: string; sealed_key: Buffer; key_version: number }>(
+  'assets.sealed_before',
+  `select digest, object, sealed_key, key_version from asset_contents
+   where org_id = $1 and key_version < $2 order by digest limit $3 for update skip locked`,
+);
+const replaceKey = statement(
+  'assets.replace_key',
+  'update asset_contents set sealed_key = $3, key_version = $4 where org_id = $1 and digest = $2',
 );
 
 /** Makes an upload known, before its first byte is written. It has no room yet. */
@@ -83,7 +95,15 @@ export const lockUploadsOf = async (tx: Tx, orgId: string, objects: readonly str
 /** Makes objects the organization's contents, those that it has none of yet. */
 export function insertContents(tx: Tx, orgId: string, stored: readonly Stored[]): void {
   const of = <Key extends keyof Stored>(key: Key): Stored[Key][] => stored.map((one) => one[key]);
-  tx.defer(putContents, [orgId, of('digest'), of('object'), of('sizeBytes')]);
+  const seals = of('seal');
+  tx.defer(putContents, [
+    orgId,
+    of('digest'),
+    of('object'),
+    of('sizeBytes'),
+    seals.map((seal) => seal?.bytes ?? null),
+    seals.map((seal) => seal?.keyVersion ?? null),
+  ]);
 }
 
 /** Marks contents as having lost an asset: what has none left goes when its time is over. */
@@ -100,4 +120,22 @@ export function countAssets(tx: Tx, orgId: string, change: { assets: number; byt
 /** Ends uploads and gives back the room that was kept for them. What no content has taken over is garbage from then on. */
 export function endUploads(tx: Tx, orgId: string, objects: readonly string[]): void {
   tx.defer(closeUploads, [orgId, objects]);
+}
+
+/** Locks contents whose keys are sealed with older data keys than this. */
+export async function lockSealedBefore(
+  tx: Tx,
+  orgId: string,
+  { keyVersion, limit }: { keyVersion: number; limit: number },
+): Promise<{ digest: string; object: string; seal: SealedValue }[]> {
+  const rows = await tx.query(sealedBefore, [orgId, keyVersion, limit]);
+  return rows.map(({ digest, object, sealed_key: bytes, key_version }) => ({
+    digest,
+    object,
+    seal: { keyVersion: key_version, bytes },
+  }));
+}
+
+export function replaceSealedKey(tx: Tx, orgId: string, { digest, seal }: { digest: string; seal: SealedValue }): void {
+  tx.defer(replaceKey, [orgId, digest, seal.bytes, seal.keyVersion]);
 }

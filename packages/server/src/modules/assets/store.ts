@@ -1,6 +1,6 @@
 import type { AssetId, OrganizationId } from '../../kernel/ids.ts';
 import { statement, type Tx } from '../../platform/db/index.ts';
-import type { Asset } from './model.ts';
+import type { Asset, Located } from './model.ts';
 
 type Row = {
   id: string;
@@ -27,9 +27,10 @@ const insert = statement(
      as a(id, digest, size_bytes, media_type, filename, kind, by, lasts)`,
 );
 const byId = statement<Row>('assets.by_id', `select ${COLUMNS} from assets where org_id = $1 and id = $2 and ${THERE}`);
-const withContent = statement<Row & { object: string }>(
+type ContentRow = Row & { object: string; sealed_key: Buffer | null; key_version: number | null };
+const withContent = statement<ContentRow>(
   'assets.with_content',
-  `select ${COLUMNS.replace(/\w+/g, 'a.$&')}, c.object
+  `select ${COLUMNS.replace(/\w+/g, 'a.$&')}, c.object, c.sealed_key, c.key_version
    from assets a join asset_contents c on c.org_id = a.org_id and c.digest = a.digest
    where a.org_id = $1 and a.id = $2 and (a.expires_at is null or a.expires_at > now())`,
 );
@@ -71,14 +72,17 @@ export async function findAsset(tx: Tx, orgId: string, id: string): Promise<Asse
   return row ? toAsset(row) : null;
 }
 
-/** An asset, with the object that its content is. */
+/** An asset, and where its content is. */
 export async function findWithContent(
   tx: Tx,
   orgId: string,
   id: string,
-): Promise<{ asset: Asset; object: string } | null> {
+): Promise<{ asset: Asset; content: Located } | null> {
   const [row] = await tx.query(withContent, [orgId, id]);
-  return row ? { asset: toAsset(row), object: row.object } : null;
+  if (!row) return null;
+  const { object, size_bytes: sizeBytes, sealed_key: bytes, key_version: keyVersion } = row;
+  const seal = bytes === null || keyVersion === null ? null : { keyVersion, bytes };
+  return { asset: toAsset(row), content: { orgId, object, sizeBytes, seal } };
 }
 
 export async function lockAsset(tx: Tx, orgId: string, id: string): Promise<Asset | null> {

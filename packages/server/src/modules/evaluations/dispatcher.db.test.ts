@@ -1,14 +1,12 @@
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pino from 'pino';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { aQueuedEvaluation, eventsOf, stateOf } from '../../../test/builders.ts';
+import { type TestContents, testContents } from '../../../test/contents.ts';
 import { testDatabase } from '../../../test/database.ts';
 import { type FakeRunner, fakeRunner, wentWell } from '../../../test/fakes/runner.ts';
 import { until } from '../../../test/until.ts';
 import { newId } from '../../kernel/ids.ts';
-import { Contents, DiskObjects, readAsset } from '../assets/index.ts';
+import { readAsset } from '../assets/index.ts';
 import { RunnerHub } from '../runners/index.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Endings } from './endings.ts';
@@ -16,11 +14,11 @@ import { Janitor } from './janitor.ts';
 
 const db = testDatabase();
 const log = pino({ level: 'silent' });
-const contents = new Contents({
-  objects: new DiskObjects(await mkdtemp(join(tmpdir(), 'assay-assets-'))),
-  transaction: (orgId, work) => db.app.transaction({ orgId }, work),
-  limits: { maxBytes: 1 << 30, quotaBytes: null },
+let disk: TestContents;
+beforeAll(async () => {
+  disk = await testContents(db);
 });
+afterAll(() => disk[Symbol.asyncDispose]());
 
 /** One control-plane process, as far as dispatch goes. */
 function aPlane() {
@@ -32,7 +30,7 @@ function aPlane() {
   const dispatcher = Object.assign(
     new Dispatcher({
       hub,
-      contents,
+      contents: disk.contents,
       endings,
       statements,
       transaction: (work) => db.system.transaction({ orgId: null }, work),
@@ -196,7 +194,9 @@ describe('the dispatcher', () => {
       output_asset_id,
     ]);
     const orgId = String(rows[0]?.org_id);
-    const kept = await db.app.statements({ orgId }, (tx) => readAsset(tx, contents, orgId, String(output_asset_id)));
+    const kept = await db.app.statements({ orgId }, (tx) =>
+      readAsset(tx, disk.contents, orgId, String(output_asset_id)),
+    );
     expect(kept).toEqual(bytes);
   });
 

@@ -35,6 +35,16 @@ describe('an object', () => {
     expect([mode & 0o777, size]).toEqual([0o600, 2]);
   });
 
+  test('is written no faster than the disk takes it', async () => {
+    await using folder = await scratchDirectory();
+    const counted = async function* (): AsyncGenerator<Buffer> {
+      for (let sent = 0; sent < 64; sent++) yield Buffer.alloc(1 << 20);
+    };
+    const before = process.memoryUsage().arrayBuffers;
+    await new DiskObjects(folder.path).write(NAME, counted());
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(48 << 20);
+  });
+
   test('that the disk does not take leaves nothing behind', async () => {
     await using folder = await scratchDirectory();
     // A process that may write no file above 4 KiB stands for a disk that is full.

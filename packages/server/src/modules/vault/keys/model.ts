@@ -15,7 +15,8 @@ export type Purpose =
   | 'provider_keys'
   | 'captured_content'
   | 'webhook_secrets'
-  | 'cached_answers';
+  | 'cached_answers'
+  | 'assets';
 
 /** Whose data key, and where under it. `version` is that of the value, so that an old one cannot be put back. */
 export type Place = { orgId: string; purpose: Purpose; id: string; version: number };
