@@ -104,6 +104,7 @@ const workerOptions = (
 ): Parameters<typeof startWorker>[0] => ({
   address: core.address,
   statements: core.systemStatements,
+  transaction: core.systemTransaction,
   sequencer: {
     transaction: core.systemTransaction,
     keys: core.checkpointKeys,

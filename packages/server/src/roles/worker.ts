@@ -42,6 +42,7 @@ export type WorkerOptions = {
   address: DatabaseAddress;
   /** On the system handle. */
   statements<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   sequencer: SequencerOptions;
   anchoring: AnchoringOptions;
   endings: Endings;
@@ -114,6 +115,7 @@ export async function startWorker(options: WorkerOptions): Promise<AsyncDisposab
 
 function choresOf({
   statements,
+  transaction,
   evaluationRetentionDays,
   eventRetentionDays,
   usageRetentionDays,
@@ -124,14 +126,14 @@ function choresOf({
   rotateSigningKey,
   moveToNewestKeys,
 }: WorkerOptions): Chore[] {
-  const inBatches = async (batch: (tx: Tx) => Promise<number>): Promise<void> => {
-    for (let round = 0; round < MOST_BATCHES; round++) if ((await statements(batch)) === 0) return;
+  const inBatches = async (batch: (tx: Tx) => Promise<number>, run = statements): Promise<void> => {
+    for (let round = 0; round < MOST_BATCHES; round++) if ((await run(batch)) === 0) return;
   };
   return [
     {
       name: 'retain_evaluations',
       schedule: '7 * * * *',
-      run: () => inBatches((tx) => deleteEvaluationsOlderThan(tx, evaluationRetentionDays)),
+      run: () => inBatches((tx) => deleteEvaluationsOlderThan(tx, evaluationRetentionDays), transaction),
     },
     { name: 'make_event_partitions', schedule: '17 0 * * *', run: () => statements(prepareEvents) },
     {

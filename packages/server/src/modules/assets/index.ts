@@ -14,5 +14,5 @@ export { type Asset, faultOfName, isMediaType } from './model.ts';
 export { assetOperations, type ReceivedFile } from './operations.ts';
 export type { Objects } from './ports.ts';
 export { existingAssets, readAsset } from './reads.ts';
-export { addAssets, type NewAsset } from './references.ts';
+export { addAssets, deleteAssets, type NewAsset } from './references.ts';
 export { assetResealer } from './reseal.ts';

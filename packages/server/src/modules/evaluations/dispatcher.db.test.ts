@@ -10,7 +10,7 @@ import { readAsset } from '../assets/index.ts';
 import { RunnerHub } from '../runners/index.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Endings } from './endings.ts';
-import { Janitor } from './janitor.ts';
+import { deleteEvaluationsOlderThan, Janitor } from './janitor.ts';
 
 const db = testDatabase();
 const log = pino({ level: 'silent' });
@@ -198,6 +198,27 @@ describe('the dispatcher', () => {
       readAsset(tx, disk.contents, orgId, String(output_asset_id)),
     );
     expect(kept).toEqual(bytes);
+  });
+
+  test('leaves files that go with it when its retention is over', async () => {
+    await using plane = aPlane();
+    const id = await aQueuedEvaluation(db, { orgId: await db.organization() });
+    const runner = await fakeRunner(plane.hub);
+    const file = { path: 'a', content: Buffer.from('kept for a time') };
+    const report = { stdoutTail: Buffer.of(0, 255), stdoutBytes: 2, files: [file] };
+    runner.session.result(await leased(runner, id), wentWell('', report));
+    await ends(id, 'completed');
+    const assets = async (): Promise<number> => {
+      const { rows } = await db.owner.query<{ count: string }>(
+        `select count(*) from assets where filename in ('a', $1 || '.stdout')`,
+        [id],
+      );
+      return Number(rows[0]?.count);
+    };
+    expect(await assets()).toBe(2);
+    await db.owner.query(`update evaluations set completed_at = now() - interval '91 days' where id = $1`, [id]);
+    const retain = () => db.system.transaction({ orgId: null }, (tx) => deleteEvaluationsOlderThan(tx, 90));
+    expect([await retain(), await retain(), await assets()]).toEqual([1, 0, 0]);
   });
 
   test('tries a sandbox that could not be set up again, and then gives up with a dead letter', async () => {

@@ -1,4 +1,5 @@
 import { statement, type Tx } from '../../platform/db/index.ts';
+import { deleteAssets } from '../assets/index.ts';
 
 /* Statements that end what nobody else will end. On the system handle; lock order: evaluations by id, skipping locked. */
 
@@ -67,11 +68,12 @@ const failOverdue = statement<{ id: string; state: string }>(
    select id, state from ended`,
 );
 
-const deleteOld = statement<{ id: string }>(
+const deleteOld = statement<{ org_id: string; asset_ids: string[] }>(
   'janitor.delete_old',
   `delete from evaluations where id in (
      select id from evaluations where completed_at < now() - make_interval(days => $1) order by completed_at limit 1000
-   ) returning id`,
+   ) returning org_id, array_remove(array[output_asset_id::text, error_asset_id::text]
+     || array(select f->>'asset_id' from jsonb_array_elements(result_files) f), null) as asset_ids`,
 );
 
 export type Moved = { id: string; state: string };
@@ -86,7 +88,14 @@ export const forceCancelledToEnd = (tx: Tx, seconds: number): Promise<Moved[]> =
 /** Fails what has waited past its deadline. */
 export const failOverdueEvaluations = (tx: Tx): Promise<Moved[]> => tx.query(failOverdue, []);
 
-/** Deletes a batch of evaluations that ended more than `days` ago; says how many. */
+/** Deletes a batch of evaluations that ended more than `days` ago, with the files that they left; says how many. */
 export async function deleteEvaluationsOlderThan(tx: Tx, days: number): Promise<number> {
-  return (await tx.query(deleteOld, [days])).length;
+  const gone = await tx.query(deleteOld, [days]);
+  const left = Map.groupBy(gone, ({ org_id }) => org_id);
+  // In the order in which everybody locks several organizations.
+  for (const orgId of [...left.keys()].sort()) {
+    const files = left.get(orgId)?.flatMap(({ asset_ids }) => asset_ids) ?? [];
+    if (files.length > 0) await deleteAssets(tx, orgId, files);
+  }
+  return gone.length;
 }
