@@ -1497,12 +1497,16 @@ table workflow_runs · row security forced
   created_by_kind text not null
   deadline_at timestamp with time zone
   definition_id uuid not null
+  depth integer not null default 0
   error jsonb
   id uuid not null
   input jsonb not null
   job jsonb
   nodes_left integer not null
   org_id uuid not null
+  parent_item integer
+  parent_node text
+  parent_run_id uuid
   priority integer not null default 0
   request_id text not null
   schedule_id uuid
@@ -1514,6 +1518,7 @@ table workflow_runs · row security forced
   constraint workflow_runs__pk PRIMARY KEY (org_id, id)
   constraint workflow_runs__state CHECK ((state = ANY (ARRAY['created'::text, 'queued'::text, 'running'::text, 'paused'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
   CREATE INDEX workflow_runs__age ON public.workflow_runs USING btree (completed_at) WHERE (completed_at IS NOT NULL)
+  CREATE INDEX workflow_runs__children ON public.workflow_runs USING btree (org_id, parent_run_id) WHERE ((parent_run_id IS NOT NULL) AND (completed_at IS NULL))
   CREATE INDEX workflow_runs__dead_jobs ON public.workflow_runs USING btree (org_id, created_at DESC, id DESC) WHERE ((job IS NOT NULL) AND (state = 'failed'::text))
   CREATE INDEX workflow_runs__deadline ON public.workflow_runs USING btree (deadline_at) WHERE ((completed_at IS NULL) AND (deadline_at IS NOT NULL))
   CREATE INDEX workflow_runs__definition ON public.workflow_runs USING btree (org_id, definition_id, created_at DESC)

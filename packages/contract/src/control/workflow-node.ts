@@ -180,6 +180,15 @@ const NATIVE_NODES = [
     HttpConfig,
     'Asks another service: the input `body` is sent as JSON. Gives `status`, `headers` and `body`.',
   ),
+  native(
+    'subworkflow',
+    z.strictObject({
+      name: z.string().regex(/^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$/, 'the name of a definition'),
+      version: z.int().min(1).optional().meta({ description: 'The newest when it runs, unless given.' }),
+      output: ContextPath.default('$context').meta({ description: 'What of the context of that run is the output.' }),
+    }),
+    'Runs another workflow with its inputs, and waits for the end, holding nothing.',
+  ),
   native('human', Human, 'Waits for the decision of a person, holding nothing.'),
 ] as const;
 

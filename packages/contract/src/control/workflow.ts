@@ -77,6 +77,10 @@ export const WorkflowRun = z
     error: Failure.extend({ node: z.string().nullable() }).nullable(),
     created_by: z.object({ kind: z.string(), id: z.string() }),
     schedule_id: z.uuid().nullable().meta({ description: 'The schedule that made it, if one did.' }),
+    parent: z
+      .object({ workflow_run_id: z.uuid(), node: z.string() })
+      .nullable()
+      .meta({ description: 'The node of another run that had it made, if one did.' }),
     created_at: z.iso.datetime(),
     started_at: z.iso.datetime().nullable(),
     deadline_at: z.iso.datetime().nullable(),

@@ -3,10 +3,12 @@ import { findKeyMakers } from '../modules/identity/index.ts';
 import {
   chatHandler,
   type EngineOptions,
+  findRun,
   httpHandler,
   humanHandler,
   nativeHandlers,
   nodeErrors,
+  subworkflowHandler,
   type Task,
 } from '../modules/workflows/index.ts';
 import { HttpClient } from '../platform/http-client/index.ts';
@@ -20,7 +22,7 @@ import { RELEASE } from './release.ts';
 /** What makes attempts of nodes, by runtime and operation. */
 export function workflowHandlers(
   core: Core,
-  { providers }: Operations,
+  { providers, workflows }: Operations,
   stack: AsyncDisposableStack,
 ): EngineOptions['handlers'] {
   const { expressions } = core.workflows;
@@ -31,6 +33,11 @@ export function workflowHandlers(
         client: stack.use(new HttpClient({ rules: core.workflows.rules })),
         userAgent: `Assay/${RELEASE}`,
         secretOf: (task, name) => secretOf(core, task, name),
+      }),
+      subworkflow: subworkflowHandler({
+        callFor: (task) => callFor(core, task),
+        start: (call, child) => core.operator.run(workflows.startChild, call, child),
+        findRun: (orgId, id) => core.database.statements({ orgId }, (tx) => findRun(tx, orgId, id)),
       }),
       human: humanHandler({ personOf: (orgId, maker) => personOf(core, orgId, maker) }),
     },

@@ -16,6 +16,7 @@ import {
   runOperations,
   Settler,
   scheduleOperations,
+  startChild,
 } from '../modules/workflows/index.ts';
 import type { Tx } from '../platform/db/index.ts';
 import { AddressRules } from '../platform/http-client/index.ts';
@@ -82,6 +83,7 @@ export function workflowOperations(
     ...jobOperations(jobServices(engine)),
     followJob: followJob(follow),
     followRun: followRun(follow),
+    startChild: startChild(engine),
     evaluateNode: evaluateNode({ ...engine, ...evaluations }),
   };
 }

@@ -27,6 +27,8 @@ export const nodeErrors = defineErrors('workflow_node', {
   not_in_address: 'invalid',
   not_in_header: 'invalid',
   no_secret: 'not_found',
+  too_deep: 'invalid',
+  child_gone: 'not_found',
   nothing_to_ask: 'invalid',
   maker_gone: 'denied',
   not_found: 'not_found',

@@ -154,6 +154,7 @@ export const encodeRun = (run: Run): WorkflowRun => ({
   context: run.context,
   error: run.error && { ...encodeFailure(run.error), node: run.error.node },
   created_by: run.createdBy,
+  parent: run.parent && { workflow_run_id: run.parent.runId, node: run.parent.node },
   schedule_id: run.scheduleId,
   created_at: run.createdAt.toISOString(),
   started_at: run.startedAt?.toISOString() ?? null,

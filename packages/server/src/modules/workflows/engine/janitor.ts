@@ -2,7 +2,7 @@ import type { Tx } from '../../../platform/db/index.ts';
 import type { Log } from '../../../platform/log.ts';
 import { concerned, type Graphs } from './graphs.ts';
 import type { Settler } from './settler.ts';
-import { findExpired, findOverdue, type NodeName } from './store.ts';
+import { findExpired, findOverdue, findUnawaited, type NodeName } from './store.ts';
 
 export type RunJanitorOptions = {
   /** On the system handle. */
@@ -15,7 +15,7 @@ export type RunJanitorOptions = {
 const EVERY_MS = 500;
 const MOST = 500;
 
-/** Moves on what nobody else will: attempts whose worker is gone, and runs past their deadline. */
+/** Moves on what nobody else will: attempts whose worker is gone, runs past their deadline, and runs that no node waits for. */
 export class RunJanitor implements AsyncDisposable {
   readonly #options: RunJanitorOptions;
   #timer: NodeJS.Timeout | null = null;
@@ -37,12 +37,14 @@ export class RunJanitor implements AsyncDisposable {
   async sweep(): Promise<void> {
     const { statements, settler, log } = this.#options;
     try {
-      const [expired, overdue] = [
+      const [expired, overdue, unawaited] = [
         await statements((tx) => findExpired(tx, MOST)),
         await statements((tx) => findOverdue(tx, MOST)),
+        await statements((tx) => findUnawaited(tx, MOST)),
       ];
       const moves = [
         ...expired.map((lost) => this.#lose(lost)),
+        ...unawaited.map((name) => settler.decide(name, [], (run) => run.cancel())),
         ...overdue.map((name) => settler.decide(name, [], (run) => run.fail(TOO_LATE))),
       ];
       await Promise.all(moves);

@@ -56,6 +56,14 @@ const writeRuns = statement(
    from json_to_recordset($1::json) as c (org_id uuid, id uuid, state text, nodes_left integer, context jsonb, error jsonb)
    where r.org_id = c.org_id and r.id = c.id`,
 );
+// Whoever ends a run has it locked, and not the one above it: only this node of that one.
+const wakeParents = statement(
+  'workflows.wake_parents',
+  `update workflow_nodes n set due_at = now()
+   from workflow_runs r join unnest($1::uuid[], $2::uuid[]) as ended (org_id, id) on r.org_id = ended.org_id and r.id = ended.id
+   where r.parent_run_id is not null and n.org_id = r.org_id and n.run_id = r.parent_run_id and n.key = r.parent_node
+     and n.item = r.parent_item and n.state = 'waiting' and n.resume->>'child_run_id' = r.id::text`,
+);
 const insertItems = statement(
   'workflows.insert_items',
   `insert into workflow_nodes (org_id, run_id, key, item, position, state, priority, input)
@@ -161,6 +169,14 @@ const overdue = statement<{ org_id: string; id: string }>(
   'workflows.overdue',
   'select r.org_id, r.id from workflow_runs r where r.completed_at is null and r.deadline_at < now() limit $1',
 );
+const unawaited = statement<{ org_id: string; id: string }>(
+  'workflows.unawaited',
+  `select c.org_id, c.id from workflow_runs c
+   where c.parent_run_id is not null and c.completed_at is null and not exists (
+     select from workflow_nodes n where n.org_id = c.org_id and n.run_id = c.parent_run_id and n.key = c.parent_node
+       and n.item = c.parent_item and n.resume->>'child_run_id' = c.id::text)
+   limit $1`,
+);
 const unended = statement<{ org_id: string; id: string }>(
   'workflows.unended',
   'select r.org_id, r.id from workflow_runs r where r.org_id = $1 and r.completed_at is null limit $2',
@@ -233,6 +249,8 @@ export function writeProgress(tx: Tx, decided: readonly RunProgress[]): void {
   const events = of.flatMap(({ orgId, changes }) => changes.events.map((event) => ({ orgId, event })));
   if (events.length > 0) insertEvents(tx, events);
   deferRows(tx, writeRuns, of.flatMap(runRecords));
+  const ended = of.filter(({ changes: { run, isRunSame } }) => !isRunSame && isTerminal(run.state));
+  if (ended.length > 0) tx.defer(wakeParents, namesOf(ended));
   deferRows(tx, insertItems, of.flatMap(itemRecords));
   deferRows(tx, writeNodes, of.flatMap(nodeRecords));
   for (const [sweep, statementOf] of Object.entries(sweeps)) {
@@ -337,6 +355,11 @@ export async function findExpired(tx: Tx, most: number): Promise<(NodeName & { d
 /** Runs that are past their deadline. */
 export async function findOverdue(tx: Tx, most: number): Promise<RunName[]> {
   return (await tx.query(overdue, [most])).map(({ org_id, id }) => ({ orgId: org_id, id }));
+}
+
+/** Runs that were made by a node that does not wait for them any more. */
+export async function findUnawaited(tx: Tx, most: number): Promise<RunName[]> {
+  return (await tx.query(unawaited, [most])).map(({ org_id, id }) => ({ orgId: org_id, id }));
 }
 
 /** Runs of an organization that have not ended. */

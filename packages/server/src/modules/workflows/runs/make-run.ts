@@ -7,6 +7,7 @@ import type { Graphs } from '../engine/graphs.ts';
 import { definitionErrors, runErrors } from '../errors.ts';
 import type { Expressions } from '../expressions/expressions.ts';
 import type { JsonObject } from '../model.ts';
+import type { Parent } from './model.ts';
 import { newProgress } from './new-progress.ts';
 import { insertRunWithNodes } from './store.ts';
 
@@ -29,7 +30,17 @@ export type NewRunRequest = {
 export async function makeRun(
   services: MakingServices,
   context: Context,
-  { input, priority, start, scheduleId, ...wanted }: NewRunRequest & { scheduleId: string | null },
+  {
+    input,
+    priority,
+    start,
+    scheduleId,
+    parent = null,
+    ...wanted
+  }: NewRunRequest & {
+    scheduleId: string | null;
+    parent?: Parent | null;
+  },
 ): Promise<string> {
   const { tx, by, call } = context;
   const orgId = String(by.orgId);
@@ -47,6 +58,7 @@ export async function makeRun(
     priority,
     input,
     scheduleId,
+    parent,
     createdBy: { kind: by.kind, id: by.id },
     requestId: call.requestId,
     deadlineSeconds: definition.timeoutMs === null ? null : definition.timeoutMs / 1000,

@@ -4,6 +4,9 @@ import type { JsonObject, NodeState, RunState } from '../model.ts';
 /** Who made a run; `:own` scopes reach what they made. */
 export type Maker = { kind: string; id: string };
 
+/** The node that has a run made, and how many runs are above that one. */
+export type Parent = { runId: string; key: string; item: number; depth: number };
+
 export type WorkflowRun = {
   orgId: string;
   id: string;
@@ -13,6 +16,8 @@ export type WorkflowRun = {
   input: JsonObject;
   context: JsonObject;
   error: RunError | null;
+  /** The node of another run that had it made. */
+  parent: { runId: string; node: string } | null;
   createdBy: Maker;
   /** The schedule that made it, if one did. */
   scheduleId: string | null;

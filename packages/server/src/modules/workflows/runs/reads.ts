@@ -11,3 +11,5 @@ export async function findRunOwners(tx: Tx, orgId: string, ids: readonly string[
   const rows = await tx.query(owners, [orgId, ids]);
   return new Map(rows.map((row) => [row.id, { kind: row.created_by_kind, id: row.created_by }]));
 }
+
+export { findRun } from './store.ts';

@@ -2,7 +2,7 @@ import { type SqlValue, statement, type Tx } from '../../../platform/db/index.ts
 import { type Failure, nameOf, type RunError, type Spread } from '../engine/model.ts';
 import type { RunProgress } from '../engine/run-progress.ts';
 import type { JsonObject, NodeDefinition, NodeState, RunState } from '../model.ts';
-import type { Maker, RunNode, WorkflowRun } from './model.ts';
+import type { Maker, Parent, RunNode, WorkflowRun } from './model.ts';
 
 type Row = {
   org_id: string;
@@ -18,6 +18,8 @@ type Row = {
   created_by_kind: string;
   created_by: string;
   schedule_id: string | null;
+  parent_run_id: string | null;
+  parent_node: string | null;
   created_at: Date;
   started_at: Date | null;
   deadline_at: Date | null;
@@ -39,8 +41,8 @@ type NodeRecord = {
 const insertRun = statement(
   'workflow_runs.insert',
   `insert into workflow_runs (org_id, id, definition_id, state, priority, input, context, nodes_left, created_by_kind, created_by,
-     request_id, schedule_id, job, started_at, deadline_at, completed_at)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $14, case when $4 <> 'created' then now() end,
+     request_id, schedule_id, job, parent_run_id, parent_node, parent_item, depth, started_at, deadline_at, completed_at)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $14, $15, $16, $17, $18, case when $4 <> 'created' then now() end,
      now() + make_interval(secs => $12), case when $4 = 'completed' then now() end)`,
 );
 const insertNodes = statement(
@@ -50,7 +52,7 @@ const insertNodes = statement(
    from json_to_recordset($4::json) as n (key text, position integer, state text, waits_for integer, due_at timestamptz)`,
 );
 const FIELDS = `r.org_id, r.id, r.definition_id, d.name as definition_name, d.version as definition_version, r.state, r.priority,
-  r.input, r.context, r.error, r.created_by_kind, r.created_by, r.schedule_id, r.created_at, r.started_at, r.deadline_at, r.completed_at`;
+  r.input, r.context, r.error, r.created_by_kind, r.created_by, r.schedule_id, r.parent_run_id, r.parent_node, r.created_at, r.started_at, r.deadline_at, r.completed_at`;
 const FROM =
   'from workflow_runs r join workflow_definitions d on d.org_id = r.org_id and d.id = r.definition_id where r.org_id = $1';
 const byId = statement<Row>('workflow_runs.by_id', `select ${FIELDS} ${FROM} and r.id = $2`);
@@ -60,6 +62,10 @@ const list = statement<Row>(
      and ($4::text is null or d.name = $4) and r.job is null
      and ($5::uuid is null or (r.created_at, r.id) < (select c.created_at, c.id from workflow_runs c where c.org_id = $1 and c.id = $5))
    order by r.created_at desc, r.id desc limit $6`,
+);
+const depthOf = statement<{ depth: number }>(
+  'workflow_runs.depth',
+  'select depth from workflow_runs where org_id = $1 and id = $2',
 );
 const NODE_FIELDS = 'key, item, state, attempt, due_at, output, spread, error, started_at, completed_at';
 const nodes = statement<NodeRecord>(
@@ -102,6 +108,8 @@ export type NewRun = {
   job?: object;
   /** When what is ready may begin; now unless given. */
   dueAt?: Date | null;
+  /** The node of another run that has it made. */
+  parent?: Parent | null;
 };
 
 /** Adds a run with its nodes as far as they were decided on already. */
@@ -111,14 +119,20 @@ export function insertRunWithNodes(tx: Tx, of: NewRun): void {
   const values: SqlValue[] = [orgId, runId, of.definitionId, state, of.priority];
   const json = [JSON.stringify(of.input), JSON.stringify(context)];
   const by = [of.createdBy.kind, of.createdBy.id, of.requestId, of.deadlineSeconds, of.scheduleId];
+  const { parent } = of;
+  const above = [parent?.runId ?? null, parent?.key ?? null, parent?.item ?? null, parent?.depth ?? 0];
   const job = of.job === undefined ? null : JSON.stringify(of.job);
-  tx.defer(insertRun, [...values, ...json, nodesLeft, ...by, job]);
+  tx.defer(insertRun, [...values, ...json, nodesLeft, ...by, job, ...above]);
   const rows = of.nodes.map(({ key, dependsOn }, position) => {
     const { state: nodeState, dueAt } = changes.nodes.get(key) ?? { state: 'pending', dueAt: null };
     return { key, position, state: nodeState, waits_for: dependsOn.length, due_at: dueAt && (of.dueAt ?? dueAt) };
   });
   tx.defer(insertNodes, [orgId, runId, of.priority, JSON.stringify(rows)]);
 }
+
+/** How many runs are above one. */
+export const findDepth = async (tx: Tx, orgId: string, id: string): Promise<number> =>
+  (await tx.query(depthOf, [orgId, id]))[0]?.depth ?? 0;
 
 export async function findRun(tx: Tx, orgId: string, id: string): Promise<WorkflowRun | null> {
   const [row] = await tx.query(byId, [orgId, id]);
@@ -190,6 +204,8 @@ const toRun = (row: Row): WorkflowRun => ({
   input: row.input,
   context: row.context,
   error: row.error,
+  parent:
+    row.parent_run_id === null || row.parent_node === null ? null : { runId: row.parent_run_id, node: row.parent_node },
   createdBy: { kind: row.created_by_kind, id: row.created_by },
   scheduleId: row.schedule_id,
   createdAt: row.created_at,
