@@ -1699,10 +1699,11 @@ declare
   first date := date_trunc('month', month);
   name text := 'usage_records_' || to_char(first, 'YYYY_MM');
 begin
-  if to_regclass(name) is not null then return; end if;
-  -- Two processes at once: the second one waits, and finds it there.
   perform pg_advisory_xact_lock(hashtext('assay_make_usage_partition'));
-  if to_regclass(name) is not null then return; end if;
+  if exists (
+    select from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'usage_records'::regclass and c.relname = name
+  ) then return; end if;
   execute format('create table %I (like usage_records including defaults including constraints)', name);
   -- Attaching lets reads and writes of the other months go on; `create table … partition of` does not.
   execute format(
