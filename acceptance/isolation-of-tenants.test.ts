@@ -67,8 +67,14 @@ describe('a route about one thing', () => {
     },
   );
 
-  // A domain is proved by a record that nobody publishes here, and only a run under way can be paused.
-  const elsewhere = new Set(['identity.provider.verify_domain', 'workflows.run.pause', 'workflows.run.resume']);
+  // A domain is proved by a record that nobody publishes here, only a run under way can be paused, and only a node that
+  // waits for a person can be decided.
+  const elsewhere = new Set([
+    'identity.provider.verify_domain',
+    'workflows.run.pause',
+    'workflows.run.resume',
+    'workflows.node.complete',
+  ]);
   const lasting = aboutOne.filter((route) => !endsItself(route) && !elsewhere.has(route.operation ?? ''));
   test.each(named(lasting))('%s finds the same thing for its owner', async (_, route) => {
     const answer = await send(them, callOf(route, theirEstate));

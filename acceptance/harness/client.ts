@@ -52,6 +52,8 @@ export class Client {
 const JSON_CONTENT = { 'content-type': 'application/json' };
 
 function parsed(response: Response, text: string): unknown {
-  if (!(response.headers.get('content-type') ?? '').startsWith('application/json')) return undefined;
+  // An answer to HEAD says of what type it would be, and is empty.
+  const isJson = (response.headers.get('content-type') ?? '').startsWith('application/json');
+  if (!isJson || text === '') return undefined;
   return JSON.parse(text);
 }

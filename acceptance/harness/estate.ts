@@ -16,6 +16,8 @@ export type Estate = {
   definitionId: string;
   runId: string;
   jobId: string;
+  /** The workflow of its schedules. */
+  workflowName: string;
   scheduleId: string;
   doomedScheduleId: string;
 } & People &
@@ -89,6 +91,7 @@ export const NOTHING: Estate = {
   definitionId: randomUUID(),
   runId: randomUUID(),
   jobId: randomUUID(),
+  workflowName: 'nobody-has-this',
   scheduleId: randomUUID(),
   doomedScheduleId: randomUUID(),
   captureId: randomUUID(),
@@ -138,14 +141,19 @@ async function addFile(server: Server, { apiKey, canary }: { apiKey: string; can
   return (answer.body as { data: { asset: { id: string } } }).data.asset.id;
 }
 
-/** A definition, a run and a job that wait for longer than any test, and schedules that fire too seldom for one. */
+/**
+ * A definition, a run and a job that wait for longer than any test, and schedules of another definition that fire too
+ * seldom for one.
+ */
 async function addWorkflow(
   server: Server,
   { apiKey, canary }: { apiKey: string; canary: string },
-): Promise<{ definitionId: string; runId: string; jobId: string; scheduleId: string; doomedScheduleId: string }> {
+): Promise<Pick<Estate, 'definitionId' | 'runId' | 'jobId' | 'workflowName' | 'scheduleId' | 'doomedScheduleId'>> {
   const wait = { key: 'wait', runtime: 'native', operation: 'delay', config: { ms: 86_400_000 }, inputs: { canary } };
   const body = { name: `w-${randomUUID()}`, description: canary, nodes: [wait] };
   const made = await server.as(apiKey).post('/v1/workflow-definitions', body);
+  const scheduled = { ...body, name: `w-${randomUUID()}` };
+  await server.as(apiKey).post('/v1/workflow-definitions', scheduled);
   const { workflow_definition } = (made.body as { data: { workflow_definition: { id: string } } }).data;
   const run = { workflow_definition_id: workflow_definition.id, input: { canary } };
   const begun = await server.as(apiKey).post('/v1/workflow-runs', run);
@@ -154,12 +162,23 @@ async function addWorkflow(
   const job = await server.as(apiKey).post('/v1/jobs', { modality: 'noop', input: canary, run_at: later });
   const { data } = job.body as { data: { job_id: string } };
   const schedule = async (): Promise<string> => {
-    const rarely = { name: `${canary} ${randomUUID()}`, workflow_name: body.name, cron: '@yearly', input: { canary } };
+    const rarely = {
+      name: `${canary} ${randomUUID()}`,
+      workflow_name: scheduled.name,
+      cron: '@yearly',
+      input: { canary },
+    };
     const kept = await server.as(apiKey).post('/v1/workflow-schedules', rarely);
     return (kept.body as { data: { workflow_schedule: { id: string } } }).data.workflow_schedule.id;
   };
   const schedules = { scheduleId: await schedule(), doomedScheduleId: await schedule() };
-  return { definitionId: workflow_definition.id, runId: workflow_run.id, jobId: data.job_id, ...schedules };
+  return {
+    definitionId: workflow_definition.id,
+    runId: workflow_run.id,
+    jobId: data.job_id,
+    workflowName: scheduled.name,
+    ...schedules,
+  };
 }
 
 async function addModelPolicy(server: Server, of: { apiKey: string; canary: string; teamId: string }): Promise<void> {

@@ -160,9 +160,9 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
   'workflows.definition.create': aDefinition,
   'workflows.definition.validate': aDefinition,
   'jobs.job.create': ({ canary }) => ({ modality: 'noop', input: canary || 'Nothing.' }),
-  'workflows.schedule.create': ({ canary }) => ({
+  'workflows.schedule.create': ({ canary, workflowName }) => ({
     name: `${canary} ${randomUUID()}`,
-    workflow_name: 'nobody-has-this',
+    workflow_name: workflowName,
     cron: '@yearly',
   }),
   'workflows.schedule.update': ({ canary }) => ({ input: { canary } }),
