@@ -45,7 +45,8 @@ export class Client {
       return { status, headers: answered, text: '', body: undefined };
     }
     const text = await response.text();
-    return { status, headers: answered, text, body: parsed(response, text) };
+    // HEAD says what GET would send, and sends nothing.
+    return { status, headers: answered, text, body: method === 'HEAD' ? undefined : parsed(response, text) };
   }
 }
 
