@@ -1,9 +1,10 @@
-import { randomInt } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Answer } from './harness/client.ts';
 import { processesMarked } from './harness/processes.ts';
 import { Server } from './harness/server.ts';
 import { until } from './harness/until.ts';
+import { ENDLESS, GREEDY, wasmModule } from './harness/wasm-module.ts';
 
 /* Nodes of workflows that run in sandboxes, with a real runner. */
 const server = await Server.start({ env: { ASSAY_RATE_LIMITS: 'off', ASSAY_GRPC_PORT: 'off' } });
@@ -173,6 +174,167 @@ open('made.txt', 'w').write('made')`;
       expect(await given(inputs)).toMatchObject({ state: 'failed', error: { code: 'workflow_node.bad_input' } });
     const nul = { name: 'nul', nodes: [code('nul', { code: 'pass\0' })] };
     expect(fieldsOf(await client.post('/v1/workflow-definitions', nul))).toEqual(['nodes.0.config.code']);
+  });
+});
+
+const tool = (key: string, operation: string, values: object, more: object = {}) => ({
+  key,
+  runtime: 'tool',
+  operation,
+  config: { arguments: values },
+  ...more,
+});
+
+describe('a tool node', () => {
+  test('filters JSON with jq, whose variables are values and nothing else', async () => {
+    const id = await start(
+      [
+        tool(
+          'sum',
+          'jq',
+          { filter: '[.lines[].price * $factor] | add', variables: { factor: 2 } },
+          {
+            inputs: { stdin: '$context.input' },
+            config: {
+              arguments: { filter: '[.lines[].price * $factor] | add', variables: { factor: 2 } },
+              stdout: 'json',
+            },
+          },
+        ),
+        tool('text', 'jq', { filter: '.', raw_output: true }, { inputs: { stdin: '"--version"' } }),
+      ],
+      { lines: [{ price: 3 }, { price: 4 }] },
+    );
+    expect(await ended(id)).toMatchObject({
+      state: 'completed',
+      context: { sum: { stdout: 14 }, text: { stdout: '--version\n' } },
+    });
+    const { evaluation_id } = await nodeOf(id, 'sum');
+    expect((await client.get(`/api/eval/${evaluation_id}`)).body).toMatchObject({ language: 'tool:jq' });
+  });
+
+  test('compares and merges files with git, and brings back what a patch changed', async () => {
+    const files = { 'a.txt': 'one\ntwo\n', 'b.txt': 'one\n2\n' };
+    const id = await start(
+      [
+        tool('diff', 'git.diff', { from: 'a.txt', to: 'b.txt' }, { inputs: { files } }),
+        {
+          ...tool(
+            'apply',
+            'git.apply',
+            {},
+            {
+              depends_on: ['diff'],
+              inputs: { stdin: '$context.input.patch', files: { 'a.txt': 'one\ntwo\n' } },
+            },
+          ),
+          config: { outputs: ['a.txt'] },
+        },
+        tool('hash', 'git.hash_object', {}, { inputs: { arguments: '$context.input.hash', files } }),
+      ],
+      { hash: { path: 'a.txt' }, patch: '--- a/a.txt\n+++ b/a.txt\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n' },
+    );
+    const { context, error } = await ended(id);
+    expect(error).toBeNull();
+    expect(context).toMatchObject({
+      diff: { exit_code: 1, stdout: expect.stringContaining('-two\n+2\n') },
+      apply: { exit_code: 0, files: [{ path: 'a.txt', size: 6 }] },
+      hash: { stdout: '814f4a422927b82f5f8a43f8fab6d3839e3983f2\n' },
+    });
+  });
+
+  test('is refused with what does not fit, and with a program that no runner has', async () => {
+    const wrong = {
+      name: 'wrong-tools',
+      nodes: [
+        tool('extra', 'jq', { filter: '.', shell: true }),
+        tool('nul', 'jq', { filter: '.\0' }),
+        tool('outside', 'git.hash_object', { path: '../secret' }),
+        tool('missing', 'git.diff', { from: 'a' }),
+        tool('unknown', 'curl', { url: 'http://localhost' }),
+      ],
+    };
+    const unknown = fieldsOf(await client.post('/v1/workflow-definitions', wrong));
+    expect(unknown).toContain('nodes.4.operation');
+    const known = { ...wrong, nodes: wrong.nodes.slice(0, 4) };
+    const fields = fieldsOf(await client.post('/v1/workflow-definitions', known));
+    for (const index of [0, 1, 2, 3]) expect(fields.join()).toContain(`nodes.${index}.config.arguments`);
+    const absent = { name: 'absent', nodes: [code('cobol', { language: 'cobol', code: 'STOP RUN.' })] };
+    expect(fieldsOf(await client.post('/v1/workflow-definitions', absent))).toEqual(['nodes.0.config.language']);
+  });
+
+  test('whose arguments come from the context is held to their schema all the same', async () => {
+    const given = (values: unknown) =>
+      start([tool('given', 'git.hash_object', {}, { inputs: { arguments: '$context.input.values' } })], { values });
+    for (const values of [{ path: '--stdin-paths', extra: 1 }, { path: '/etc/passwd' }, 'text', { path: ['a'] }])
+      expect(await ended(await given(values))).toMatchObject({ error: { code: 'workflow_node.bad_input' } });
+  });
+
+  test('is listed with the schema of its arguments where a runner has its program', async () => {
+    const answer = await client.get('/v1/workflow-tools');
+    const { workflow_tools: tools } = dataOf<{ workflow_tools: { operation: string; capability: string }[] }>(answer);
+    expect(tools.map(({ operation }) => operation)).toEqual(expect.arrayContaining(['jq', 'git.diff']));
+    expect(tools[0]).toMatchObject({ capability: 'tool:jq', arguments_schema: { required: ['filter'] } });
+    const engines = (await client.get('/api/engines')).body as { engines: { languages: string[] }[] };
+    const offered = new Set(engines.engines.flatMap(({ languages }) => languages));
+    expect(tools.filter(({ capability }) => !offered.has(capability))).toEqual([]);
+  });
+
+  test('is no language of evaluations', async () => {
+    const answer = await client.post('/api/eval', { code: '.', language: 'tool:jq' });
+    expect(answer.status, answer.text).toBe(400);
+    const { languages } = (await client.get('/api/languages')).body as { languages: { language: string }[] };
+    expect(languages.filter(({ language }) => language.includes(':'))).toEqual([]);
+  });
+});
+
+const wasm = (key: string, module: Buffer, config: object = {}, inputs: object = {}) => ({
+  key,
+  runtime: 'wasm',
+  operation: 'run_module',
+  config,
+  inputs: { module: { base64: module.toString('base64') }, ...inputs },
+});
+
+describe('a wasm node', () => {
+  test('runs a module from an asset, which must be the one of its SHA-256', async () => {
+    const module = wasmModule({ text: 'from a module' });
+    const put = await fetch(`${server.url}/v1/assets`, {
+      method: 'POST',
+      headers: { 'x-api-key': server.credentials.apiKey, 'content-type': 'application/wasm' },
+      body: new Uint8Array(module),
+    });
+    const { data } = (await put.json()) as { data: { asset: { id: string; sha256: string } } };
+    const node = (sha256: string) => ({
+      key: 'module',
+      runtime: 'wasm',
+      operation: 'run_module',
+      config: { asset_id: data.asset.id, sha256 },
+    });
+    const digest = createHash('sha256').update(module).digest('hex');
+    const { context, error } = await ended(await start([node(digest)]));
+    expect(error).toBeNull();
+    expect(context['module']).toMatchObject({ stdout: 'from a module', exit_code: 0 });
+    const other = await ended(await start([node('0'.repeat(64))]));
+    expect(other).toMatchObject({ error: { code: 'workflow_node.bad_input' } });
+  });
+
+  test.each([
+    ['ends with an exit code', wasmModule({ exitCode: 3 }), {}, 'evaluation.nonzero_exit', /exit code 3/],
+    ['wants what it is not given', wasmModule({ imports: 'host' }), {}, 'evaluation.nonzero_exit', /imports env\.host/],
+    ['is no module', Buffer.from('print(1)'), {}, 'workflow_node.bad_input', /no WebAssembly module/],
+    ['is broken', wasmModule({}).subarray(0, 40), {}, 'evaluation.nonzero_exit', /cannot be run/],
+    ['never ends', wasmModule({ instructions: ENDLESS }), { timeout: 1 }, 'evaluation.timeout', /./],
+    [
+      'takes all memory',
+      wasmModule({ instructions: GREEDY }),
+      { memory_mb: 256, timeout: 20 },
+      'evaluation.memory_limit',
+      /./,
+    ],
+  ])('whose module %s fails in words', async (_what, module, config, failure, message) => {
+    const { error } = await ended(await start([wasm('module', module, config)]));
+    expect(error).toMatchObject({ code: failure, message: expect.stringMatching(message) });
   });
 });
 

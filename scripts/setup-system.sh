@@ -79,6 +79,8 @@ find_missing() {
     need chromium 'tests of the pages, in a browser' chromium
     need openssl 'certificates for tests of TLS' openssl
     need nats-server 'tests of signals over NATS' nats-server
+    need jq 'tests of tools in workflows' jq
+    need git 'tests of tools in workflows' git
   fi
 }
 

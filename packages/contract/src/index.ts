@@ -26,6 +26,7 @@ export { CloudEvent, controlRoutes, EventsQuery, Principal, StreamEvent } from '
 export { Secret, SecretVersion } from './control/secret.ts';
 export { UsageGroup, UsageRecord, UsageSummary } from './control/usage.ts';
 export { type LoggedWebhookDelivery, type NewWebhook, Webhook, WebhookDelivery } from './control/webhook.ts';
+export type { WorkflowTool } from './control/workflow.ts';
 export { NewWorkflowDefinition, WorkflowDefinition, WorkflowRun, WorkflowRunNode } from './control/workflow.ts';
 export { WorkflowApproval } from './control/workflow-approval.ts';
 export { ITEMS_AT_ONCE, NodeDefinition } from './control/workflow-node.ts';

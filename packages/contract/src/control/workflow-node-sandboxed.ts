@@ -28,7 +28,10 @@ const program = {
 };
 
 export const CodeConfig = z.strictObject({
-  language: z.string().min(1).max(40).meta({ description: 'One of GET /api/languages.' }),
+  language: z
+    .string()
+    .regex(/^[a-z0-9+#._-]{1,40}$/)
+    .meta({ description: 'One of GET /api/languages.' }),
   code: z
     .string()
     .max(MAX_CODE)
@@ -36,5 +39,33 @@ export const CodeConfig = z.strictObject({
     .refine(withoutNul, 'must not contain a NUL character')
     .optional()
     .meta({ description: 'The program; left out, the input `code` is it.' }),
+  ...program,
+});
+
+/** Programs that can be run by themselves, with typed arguments. */
+export const TOOL_OPERATIONS = [
+  'jq',
+  'git.diff',
+  'git.apply',
+  'git.merge_file',
+  'git.hash_object',
+  'ffmpeg.convert',
+  'ffmpeg.frame',
+] as const;
+
+export const ToolConfig = z.strictObject({
+  arguments: z.record(z.string(), z.json()).default({}).meta({
+    description: 'What fits the schema of the tool at GET /v1/workflow-tools; the input `arguments` is laid over it.',
+  }),
+  ...program,
+});
+
+export const WasmConfig = z.strictObject({
+  asset_id: z.uuid().optional().meta({ description: 'The module; left out, the input `module` is it.' }),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional()
+    .meta({ description: 'What the module must be, in hex.' }),
   ...program,
 });

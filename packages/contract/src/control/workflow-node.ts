@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { HttpConfig } from './workflow-node-http.ts';
 import { ChatConfig } from './workflow-node-provider.ts';
-import { CodeConfig } from './workflow-node-sandboxed.ts';
+import { CodeConfig, TOOL_OPERATIONS, ToolConfig, WasmConfig } from './workflow-node-sandboxed.ts';
 
 /* A node of a workflow as it stands on the wire, with the configuration that each operation takes. */
 
@@ -198,6 +198,14 @@ const SANDBOXED_NODES = [
     'evaluate',
     CodeConfig,
     'Runs a program as an evaluation: the inputs `stdin`, `args`, `env` and `files` are for it.',
+  ),
+  z
+    .strictObject({ ...common, runtime: z.literal('tool'), operation: z.enum(TOOL_OPERATIONS), config: ToolConfig })
+    .meta({ description: 'Runs a program of a list, with typed arguments and without a shell.' }),
+  node('wasm')(
+    'run_module',
+    WasmConfig,
+    'Runs a WASI module (preview 1): the inputs `stdin`, `args`, `env` and `files` are for it.',
   ),
 ] as const;
 

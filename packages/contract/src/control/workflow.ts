@@ -108,6 +108,16 @@ export const WorkflowRunNode = z
   .meta({ id: 'WorkflowRunNode' });
 export type WorkflowRunNode = z.infer<typeof WorkflowRunNode>;
 
+const WorkflowTool = z
+  .object({
+    operation: z.string().meta({ description: 'As a node names it.' }),
+    capability: z.string().meta({ description: 'The program, as runners offer it.' }),
+    summary: z.string(),
+    arguments_schema: JsonSchema,
+  })
+  .meta({ id: 'WorkflowTool' });
+export type WorkflowTool = z.infer<typeof WorkflowTool>;
+
 const Identified = z.object({ id: z.string().max(64) });
 const OneDefinition = enveloped(z.object({ workflow_definition: WorkflowDefinition }));
 const OneRun = enveloped(z.object({ workflow_run: WorkflowRun }));
@@ -179,6 +189,19 @@ export const workflowRoutes = {
     summary: 'Set a version of a definition aside',
     params: Identified,
     answers: { 200: { description: 'The version as it is now.', schema: OneDefinition } },
+  }),
+  listWorkflowTools: route({
+    surface: 'control',
+    method: 'GET',
+    path: '/v1/workflow-tools',
+    operation: 'workflows.tool.list',
+    summary: 'List the tools that nodes can run here',
+    answers: {
+      200: {
+        description: 'Those whose program a runner has now, with what their arguments must fit.',
+        schema: enveloped(z.object({ workflow_tools: z.array(WorkflowTool) })),
+      },
+    },
   }),
   createWorkflowRun: route({
     surface: 'control',

@@ -64,10 +64,7 @@ export async function runStages(
 ): Promise<Omit<Outcome, 'receipt'>> {
   const { spec, language, program, work } = plan;
   const env = { ...plan.env, ...language.environment, ...spec.env };
-  const sources = [
-    ...spec.files.map(({ path, content }) => ({ path, content: Buffer.from(content, 'base64') })),
-    { path: language.source, content: spec.code },
-  ];
+  const sources = sourcesOf(spec, language);
   let compileMs: number | null = null;
   let artefacts: StageResult['files'] = [];
   if (language.compile) {
@@ -86,6 +83,12 @@ export async function runStages(
   const { stdin, limits, outputs } = spec;
   return outcomeOf(await runStage({ argv, env, files, stdin, limits, outputs, sink }, signal), compileMs);
 }
+
+/** The files that a program begins with: those that it was given, and its code. */
+export const sourcesOf = (spec: RunSpec, { source }: Language): { path: string; content: Buffer | string }[] => [
+  ...spec.files.map(({ path, content }) => ({ path, content: Buffer.from(content, 'base64') })),
+  ...(source === null ? [] : [{ path: source, content: spec.code }]),
+];
 
 /** A stage's result as the outcome of a whole run. */
 export function outcomeOf(

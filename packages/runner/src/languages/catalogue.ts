@@ -1,4 +1,5 @@
 import type { Language, Place } from './language.ts';
+import { TOOLS } from './tools.ts';
 
 /** Heap for a JVM inside its memory limit: threads, code and class data need the rest. */
 const JVM_HEAP_SHARE = 0.6;
@@ -152,7 +153,7 @@ export const LANGUAGES: readonly Language[] = [
   },
 ];
 
-/** The language of this name or alias. */
+/** The language of this name or alias, or the tool of this name. */
 export function findLanguage(name: string): Language | undefined {
-  return LANGUAGES.find((language) => language.name === name || language.aliases.includes(name));
+  return [...LANGUAGES, ...TOOLS].find((language) => language.name === name || language.aliases.includes(name));
 }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { open, readdir, realpath } from 'node:fs/promises';
 import { LANGUAGES } from './catalogue.ts';
 import type { Language, RejectedProgram, Toolchain } from './language.ts';
+import { TOOLS } from './tools.ts';
 
 /** Trees that a box can show a program: they hold software and nobody's secrets. */
 const SOFTWARE_TREES = ['/usr/', '/opt/'];
@@ -12,8 +13,10 @@ const VERSION_TIMEOUT_MS = 5000;
 
 export type DetectedLanguages = { toolchains: Toolchain[]; rejected: RejectedProgram[] };
 
-/** Finds the languages that this machine can run, by starting each program once to ask for its version. */
-export async function detectLanguages(languages: readonly Language[] = LANGUAGES): Promise<DetectedLanguages> {
+/** Finds the languages and tools that this machine can run, by starting each program once to ask for its version. */
+export async function detectLanguages(
+  languages: readonly Language[] = [...LANGUAGES, ...TOOLS],
+): Promise<DetectedLanguages> {
   const directories = [...SEARCH_PATH, ...(await optionalSoftware())];
   const found = await Promise.all(languages.map((language) => detectLanguage(language, directories)));
   return {

@@ -20,8 +20,8 @@ export type CompileStep = {
 export type Language = {
   name: string;
   aliases: readonly string[];
-  /** Name of the file that holds the code, in the working directory. */
-  source: string;
+  /** Name of the file that holds the code, in the working directory; null for a program that takes none. */
+  source: string | null;
   /** Commands that can run or compile it, best first. Empty: the Node that runs this process. */
   commands: readonly string[];
   /** Arguments that make the command print its version, and where the version stands in what it prints. */

@@ -1,6 +1,13 @@
-import { readAsset } from '../modules/assets/index.ts';
+import { assertAllowed } from '../modules/access/index.ts';
+import { readSmallAsset } from '../modules/assets/index.ts';
 import { cancelEvaluation, findEvaluation } from '../modules/evaluations/index.ts';
-import { codeHandlers, type SandboxedServices } from '../modules/workflows/index.ts';
+import {
+  codeHandlers,
+  missingProgram,
+  type SandboxedServices,
+  toolHandlers,
+  wasmHandlers,
+} from '../modules/workflows/index.ts';
 import { type Core, TOPICS } from './core.ts';
 import { callFor } from './maker-call.ts';
 import type { Operations } from './operations.ts';
@@ -8,10 +15,15 @@ import type { Operations } from './operations.ts';
 /** What runs nodes in sandboxes, by their runtime. */
 export const sandboxedHandlers = (core: Core, operations: Operations) => {
   const services = servicesOf(core, operations);
-  return { code: codeHandlers(services) };
+  const { expressions } = core.workflows;
+  return {
+    code: codeHandlers(services),
+    tool: toolHandlers({ ...services, expressions }),
+    wasm: wasmHandlers(services),
+  };
 };
 
-const servicesOf = (core: Core, { workflows }: Operations): SandboxedServices => ({
+const servicesOf = (core: Core, { workflows, assets }: Operations): SandboxedServices => ({
   callFor: (task) => callFor(core, task),
   evaluate: (call, what) => core.operator.run(workflows.evaluateNode, call, what),
   findEvaluation: (orgId, id) => core.database.statements({ orgId }, (tx) => findEvaluation(tx, orgId, id)),
@@ -23,5 +35,12 @@ const servicesOf = (core: Core, { workflows }: Operations): SandboxedServices =>
     await core.database.transaction({ orgId }, (tx) => cancelEvaluation(tx, { orgId, id, reason }, signals));
     core.told();
   },
-  readAsset: (orgId, id) => core.database.statements({ orgId }, (tx) => readAsset(tx, core.contents, orgId, id)),
+  requireProgram(program) {
+    if (!core.fleet.tools.has(program)) throw missingProgram(program);
+  },
+  async readAsset({ principal }, id, mostBytes) {
+    assertAllowed(principal, assets.downloadAsset, new Date());
+    const orgId = String(principal.orgId);
+    return core.database.statements({ orgId }, (tx) => readSmallAsset(tx, core.contents, { orgId, id, mostBytes }));
+  },
 });

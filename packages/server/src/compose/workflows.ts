@@ -13,6 +13,7 @@ import {
   followRun,
   Graphs,
   jobOperations,
+  listTools,
   runOperations,
   Settler,
   scheduleOperations,
@@ -75,7 +76,11 @@ export function workflowOperations(
 ) {
   const engine = { expressions, graphs, endWork, ready, ended } as Workflows;
   return {
-    ...definitionOperations({ ...engine, capabilities: CAPABILITIES, rules: rules ?? new AddressRules() }),
+    ...definitionOperations({
+      ...engine,
+      capabilities: () => capabilitiesOf(evaluations.fleet),
+      rules: rules ?? new AddressRules(),
+    }),
     ...runOperations(engine),
     ...approvalOperations({ ...engine, teamsOf }),
     ...scheduleOperations(engine),
@@ -84,6 +89,7 @@ export function workflowOperations(
     followJob: followJob(follow),
     followRun: followRun(follow),
     startChild: startChild(engine),
+    listTools: listTools({ programs: () => evaluations.fleet.tools }),
     evaluateNode: evaluateNode({ ...engine, ...evaluations }),
   };
 }
@@ -91,5 +97,6 @@ export function workflowOperations(
 const teamsOf: ApprovalServices['teamsOf'] = async (tx, orgId, userId) =>
   ((await findPersonStanding(tx, orgId, userId))?.teams ?? []).map(({ teamId }) => teamId);
 
-/** What every server can do. */
-const CAPABILITIES: ReadonlySet<string> = new Set(['native']);
+/** What the server can do, and the runners that there are. */
+const capabilitiesOf = ({ languages, tools }: EvaluationServices['fleet']): ReadonlySet<string> =>
+  new Set(['native', ...languages.map(({ language }) => `language:${language}`), ...tools]);

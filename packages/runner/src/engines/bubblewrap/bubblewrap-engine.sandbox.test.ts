@@ -42,7 +42,7 @@ describe.each(ways)('bubblewrap $way', ({ cgroups, warm }) => {
   afterAll(() => engine[Symbol.asyncDispose]());
 
   test('every language that the machine has runs with arguments and input', async () => {
-    for (const language of engine.languages) {
+    for (const language of engine.languages.filter((name) => !name.startsWith('tool:'))) {
       const { reason, stdout, stderr } = await run(language, HELLO[language] ?? '', {
         ...ROOMY,
         args: ['a b', '--c'],

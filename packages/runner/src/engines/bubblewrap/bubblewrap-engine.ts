@@ -4,6 +4,7 @@ import type { Engine, Outcome, OutputSink } from '../../engine.ts';
 import { findLanguage } from '../../languages/catalogue.ts';
 import { COMPILE_LIMITS } from '../../languages/compile-limits.ts';
 import type { Toolchain } from '../../languages/language.ts';
+import { sourcesOf } from '../staged-run.ts';
 import type { BoxHouse } from './box-house.ts';
 import { boxKindFor, boxShape } from './box-plan.ts';
 import { refuseSpec } from './refuse-spec.ts';
@@ -48,10 +49,7 @@ export class BubblewrapEngine implements Engine {
     const toolchain = this.#toolchains.get(findLanguage(spec.language)?.name ?? '');
     const refusal = toolchain ? refuseSpec(spec) : `This runner has no ${spec.language} for the bubblewrap engine.`;
     if (!toolchain || refusal !== undefined) return this.#outcome(notRun('setup_failed', refusal ?? ''), false);
-    const sources = [
-      ...spec.files.map(({ path, content }) => ({ path, content: Buffer.from(content, 'base64') })),
-      { path: toolchain.language.source, content: spec.code },
-    ];
+    const sources = sourcesOf(spec, toolchain.language);
     const compiled = await this.#compile(toolchain, spec, sources, signal);
     if (compiled && compiled.result.reason !== 'ok') return this.#notCompiled(compiled, spec, sink);
     const artefacts = compiled?.result.files ?? [];

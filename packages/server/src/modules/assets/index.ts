@@ -13,6 +13,6 @@ export { collectGarbage } from './jobs.ts';
 export { type Asset, faultOfName, isMediaType } from './model.ts';
 export { assetOperations, type ReceivedFile } from './operations.ts';
 export type { Objects } from './ports.ts';
-export { existingAssets, readAsset } from './reads.ts';
+export { existingAssets, readAsset, readSmallAsset } from './reads.ts';
 export { addAssets, deleteAssets, type NewAsset } from './references.ts';
 export { assetResealer } from './reseal.ts';

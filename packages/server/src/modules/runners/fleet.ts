@@ -1,6 +1,6 @@
 import type { Tx } from '../../platform/db/index.ts';
 import type { Log } from '../../platform/log.ts';
-import type { OfferedEngine, OfferedLanguage, RefusedEngine, Runner } from './model.ts';
+import { isTool, type OfferedEngine, type OfferedLanguage, type RefusedEngine, type Runner } from './model.ts';
 import { listRecentRunners } from './store.ts';
 
 export type FleetOptions = {
@@ -51,6 +51,15 @@ export class Fleet implements AsyncDisposable {
 
   /** Every language that some runner has, once. */
   get languages(): OfferedLanguage[] {
+    return this.#programs().filter(({ language }) => !isTool(language));
+  }
+
+  /** The names of the tools that some engine has. */
+  get tools(): ReadonlySet<string> {
+    return new Set(this.engines.flatMap(({ languages }) => languages).filter(isTool));
+  }
+
+  #programs(): OfferedLanguage[] {
     const byName = new Map(
       this.#runners.flatMap(({ languages }) => languages).map((offered) => [offered.language, offered]),
     );

@@ -18,6 +18,7 @@ export { forgetOldRunners } from './jobs.ts';
 export {
   type EngineName,
   type IsolationReceipt,
+  isTool,
   type RunnerOffer,
   type RunReason,
   type RunReport,

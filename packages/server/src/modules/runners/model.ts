@@ -27,6 +27,9 @@ export type OfferedEngine = {
 export type RefusedEngine = { engine: EngineName; reason: string; fix: string };
 export type OfferedLanguage = { language: string; version: string; compiled: boolean };
 
+/** Programs of workflows are offered among the languages, under names that no language has. */
+export const isTool = (language: string): boolean => language.startsWith('tool:');
+
 export type RunnerOffer = {
   name: string;
   version: string;

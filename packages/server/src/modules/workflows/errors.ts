@@ -40,6 +40,7 @@ export const nodeErrors = defineErrors('workflow_node', {
   too_late: 'deadline',
   unknown_operation: 'unimplemented',
   superseded: 'conflict',
+  missing_capability: 'unavailable',
   bad_input: 'invalid',
   no_json: 'precondition',
   output_too_large: 'too_large',

@@ -1,11 +1,13 @@
-import { controlRoutes as routes, type WorkflowDefinition, type WorkflowRun } from '@assay/contract';
+import { controlRoutes as routes, type WorkflowDefinition, type WorkflowRun, type WorkflowTool } from '@assay/contract';
 import type {
   Definition,
   definitionOperations,
   followRun,
   JsonObject,
+  listTools,
   WorkflowRun as Run,
   runOperations,
+  Tool,
 } from '../../modules/workflows/index.ts';
 import type { Call } from '../../platform/operation.ts';
 import type { HttpKit } from '../http/kit.ts';
@@ -18,7 +20,7 @@ import { serveWorkflowApprovals, type WorkflowApprovalOperations } from './workf
 
 export type WorkflowOperations = ReturnType<typeof definitionOperations> &
   ReturnType<typeof runOperations> &
-  WorkflowApprovalOperations & { followRun: ReturnType<typeof followRun> };
+  WorkflowApprovalOperations & { followRun: ReturnType<typeof followRun>; listTools: ReturnType<typeof listTools> };
 
 /** Workflow definitions, runs of them, and what these ask of people. */
 export function serveWorkflows(surface: Surface, kit: HttpKit, of: WorkflowOperations): void {
@@ -57,6 +59,13 @@ function serveDefinitions(surface: Surface, { operator }: HttpKit, of: WorkflowO
   });
   surface.serve(routes.getWorkflowDefinition, async ({ params }, call) =>
     answer(call, await run(of.getDefinition, call, params)),
+  );
+  surface.serve(routes.listWorkflowTools, async (_decoded, call) =>
+    envelope(call, {
+      status: 200,
+      data: { workflow_tools: (await run(of.listTools, call, undefined)).map(encodeTool) },
+      links: { self: '/v1/workflow-tools' },
+    }),
   );
   surface.serve(routes.archiveWorkflowDefinition, async ({ params }, call) =>
     answer(call, await run(of.archiveDefinition, call, params)),
@@ -130,6 +139,13 @@ function serveRuns(surface: Surface, { operator }: HttpKit, of: WorkflowOperatio
     answer(call, await run(of.retryRun, call, params)),
   );
 }
+
+const encodeTool = ({ operation, program, summary, schema }: Tool): WorkflowTool => ({
+  operation,
+  capability: program,
+  summary,
+  arguments_schema: schema,
+});
 
 const encodeDefinition = (of: Definition): WorkflowDefinition => ({
   id: of.id,

@@ -1,7 +1,7 @@
 import { AppError, toAppError } from '../../../kernel/errors.ts';
 import { newEvaluationId, newId } from '../../../kernel/ids.ts';
 import { operation } from '../../../platform/operation.ts';
-import { resolveEngine } from '../../runners/index.ts';
+import { isTool, resolveEngine } from '../../runners/index.ts';
 import { evaluationErrors } from '../errors.ts';
 import { type EvaluationRequest, isTerminal, limitsFor, previewOf } from '../model.ts';
 import { asTarget, type EvaluationServices, orgOf, ownerOf, requireEvaluation, whenEnded } from '../services.ts';
@@ -100,29 +100,33 @@ export const newEvaluation = (
   { fleet }: Pick<EvaluationServices, 'fleet'>,
   request: EvaluationRequest,
   { batchId = null, forNode = null }: Partial<Pick<NewEvaluation, 'batchId' | 'forNode'>> = {},
-): NewEvaluation => ({
-  id: newEvaluationId(new Date()),
-  priority: request.priority,
-  batchId,
-  retryOf: null,
-  forNode,
-  language: request.language,
-  engineAsked: request.engine,
-  engine: resolveEngine(fleet.engines, {
+): NewEvaluation => {
+  if (forNode === null && isTool(request.language))
+    throw evaluationErrors.invalid(`"${request.language}" is a tool of workflows, and no language.`);
+  return {
+    id: newEvaluationId(new Date()),
+    priority: request.priority,
+    batchId,
+    retryOf: null,
+    forNode,
     language: request.language,
-    engine: request.engine,
-    strict: request.engineStrict,
-  }),
-  code: request.code,
-  codePreview: previewOf(request.code),
-  stdin: request.stdin,
-  args: request.args,
-  env: request.env,
-  files: request.files,
-  outputs: request.outputs,
-  limits: limitsFor(request),
-  metadata: request.metadata,
-});
+    engineAsked: request.engine,
+    engine: resolveEngine(fleet.engines, {
+      language: request.language,
+      engine: request.engine,
+      strict: request.engineStrict,
+    }),
+    code: request.code,
+    codePreview: previewOf(request.code),
+    stdin: request.stdin,
+    args: request.args,
+    env: request.env,
+    files: request.files,
+    outputs: request.outputs,
+    limits: limitsFor(request),
+    metadata: request.metadata,
+  };
+};
 
 /** Turns the refusal of one item into a value: the others go on. Faults of ours, and an absent fleet, end all. */
 function attempt<Value>(work: () => Value): Value | AppError {

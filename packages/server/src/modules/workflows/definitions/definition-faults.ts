@@ -5,12 +5,13 @@ import type { Program } from '../expressions/model.ts';
 import { graphFaults } from '../graph/graph-faults.ts';
 import type { JsonObject, NodeDefinition } from '../model.ts';
 import type { DefinitionContent } from './model.ts';
+import { argumentFaults, needOf } from './program-faults.ts';
 import { templateFaults } from './template-faults.ts';
 
 export type FaultsOptions = {
   expressions: Expressions;
   /** What nodes can ask for in `requires`. */
-  capabilities: ReadonlySet<string>;
+  capabilities(): ReadonlySet<string>;
   /** Which addresses nodes may call. */
   rules: AddressRules;
 };
@@ -26,7 +27,8 @@ export async function definitionFaults(
     ...branchFaults(nodes),
     ...nodes.flatMap(itemFaults),
     ...nodes.flatMap((node, index) => templateFaults(node, index, rules)),
-    ...capabilityFaults(nodes, capabilities),
+    ...capabilityFaults(nodes, capabilities()),
+    ...(await Promise.all(nodes.map((node, index) => argumentFaults(node, index, expressions)))).flat(),
     ...(await programFaults(programs, expressions)),
   ];
 }
@@ -73,19 +75,17 @@ function branchFaults(nodes: readonly NodeDefinition[]): FieldFault[] {
 }
 
 function capabilityFaults(nodes: readonly NodeDefinition[], capabilities: ReadonlySet<string>): FieldFault[] {
-  return nodes.flatMap(({ requires }, index) =>
-    requires.flatMap((capability, place) =>
-      capabilities.has(capability)
-        ? []
-        : [
-            {
-              field: `nodes.${index}.requires.${place}`,
-              constraint: 'capability',
-              message: `Nobody here can do "${capability}". There is: ${[...capabilities].sort().join(', ')}.`,
-            },
-          ],
-    ),
-  );
+  return nodes.flatMap((node, index) => {
+    const need = needOf(node);
+    const named = node.requires.map((capability, place) => ({ capability, field: `requires.${place}` }));
+    return [...named, ...(need === null ? [] : [need])]
+      .filter(({ capability }) => !capabilities.has(capability))
+      .map(({ capability, field }) => ({
+        field: `nodes.${index}.${field}`,
+        constraint: 'capability',
+        message: `Nobody here can do "${capability}". There is: ${[...capabilities].sort().join(', ')}.`,
+      }));
+  });
 }
 
 const schemaAt = (field: string, schema: JsonObject): Placed => ({

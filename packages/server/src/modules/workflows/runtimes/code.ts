@@ -1,7 +1,7 @@
 import type { EvaluationRequest } from '../../evaluations/index.ts';
 import type { Handler, Task } from './model.ts';
 import { argumentsInput, environmentInput, filesInput, refuseInput, textInput } from './program-inputs.ts';
-import { evaluationOutput, type OutputForm, type SandboxedServices, sandboxed } from './sandboxed.ts';
+import { type AssetReader, evaluationOutput, type OutputForm, type SandboxedServices, sandboxed } from './sandboxed.ts';
 
 /** What a program may use, and how it is confined; as the definition says. */
 export type ProgramConfig = {
@@ -19,15 +19,12 @@ type CodeConfig = ProgramConfig & { language: string; code?: string };
 /** By their operation. */
 export const codeHandlers = (services: SandboxedServices): Readonly<Record<string, Handler>> => ({
   evaluate: sandboxed(services, {
-    request: (task) => codeRequest(task, services),
+    request: codeRequest,
     output: (evaluation, { node }) => evaluationOutput(evaluation, (node.config as CodeConfig).stdout),
   }),
 });
 
-async function codeRequest(
-  task: Task,
-  { readAsset }: Pick<SandboxedServices, 'readAsset'>,
-): Promise<EvaluationRequest> {
+async function codeRequest(task: Task, readAsset: AssetReader): Promise<EvaluationRequest> {
   const { input, node } = task;
   const config = node.config as CodeConfig;
   const code = config.code ?? textInput('code', input['code']);
@@ -39,12 +36,12 @@ async function codeRequest(
     stdin: textInput('stdin', input['stdin']),
     args: argumentsInput('args', input['args']),
     env: environmentInput('env', input['env']),
-    files: await filesInput(task, readAsset),
+    files: await filesInput(task.input, readAsset),
   };
 }
 
 /** What of a request its configuration says, with nothing to run yet. */
-const programRequest = (config: ProgramConfig): EvaluationRequest => ({
+export const programRequest = (config: ProgramConfig): EvaluationRequest => ({
   code: '',
   language: '',
   engine: config.engine,

@@ -3,7 +3,8 @@ import type { Json } from '../../../kernel/json.ts';
 import type { EvaluationRequest } from '../../evaluations/index.ts';
 import { nodeErrors } from '../errors.ts';
 import type { JsonObject } from '../model.ts';
-import type { Task } from './model.ts';
+import { SAFE_PATH } from '../tools/arguments.ts';
+import type { AssetReader } from './sandboxed.ts';
 
 /* What a program is given, read from the inputs of its node: bounded and checked as a submission over HTTP is. */
 
@@ -16,10 +17,6 @@ const MAX_FILES = 50;
 const MAX_FILES_BYTES = 8 << 20;
 
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
-/** A relative path below the working directory: no empty, `.` or `..` part, no backslash, no control character. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses.
-const SAFE_PATH = /^(?!\/)(?!(?:.*\/)?\.{0,2}(?:\/|$))[^\\\u0000-\u001f\u007f]{1,255}$/;
-
 /** @throws AppError `invalid`, naming the input */
 export function refuseInput(name: string, constraint: string, message: string): never {
   const faults: FieldFault[] = [{ field: `inputs.${name}`, constraint, message }];
@@ -52,19 +49,21 @@ export function environmentInput(name: string, value: Json | undefined): Record<
   );
 }
 
-/** Files by their paths: a text, `{base64}` or `{asset_id}`. */
+/** Files by their paths: a text, `{base64}` or `{asset_id}`; `own` are there beside them. */
 export async function filesInput(
-  { input, orgId }: Task,
-  readAsset: (orgId: string, id: string) => Promise<Buffer>,
+  input: JsonObject,
+  readAsset: AssetReader,
+  ...own: { path: string; content: Buffer }[]
 ): Promise<EvaluationRequest['files']> {
   const entries = entriesOf('files', input['files']);
   if (entries.length > MAX_FILES) refuseInput('files', 'max', `has more than ${MAX_FILES} files`);
-  const files: EvaluationRequest['files'] = [];
-  let room = MAX_FILES_BYTES;
+  const files = own.map(({ path, content }) => ({ path, content: content.toString('base64') }));
+  let room = own.reduce((left, { content }) => left - content.length, MAX_FILES_BYTES);
+  if (room < 0) refuseInput('files', 'max', 'holds more than 8 MiB');
   for (const [path, given] of entries) {
     const name = `files.${path}`;
     if (!SAFE_PATH.test(path)) refuseInput(name, 'path', 'is no path below the working directory');
-    const content = await bytesOf(name, given, (id) => readAsset(orgId, id));
+    const content = await bytesInput(name, given, readAsset);
     room -= content.length;
     if (room < 0) refuseInput('files', 'max', 'holds more than 8 MiB');
     files.push({ path, content: content.toString('base64') });
@@ -72,16 +71,19 @@ export async function filesInput(
   return files;
 }
 
-async function bytesOf(name: string, given: Json, readAsset: (id: string) => Promise<Buffer>): Promise<Buffer> {
+/** Bytes of a text, `{base64}` or `{asset_id}`. */
+export async function bytesInput(name: string, given: Json, readAsset: AssetReader): Promise<Buffer> {
   if (typeof given === 'string') return Buffer.from(given, 'utf8');
   const { base64, asset_id: asset } = objectOf(name, given);
   if (typeof base64 === 'string' && asset === undefined) return Buffer.from(base64, 'base64');
-  if (typeof asset === 'string' && base64 === undefined) return readAsset(asset);
+  if (typeof asset === 'string' && base64 === undefined) return readAsset(asset, MAX_FILES_BYTES);
   return refuseInput(name, 'type', 'is no text, `{base64}` or `{asset_id}`');
 }
 
-const entriesOf = (name: string, value: Json | undefined): [string, Json][] =>
-  value === undefined || value === null ? [] : Object.entries(objectOf(name, value));
+export const objectInput = (name: string, value: Json | undefined): JsonObject =>
+  value === undefined || value === null ? {} : objectOf(name, value);
+
+const entriesOf = (name: string, value: Json | undefined): [string, Json][] => Object.entries(objectInput(name, value));
 
 function objectOf(name: string, value: Json): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value))

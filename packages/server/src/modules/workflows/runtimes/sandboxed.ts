@@ -15,12 +15,26 @@ export type SandboxedServices = {
   evaluate(call: Call, what: NodeEvaluation): Promise<unknown>;
   findEvaluation(orgId: string, id: string): Promise<Evaluation | null>;
   cancelEvaluation(orgId: string, id: string, reason: string): Promise<void>;
-  readAsset(orgId: string, id: string): Promise<Buffer>;
+  /** @throws AppError when the caller may not read it, it is not there, or it is longer */
+  readAsset(call: Call, id: string, mostBytes: number): Promise<Buffer>;
+  /** @throws AppError when no runner has this program */
+  requireProgram(program: string): void;
 };
+
+/** A runner may have it later: the node's policy says whether to try again. */
+export const missingProgram = (program: string): Error =>
+  nodeErrors.missing_capability(
+    `No runner has "${program}" now. Install the program where a runner is, and restart it.`,
+  );
+
+/** Reads an asset in the name of whoever made the run. */
+export type AssetReader = (id: string, mostBytes: number) => Promise<Buffer>;
 
 /** What of a node differs by its runtime. */
 export type Sandboxed = {
-  request(task: Task): EvaluationRequest | Promise<EvaluationRequest>;
+  request(task: Task, readAsset: AssetReader): Promise<EvaluationRequest>;
+  /** Whether an exit code other than 0 is a result and no failure. */
+  accepts?(exitCode: number, task: Task): boolean;
   /** What an evaluation that completed gives. */
   output(evaluation: Evaluation, task: Task): Json;
 };
@@ -33,10 +47,10 @@ export const sandboxed =
 async function begin(services: SandboxedServices, of: Sandboxed, task: Task): Promise<null> {
   const { runId, node, item, fence } = task;
   const until = new Date(Date.now() + node.policy.timeoutMs);
-  const request = await of.request(task);
   const call = await services.callFor(task);
   if (call === null)
     throw nodeErrors.maker_gone('Whoever made the run has left the organization, or their key was revoked.');
+  const request = await of.request(task, (...asset) => services.readAsset(call, ...asset));
   await services.evaluate(call, { runId, node: { key: node.key, item: item?.index ?? WHOLE }, fence, request, until });
   return null;
 }
@@ -47,8 +61,10 @@ async function goOn(services: SandboxedServices, of: Sandboxed, task: Task): Pro
   const until = new Date(String(resume?.['until']));
   const evaluation = await services.findEvaluation(orgId, id);
   if (!evaluation) throw nodeErrors.evaluation_gone(`The evaluation ${id} was deleted before the node saw its end.`);
-  if (evaluation.state === 'completed') return completed(of.output(evaluation, task));
-  if (isTerminal(evaluation.state)) return failed(evaluation);
+  const { state, reason, exitCode } = evaluation;
+  const isAccepted = reason === 'nonzero_exit' && exitCode !== null && of.accepts?.(exitCode, task);
+  if (state === 'completed' || isAccepted) return completed(of.output(evaluation, task));
+  if (isTerminal(state)) return failed(evaluation);
   if (until > new Date()) return { kind: 'waiting', at: until, resume: { ...resume } };
   await services.cancelEvaluation(orgId, id, 'node_timeout');
   throw nodeErrors.too_late(`"${node.key}" took longer than ${node.policy.timeoutMs} ms; ${id} was cancelled.`);
