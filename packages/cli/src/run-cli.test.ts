@@ -10,7 +10,7 @@ const named = LINES.map((line) => ({ line, name: line.join(' ') }));
 test('every command that talks to a server is tried here', () => {
   // What signs in is tried in login.test.ts, the others in tests of their names: they read what is typed, or write more
   // than one document.
-  const elsewhere = ['up', 'down', 'login', 'logout', 'profile', 'secrets', 'audit', 'listen'];
+  const elsewhere = ['up', 'down', 'login', 'logout', 'profile', 'secrets', 'audit', 'listen', 'events'];
   const commands = CATALOGUE.filter(({ words, load }) => load && !elsewhere.includes(words[0]))
     .map(({ words }) => words.join(' '))
     .filter((command) => !['workflows validate', 'workflows deploy'].includes(command));

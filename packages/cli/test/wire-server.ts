@@ -59,7 +59,10 @@ export class WireServer implements AsyncDisposable {
 
 /** Answers with server-sent events, each with its id, and then ends or breaks the connection. */
 export const events =
-  (frames: readonly { id: string; event: string; data: unknown }[], then: 'end' | 'break' = 'end'): Route =>
+  (
+    frames: readonly { id: string; event: string; data: unknown }[],
+    then: 'end' | 'break' = 'end',
+  ): Exclude<Route, Answer> =>
   (_received, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     const text = frames.map(({ id, event, data }) => `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);

@@ -53,7 +53,10 @@ describe('listen', () => {
     const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
     const stop = new AbortController();
     await using server = await WireServer.start({
-      'GET /v1/events/stream': events([event('1-1', 'team.created'), event('1-2', 'team.deleted')]),
+      'GET /v1/events/stream': (received, response) => {
+        const all = [event('1-1', 'team.created'), event('1-2', 'team.deleted')];
+        return events(received.headers['last-event-id'] ? [] : all)(received, response);
+      },
     });
     await using program = await WireServer.start({
       'POST /hook': ({ body }) => ({ status: body.includes('team.created') ? 204 : 500 }),
