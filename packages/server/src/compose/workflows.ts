@@ -14,6 +14,7 @@ import {
   Graphs,
   jobOperations,
   listTools,
+  type Progressed,
   runOperations,
   Settler,
   scheduleOperations,
@@ -39,15 +40,46 @@ export type WorkflowParts = {
 /** A condition or a transformation of JSON that takes longer is not one. */
 const EXPRESSION_DEADLINE_MS = 2_000;
 const EXPRESSION_THREADS = 2;
+/** Steps may end every millisecond, and whoever follows their events would read as often. */
+const STEPS_TOLD_WITHIN_MS = 10;
+
+/** Calls once for all that ask within a time. */
+class Soon implements Disposable {
+  readonly #act: () => void;
+  readonly #withinMs: number;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(act: () => void, withinMs: number) {
+    this.#act = act;
+    this.#withinMs = withinMs;
+  }
+
+  call(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      this.#act();
+    }, this.#withinMs);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#timer) clearTimeout(this.#timer);
+  }
+}
 
 /** What workflows are kept, walked and read with. */
 export function composeWorkflows(parts: WorkflowParts, stack: AsyncDisposableStack) {
   const { systemTransaction, systemStatements, wakeups, endings, topics, told } = parts;
   const expressions = stack.use(new Expressions({ deadlineMs: EXPRESSION_DEADLINE_MS, threads: EXPRESSION_THREADS }));
   const graphs = new Graphs(systemStatements);
-  const progressed = (leavesReady: boolean): void => {
-    if (leavesReady) wakeups.raise(topics.workflows);
+  const ready = (): void => {
+    wakeups.raise(topics.workflows);
     told();
+  };
+  const tellSoon = stack.use(new Soon(told, STEPS_TOLD_WITHIN_MS));
+  const progressed = ({ leavesReady, isOver }: Progressed): void => {
+    if (leavesReady) wakeups.raise(topics.workflows);
+    if (isOver) told();
+    else tellSoon.call();
   };
   const signals = { endings, cancelled: (id: string): void => wakeups.raise(topics.cancelled, id) };
   const endWork: EndWork = (tx, runs) => endWorkOfRuns(tx, runs, signals);
@@ -58,7 +90,7 @@ export function composeWorkflows(parts: WorkflowParts, stack: AsyncDisposableSta
     expressions,
     graphs,
     settler,
-    ready: (): void => progressed(true),
+    ready,
     ended: (runId: string): void => {
       wakeups.raise(topics.runsEnded, runId);
       told();

@@ -16,7 +16,7 @@ export { definitionOperations } from './definitions/operations.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';
 export { Graphs } from './engine/graphs.ts';
 export { RunJanitor } from './engine/janitor.ts';
-export { Settler } from './engine/settler.ts';
+export { type Progressed, Settler } from './engine/settler.ts';
 export type { EndWork } from './engine/stopped-work.ts';
 export { nodeErrors } from './errors.ts';
 export { Expressions } from './expressions/expressions.ts';

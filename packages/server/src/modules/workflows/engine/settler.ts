@@ -1,5 +1,5 @@
 import type { Tx } from '../../../platform/db/index.ts';
-import type { JsonObject } from '../model.ts';
+import { isTerminal, type JsonObject } from '../model.ts';
 import type { Graphs } from './graphs.ts';
 import type { NodeRef } from './model.ts';
 import { RunProgress, UnreadNode } from './run-progress.ts';
@@ -11,9 +11,11 @@ export type SettlerOptions = {
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   graphs: Graphs;
   endWork: EndWork;
-  /** Events were committed; and with `leavesReady`, nodes that somebody may claim. */
-  progressed(leavesReady: boolean): void;
+  progressed(what: Progressed): void;
 };
+
+/** Events were committed: of nodes that somebody may claim, of a run that is over, or of steps only. */
+export type Progressed = { leavesReady: boolean; isOver: boolean };
 
 /** Who takes nodes over from the commit that made them ready. */
 export type Successor = {
@@ -93,7 +95,7 @@ export class Settler implements AsyncDisposable {
       const settled = await this.#options.transaction((tx) => this.#decideAll(tx, batch, reserved));
       successor?.take(reserved, settled.due);
       for (const [index, { resolve }] of batch.entries()) resolve(settled.answers[index]);
-      this.#options.progressed(settled.leavesReady);
+      this.#options.progressed(settled.progressed);
     } catch (thrown) {
       successor?.take(reserved, []);
       // One by one, so that the decision at fault fails alone.
@@ -121,7 +123,10 @@ export class Settler implements AsyncDisposable {
     return {
       answers: batch.map((decision) => answers.get(decision) ?? null),
       due,
-      leavesReady: progresses.some(({ leavesReady }) => leavesReady),
+      progressed: {
+        leavesReady: progresses.some(({ leavesReady }) => leavesReady),
+        isOver: progresses.some(({ state }) => isTerminal(state)),
+      },
     };
   }
 
@@ -159,7 +164,7 @@ export class Settler implements AsyncDisposable {
 }
 
 type Decided = { locked: LockedRun; progress: RunProgress; answers: readonly unknown[] };
-type Settled = { answers: readonly unknown[]; due: readonly Due[]; leavesReady: boolean };
+type Settled = { answers: readonly unknown[]; due: readonly Due[]; progressed: Progressed };
 
 /** The run that decisions are of: there is one at least, and all are of the same. */
 const runOf = (decisions: readonly Decision<unknown>[]): RunName => (decisions[0] as Decision<unknown>).run;
