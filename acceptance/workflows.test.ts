@@ -316,6 +316,41 @@ describe('a run', () => {
     expect((await read(id)).state).toBe('cancelled');
   });
 
+  test('fails in words where a path leads into a scalar', async () => {
+    const reads = native('reads', 'noop', {}, { inputs: { x: '$context.input.n.deep' } });
+    const writes = native('writes', 'noop', {}, { outputs: { '*': '$context.input.n.deep' } });
+    await define({ name: 'reads-scalar', nodes: [reads] });
+    await define({ name: 'writes-scalar', nodes: [writes] });
+    const codes = ['reads-scalar', 'writes-scalar'].map(async (name) => {
+      const { id } = await runOf({ name, input: { n: 1 }, start: true });
+      return ended(id);
+    });
+    expect(await Promise.all(codes)).toMatchObject([
+      { state: 'failed', error: { node: 'reads', code: 'workflow_context.no_such_path' } },
+      { state: 'failed', error: { node: 'writes', code: 'workflow_context.not_a_container' } },
+    ]);
+  });
+
+  test('starts once, however often at once that is asked, and does not end twice', async () => {
+    await define({ name: 'short', nodes: [native('a', 'noop')] });
+    const { id } = await runOf({ name: 'short' });
+    const act = (what: string) => client.post(`/v1/workflow-runs/${id}/${what}`);
+    const starts = await Promise.all(Array.from({ length: 5 }, () => act('start')));
+    expect(starts.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409, 409]);
+    expect(await ended(id)).toMatchObject({ state: 'completed' });
+    expect(refusal(await act('cancel'))).toMatchObject({ status: 409, code: 'run_ended' });
+    expect((await read(id)).state).toBe('completed');
+  });
+
+  test('of a million nodes is none', async () => {
+    const many = Array.from({ length: 2_001 }, (_, at) => ({ key: `n${at}`, runtime: 'native', operation: 'noop' }));
+    const tooMany = await client.post('/v1/workflow-definitions', { name: 'many', nodes: many });
+    expect(refusal(tooMany)).toMatchObject({ status: 400, fields: ['nodes'] });
+    const million = Array.from({ length: 1_000_000 }, (_, at) => ({ key: `n${at}` }));
+    const tooLarge = await client.post('/v1/workflow-definitions', { name: 'million', nodes: million });
+    expect(refusal(tooLarge)).toMatchObject({ status: 413 });
+  });
+
   test('fails in words where an expression never ends, and the server goes on', async () => {
     const endless = native('endless', 'transform', { expression: '($f := function($n) { $f($n + 1) }; $f(0))' });
     await define({ name: 'endless', nodes: [endless] });

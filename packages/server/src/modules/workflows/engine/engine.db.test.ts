@@ -6,7 +6,7 @@ import { until } from '../../../../test/until.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { insertDefinition } from '../definitions/store.ts';
 import { Expressions } from '../expressions/expressions.ts';
-import type { JsonObject, NodeDefinition } from '../model.ts';
+import type { ForEach, JsonObject, NodeDefinition } from '../model.ts';
 import { newProgress } from '../runs/new-progress.ts';
 import { endRunsOf } from '../runs/organization-end.ts';
 import { findRun, insertRunWithNodes, listItems, listNodes } from '../runs/store.ts';
@@ -56,7 +56,7 @@ function aWorker({ handlers = {}, leaseMs = 1_500, concurrency = 16 }: WorkerOf 
     transaction: (work) => db.system.transaction({ orgId: null }, work),
     graphs,
     endWork: async () => {},
-    progressed: (leavesReady) => {
+    progressed: ({ leavesReady }) => {
       if (leavesReady) for (const listener of listeners) listener();
     },
   });
@@ -271,6 +271,25 @@ describe('a worker', () => {
     ]);
     const told = (await eventsOf(db, run.id)).filter((type) => type === 'workflow.node.completed');
     expect(told).toHaveLength(32);
+  });
+
+  test('refuses outputs that are too large, one by one and together', async () => {
+    const large: Handler = async ({ node: { config } }) => completed('x'.repeat(Number(config['bytes'])));
+    await using _worker = aWorker({ handlers: { large } });
+    const one = await aRun([node('a', { operation: 'large', config: { bytes: 1_048_576 } })]);
+    const code = 'workflow_context.too_large';
+    expect(await isEnded(one)).toMatchObject({ state: 'failed', error: { node: 'a', code } });
+    const forEach: ForEach = {
+      items: { kind: 'literal', value: [1, 2, 3, 4, 5] },
+      concurrency: 2,
+      writtenAs: 'for_each',
+    };
+    const many = await aRun([node('a', { operation: 'large', config: { bytes: 1_000_000 }, forEach })]);
+    expect(await isEnded(many)).toMatchObject({ state: 'failed', error: { node: 'a', code } });
+    const chain = ['a', 'b', 'c', 'd', 'e'].map((key, at, keys) =>
+      node(key, { operation: 'large', config: { bytes: 1_000_000 }, dependsOn: keys.slice(Math.max(0, at - 1), at) }),
+    );
+    expect(await isEnded(await aRun(chain))).toMatchObject({ state: 'failed', error: { node: 'e', code } });
   });
 
   test('fails a node whose list is none', async () => {

@@ -1,9 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AppError, toAppError } from '../../../kernel/errors.ts';
+import type { Json } from '../../../kernel/json.ts';
 import type { Tx } from '../../../platform/db/index.ts';
 import type { Log } from '../../../platform/log.ts';
 import { ClaimLoop } from '../../../platform/queue/claim-loop.ts';
 import { LeaseKeeper } from '../../../platform/queue/lease-keeper.ts';
+import { assertListFits, assertOutputFits } from '../context/bounds.ts';
 import { bindInputs, sourced } from '../context/context.ts';
 import { nodeErrors } from '../errors.ts';
 import type { Expressions } from '../expressions/expressions.ts';
@@ -12,7 +14,15 @@ import { completed, type Handler, type Task } from '../runtimes/model.ts';
 import { concerned, type Graphs } from './graphs.ts';
 import { type Result, WHOLE } from './model.ts';
 import type { Due, Settler } from './settler.ts';
-import { attemptName, type Claimed, claimNodes, readContexts, readItemOutputs, renewNodes } from './store.ts';
+import {
+  attemptName,
+  type Claimed,
+  claimNodes,
+  readContexts,
+  readItemOutputs,
+  renewNodes,
+  sizeOfItemOutputs,
+} from './store.ts';
 
 export type EngineOptions = {
   /** On the system handle. */
@@ -171,7 +181,9 @@ export class Engine implements AsyncDisposable {
         return await this.#forEach(claimed, { ...node, forEach: node.forEach }, context);
       const item = claimed.item === WHOLE ? null : { index: claimed.item, value: claimed.input };
       if (item === null && !(await this.#isWanted(claimed, node, context))) return { kind: 'skipped' };
-      return await this.#run(node, this.#taskOf(claimed, { node, context, item }), lost);
+      const result = await this.#run(node, this.#taskOf(claimed, { node, context, item }), lost);
+      if (result?.kind === 'completed') assertOutputFits(result.output);
+      return result;
     } catch (thrown) {
       return this.#failed(claimed, thrown);
     }
@@ -198,11 +210,18 @@ export class Engine implements AsyncDisposable {
 
   /** The first attempt of a node for each of a list finds the items, the one behind the last of them gathers what they gave. */
   async #forEach(claimed: Claimed, node: NodeDefinition & { forEach: ForEach }, context: JsonObject): Promise<Result> {
-    if (claimed.spread !== null) return completed(await this.#options.statements((tx) => readItemOutputs(tx, claimed)));
+    if (claimed.spread !== null) return completed(await this.#gathered(claimed));
     if (!(await this.#isWanted(claimed, node, context))) return { kind: 'skipped' };
     const items = sourced(node.forEach.items, context, null);
     if (!Array.isArray(items)) throw nodeErrors.no_list(`"${node.key}" is to run for each of what is no list.`);
     return { kind: 'spread', items };
+  }
+
+  async #gathered(claimed: Claimed): Promise<Json[]> {
+    return this.#options.statements(async (tx) => {
+      assertListFits(await sizeOfItemOutputs(tx, claimed));
+      return readItemOutputs(tx, claimed);
+    });
   }
 
   async #run(node: NodeDefinition, task: Omit<Task, 'signal'>, lost: AbortSignal): Promise<Result | null> {

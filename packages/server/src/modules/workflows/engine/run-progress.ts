@@ -1,6 +1,7 @@
 import { AppError } from '../../../kernel/errors.ts';
 import type { Json } from '../../../kernel/json.ts';
 import type { NewEvent } from '../../../platform/operation.ts';
+import { assertContextFits } from '../context/bounds.ts';
 import { bindOutputs } from '../context/context.ts';
 import { isTerminal, JOB_NODE, type NodeDefinition, type RunState } from '../model.ts';
 import { nextTryAt } from './backoff.ts';
@@ -264,7 +265,9 @@ export class RunProgress {
   #write(node: NodeRow, output: Json): Failure | null {
     if (node.item !== WHOLE) return null;
     try {
-      this.#context = bindOutputs(this.#definitionOf(node.key).outputs, output, this.#context);
+      const context = bindOutputs(this.#definitionOf(node.key).outputs, output, this.#context);
+      if (context !== this.#context) assertContextFits(context);
+      this.#context = context;
       return null;
     } catch (thrown) {
       if (thrown instanceof AppError) return { code: thrown.code, message: thrown.message };

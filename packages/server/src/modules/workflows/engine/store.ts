@@ -191,6 +191,12 @@ const itemOutputs = statement<{ item: number; output: Json }>(
   `select n.item, n.output from workflow_nodes n where n.org_id = $1 and n.run_id = $2 and n.key = $3 and n.item >= 0 order by n.item`,
 );
 
+const itemOutputBytes = statement<{ bytes: number }>(
+  'workflows.item_output_bytes',
+  `select coalesce(sum(octet_length(n.output::text)), 0)::bigint as bytes from workflow_nodes n
+   where n.org_id = $1 and n.run_id = $2 and n.key = $3 and n.item >= 0`,
+);
+
 type ExpiredRecord = {
   org_id: string;
   run_id: string;
@@ -340,6 +346,10 @@ export const attemptName = ({ runId, fence, ...ref }: Omit<NodeName, 'orgId'>): 
 /** What the items of a node gave, in their order; null for one that gave nothing. */
 export const readItemOutputs = async (tx: Tx, { orgId, runId, key }: NodeName): Promise<Json[]> =>
   (await tx.query(itemOutputs, [orgId, runId, key])).map(({ output }) => output);
+
+/** How much that is, so that nobody reads what would be refused. */
+export const sizeOfItemOutputs = async (tx: Tx, { orgId, runId, key }: NodeName): Promise<number> =>
+  (await tx.query(itemOutputBytes, [orgId, runId, key]))[0]?.bytes ?? 0;
 
 /** Attempts whose worker is gone. */
 export async function findExpired(tx: Tx, most: number): Promise<(NodeName & { definitionId: string })[]> {
