@@ -6,6 +6,7 @@ import { inDatabase } from './harness/database.ts';
 import { PageVisitor } from './harness/page-visitor.ts';
 import { Server } from './harness/server.ts';
 import { addMember } from './harness/tenant.ts';
+import { dataOf, WorkflowClient } from './harness/workflow-client.ts';
 
 /*
  * Devices that sign in for a person, over both wire formats, and the pages where the person decides. Limits are on: that
@@ -159,6 +160,27 @@ describe('a client that knows nothing but the RFCs', () => {
     const revoked = await oauth.revocationRequest(as, client, oauth.None(), String(renewed.refresh_token), insecure);
     expect(await oauth.processRevocationResponse(revoked)).toBeUndefined();
     expect((await bearer(renewed.access_token).get('/api/queue-status')).status).toBe(401);
+  });
+
+  test('leaves nothing behind that does what it may not do itself', async () => {
+    const workflows = new WorkflowClient(server);
+    const ask = { key: 'ask', runtime: 'provider', operation: 'chat', config: { model: 'echo', prompt: 'Hello.' } };
+    await workflows.define({ name: 'ask', nodes: [ask] });
+    const form = new URLSearchParams({ client_id: 'x', scope: 'workflows:read workflows:write' });
+    const begun = await fetch(`${server.url}/oauth/device_authorization`, { method: 'POST', body: form });
+    const { device_code, user_code } = (await begun.json()) as Device;
+    await decide(await signedIn(), user_code, 'approve');
+    const grant_type = 'urn:ietf:params:oauth:grant-type:device_code';
+    const polled = new URLSearchParams({ client_id: 'x', grant_type, device_code });
+    const answer = await fetch(`${server.url}/oauth/token`, { method: 'POST', body: polled });
+    const { access_token } = (await answer.json()) as Tokens;
+    const run = { name: 'ask', start: true };
+    const made = await bearer(access_token).post('/v1/workflow-runs', run);
+    const { workflow_run } = dataOf<{ workflow_run: { id: string } }>(made, 201);
+    expect(await workflows.ended(workflow_run.id)).toMatchObject({
+      state: 'failed',
+      error: { node: 'ask', message: expect.stringContaining('providers:execute') },
+    });
   });
 
   test('can check an access token with the published keys', async () => {

@@ -1502,6 +1502,7 @@ table workflow_runs · row security forced
   id uuid not null
   input jsonb not null
   job jsonb
+  limited_to text[]
   nodes_left integer not null
   org_id uuid not null
   parent_item integer
@@ -1562,6 +1563,7 @@ table workflow_schedules · row security forced
   id uuid not null
   input jsonb not null
   is_started boolean not null
+  limited_to text[]
   name text not null
   org_id uuid not null
   overlap text not null

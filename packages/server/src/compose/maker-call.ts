@@ -1,4 +1,4 @@
-import { findPrincipal } from '../modules/identity/index.ts';
+import { findActor } from '../modules/identity/index.ts';
 import type { Task } from '../modules/workflows/index.ts';
 import type { Call } from '../platform/operation.ts';
 import type { Core } from './core.ts';
@@ -8,9 +8,7 @@ export async function callFor(
   { systemStatements }: Core,
   { orgId, maker, requestId, signal }: Task,
 ): Promise<Call | null> {
-  const { kind, id } = maker;
-  if (kind !== 'user' && kind !== 'api_key') return null;
-  const principal = await systemStatements((tx) => findPrincipal(tx, orgId, { kind, id }));
+  const principal = await systemStatements((tx) => findActor(tx, orgId, maker));
   return (
     principal && {
       principal,

@@ -1,6 +1,6 @@
 import { newId } from '../kernel/ids.ts';
 import { insertLeaf } from '../modules/audit/index.ts';
-import { findPrincipal } from '../modules/identity/index.ts';
+import { findActor } from '../modules/identity/index.ts';
 import type { fireSchedule, SchedulerOptions } from '../modules/workflows/index.ts';
 import type { Core } from './core.ts';
 
@@ -13,10 +13,7 @@ export function schedulerOptions(
   return {
     statements: systemStatements,
     transaction: systemTransaction,
-    async findActor(orgId, { kind, id }) {
-      if (kind !== 'user' && kind !== 'api_key') return null;
-      return systemStatements((tx) => findPrincipal(tx, orgId, { kind, id }));
-    },
+    findActor: (orgId, actor) => systemStatements((tx) => findActor(tx, orgId, actor)),
     async fire(principal, id) {
       const call = {
         principal,

@@ -24,6 +24,8 @@ export type Principal = {
   role: MemberRole | null;
   /** What the credential allows: already cut to what role and creator allow. Empty means nothing. */
   scopes: ReadonlySet<string>;
+  /** Those that the login was cut to, where it was given less than the person has. */
+  limitedTo?: readonly string[];
   source: GrantSource;
   posture: Posture;
   trialEndsAt: Date | null;

@@ -63,6 +63,18 @@ export async function findPrincipal(
   return key && principalOfKey(key);
 }
 
+/** Whom work is done as that somebody has left behind: as they may now, and no further than their credential reached. */
+export async function findActor(
+  tx: Tx,
+  orgId: string,
+  { kind, id, limitedTo }: { kind: string; id: string; limitedTo: readonly string[] | null },
+): Promise<Principal | null> {
+  if (kind !== 'user' && kind !== 'api_key') return null;
+  const principal = await findPrincipal(tx, orgId, { kind, id });
+  if (!principal || limitedTo === null) return principal;
+  return { ...principal, scopes: scopesWithin(limitedTo, principal.scopes), limitedTo, isPlatformAdmin: false };
+}
+
 async function findMember(tx: Tx, orgId: string, userId: string): Promise<Principal | null> {
   const membership = await findMembership(tx, userId, orgId);
   const standing = await findStanding(tx, userId);
@@ -104,6 +116,7 @@ export async function loadLoginGrant(tx: Tx, { loginId, userId, orgId }: AccessC
       orgId: organization?.id ?? null,
       role: membership?.role ?? null,
       scopes: login.scopes === null ? held : scopesWithin(login.scopes, held),
+      ...(login.scopes === null ? {} : { limitedTo: [...login.scopes] }),
       source: membership ? sourceOfMember(membership) : { kind: 'none', name: null },
       posture: organization?.posture ?? 'active',
       trialEndsAt: organization?.trialEndsAt ?? null,

@@ -27,7 +27,7 @@ export { deleteOldDeviceRequests } from './device/jobs.ts';
 export { CREWKIT_CLIENT, type DeviceRequest, digestUserCode } from './device/model.ts';
 export { deviceOperations } from './device/operations.ts';
 export { credentialErrors, loginErrors } from './errors.ts';
-export { findPrincipal } from './grants.ts';
+export { findActor, findPrincipal } from './grants.ts';
 export { deleteSpentIdentity } from './jobs.ts';
 export { DEFAULT_OVERLAP_SECONDS } from './keys/change-key.ts';
 export { freezeKeysOf, revokeKeysOf } from './keys/departures.ts';

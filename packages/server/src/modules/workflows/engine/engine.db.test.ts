@@ -99,7 +99,7 @@ async function aRun(
   { input = {}, deadlineSeconds = null }: { input?: JsonObject; deadlineSeconds?: number | null } = {},
 ): Promise<{ orgId: string; id: string }> {
   const orgId = await db.organization();
-  const by = { kind: 'user', id: newId() };
+  const by = { kind: 'user', id: newId(), limitedTo: null };
   const id = newId();
   await db.app.transaction({ orgId }, async (tx) => {
     const content = { name: 'test', description: '', nodes, inputSchema: null, timeoutMs: null };

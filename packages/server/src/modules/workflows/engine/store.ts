@@ -2,7 +2,7 @@ import type { Json } from '../../../kernel/json.ts';
 import { type SqlValue, type Statement, statement, type Tx } from '../../../platform/db/index.ts';
 import { insertEvents } from '../../events/index.ts';
 import { isTerminal, JOB_NODE, type JsonObject, type NodeDefinition, type NodeState, type RunState } from '../model.ts';
-import type { Maker } from '../runs/model.ts';
+import type { Actor } from '../runs/model.ts';
 import { type NodeRef, type NodeRow, nameOf, type RunRow, type Spread, type Sweep } from './model.ts';
 import type { Changes, RunProgress } from './run-progress.ts';
 
@@ -19,6 +19,7 @@ type RunRecord = {
   nodes_left: number;
   created_by_kind: string;
   created_by: string;
+  limited_to: string[] | null;
   request_id: string;
   nodes: NodeRecord[];
 };
@@ -33,7 +34,7 @@ const lockRuns = statement(
 const readLocked = statement<RunRecord>(
   'workflows.read_locked',
   `select r.org_id, r.id, r.definition_id, r.state, r.priority, r.context, r.nodes_left,
-     r.created_by_kind, r.created_by, r.request_id, n.nodes
+     r.created_by_kind, r.created_by, r.limited_to, r.request_id, n.nodes
    from json_to_recordset($1::json) as w (org_id uuid, id uuid, keys text[], items integer[], all_nodes boolean)
    join workflow_runs r on r.org_id = w.org_id and r.id = w.id
    cross join lateral (
@@ -143,7 +144,7 @@ const claim = statement<ClaimRecord>(
          'attempt', c.attempt) end from claimed c
    )
    select c.org_id, c.run_id, c.key, c.item, c.attempt, c.fence, c.resume, c.input, c.spread, r.definition_id,
-     r.created_by_kind, r.created_by, r.request_id
+     r.created_by_kind, r.created_by, r.limited_to, r.request_id
    from claimed c join workflow_runs r on r.org_id = c.org_id and r.id = c.run_id`,
 );
 const contexts = statement<{ id: string; context: JsonObject }>(
@@ -218,6 +219,7 @@ type ClaimRecord = {
   definition_id: string;
   created_by_kind: string;
   created_by: string;
+  limited_to: string[] | null;
   request_id: string;
 };
 
@@ -234,7 +236,7 @@ export type Claimed = NodeName & {
 /** A run that is to be locked, and which of its nodes are to be read: `all` are those with items that did not complete. */
 export type Wanted = RunName & { nodes: readonly NodeRef[] | 'all' };
 /** In whose name attempts are made, and the request that the run was made by. */
-export type RunOrigin = { maker: Maker; requestId: string };
+export type RunOrigin = { maker: Actor; requestId: string };
 export type LockedRun = { run: RunRow; nodes: NodeRow[]; origin: RunOrigin };
 
 /** Locks runs, and reads nodes of them. Runs that are not there are left out. */
@@ -385,8 +387,8 @@ export async function readGraph(
   return (await tx.query(graph, [orgId, id]))[0] ?? null;
 }
 
-const originOf = (row: Pick<RunRecord, 'created_by_kind' | 'created_by' | 'request_id'>): RunOrigin => ({
-  maker: { kind: row.created_by_kind, id: row.created_by },
+const originOf = (row: Pick<RunRecord, 'created_by_kind' | 'created_by' | 'limited_to' | 'request_id'>): RunOrigin => ({
+  maker: { kind: row.created_by_kind, id: row.created_by, limitedTo: row.limited_to },
   requestId: row.request_id,
 });
 

@@ -6,6 +6,7 @@ import { RunProgress } from '../engine/run-progress.ts';
 import { lockForProgress, writeProgress } from '../engine/store.ts';
 import { jobErrors } from '../errors.ts';
 import { isTerminal, type JsonObject } from '../model.ts';
+import { actorOf } from '../runs/model.ts';
 import { newProgress } from '../runs/new-progress.ts';
 import { insertRunWithNodes } from '../runs/store.ts';
 import { type Job, type JobState, jobGraph, type Modality } from './model.ts';
@@ -76,7 +77,7 @@ function createJob(services: JobServices) {
       const progress = newProgress(jobGraph(orgId), { orgId, id, priority, input: request });
       progress.start();
       context.emit({ type: 'job.created', subject: id, data: { job_id: id, modality, status: 'pending' } });
-      const createdBy = { kind: by.kind, id: by.id };
+      const createdBy = actorOf(by);
       insertRunWithNodes(tx, {
         progress,
         nodes: [...jobGraph(orgId).nodes.values()],

@@ -7,7 +7,7 @@ import type { Graphs } from '../engine/graphs.ts';
 import { definitionErrors, runErrors } from '../errors.ts';
 import type { Expressions } from '../expressions/expressions.ts';
 import type { JsonObject } from '../model.ts';
-import type { Parent } from './model.ts';
+import { actorOf, type Parent } from './model.ts';
 import { newProgress } from './new-progress.ts';
 import { insertRunWithNodes } from './store.ts';
 
@@ -59,7 +59,7 @@ export async function makeRun(
     input,
     scheduleId,
     parent,
-    createdBy: { kind: by.kind, id: by.id },
+    createdBy: actorOf(by),
     requestId: call.requestId,
     deadlineSeconds: definition.timeoutMs === null ? null : definition.timeoutMs / 1000,
   });

@@ -1,8 +1,14 @@
+import type { Principal } from '../../../kernel/principal.ts';
 import type { Failure, RunError } from '../engine/model.ts';
 import type { JsonObject, NodeState, RunState } from '../model.ts';
 
 /** Who made a run; `:own` scopes reach what they made. */
 export type Maker = { kind: string; id: string };
+
+/** A maker, with the scopes that their credential was cut to; null where it had all that they have. */
+export type Actor = Maker & { limitedTo: readonly string[] | null };
+
+export const actorOf = ({ kind, id, limitedTo }: Principal): Actor => ({ kind, id, limitedTo: limitedTo ?? null });
 
 /** The node that has a run made, and how many runs are above that one. */
 export type Parent = { runId: string; key: string; item: number; depth: number };

@@ -2,7 +2,7 @@ import { type SqlValue, statement, type Tx } from '../../../platform/db/index.ts
 import { type Failure, nameOf, type RunError, type Spread } from '../engine/model.ts';
 import type { RunProgress } from '../engine/run-progress.ts';
 import type { JsonObject, NodeDefinition, NodeState, RunState } from '../model.ts';
-import type { Maker, Parent, RunNode, WorkflowRun } from './model.ts';
+import type { Actor, Parent, RunNode, WorkflowRun } from './model.ts';
 
 type Row = {
   org_id: string;
@@ -41,8 +41,8 @@ type NodeRecord = {
 const insertRun = statement(
   'workflow_runs.insert',
   `insert into workflow_runs (org_id, id, definition_id, state, priority, input, context, nodes_left, created_by_kind, created_by,
-     request_id, schedule_id, job, parent_run_id, parent_node, parent_item, depth, started_at, deadline_at, completed_at)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $14, $15, $16, $17, $18, case when $4 <> 'created' then now() end,
+     request_id, schedule_id, job, parent_run_id, parent_node, parent_item, depth, limited_to, started_at, deadline_at, completed_at)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $14, $15, $16, $17, $18, $19, case when $4 <> 'created' then now() end,
      now() + make_interval(secs => $12), case when $4 = 'completed' then now() end)`,
 );
 const insertNodes = statement(
@@ -97,7 +97,7 @@ export type NewRun = {
   definitionId: string;
   priority: number;
   input: JsonObject;
-  createdBy: Maker;
+  createdBy: Actor;
   requestId: string;
   /** The schedule that makes it; null for somebody. */
   scheduleId: string | null;
@@ -122,7 +122,7 @@ export function insertRunWithNodes(tx: Tx, of: NewRun): void {
   const { parent } = of;
   const above = [parent?.runId ?? null, parent?.key ?? null, parent?.item ?? null, parent?.depth ?? 0];
   const job = of.job === undefined ? null : JSON.stringify(of.job);
-  tx.defer(insertRun, [...values, ...json, nodesLeft, ...by, job, ...above]);
+  tx.defer(insertRun, [...values, ...json, nodesLeft, ...by, job, ...above, of.createdBy.limitedTo]);
   const rows = of.nodes.map(({ key, dependsOn }, position) => {
     const { state: nodeState, dueAt } = changes.nodes.get(key) ?? { state: 'pending', dueAt: null };
     return { key, position, state: nodeState, waits_for: dependsOn.length, due_at: dueAt && (of.dueAt ?? dueAt) };

@@ -1,10 +1,10 @@
 import { type Ask, humanConfig, resultOfDeadline } from '../approvals/model.ts';
-import type { Maker } from '../runs/model.ts';
+import type { Actor } from '../runs/model.ts';
 import type { Handler } from './model.ts';
 
 export type HumanServices = {
   /** The person or service account behind the maker of a run; null where there is none. */
-  personOf(orgId: string, maker: Maker): Promise<string | null>;
+  personOf(orgId: string, maker: Actor): Promise<string | null>;
 };
 
 /** Asks somebody, and waits for the decision: `approvals` takes it, or the deadline comes first. */

@@ -1,14 +1,14 @@
 import type { Json } from '../../../kernel/json.ts';
 import type { Result } from '../engine/model.ts';
 import type { Item, JsonObject, NodeDefinition } from '../model.ts';
-import type { Maker } from '../runs/model.ts';
+import type { Actor } from '../runs/model.ts';
 
 /** One attempt of a node, ready to be made. */
 export type Task = {
   orgId: string;
   runId: string;
   /** In whose name it is done, and the request that the run was made by. */
-  maker: Maker;
+  maker: Actor;
   requestId: string;
   node: NodeDefinition;
   /** Which of the list that the node runs for; null for one that runs once. */

@@ -1,6 +1,6 @@
 import type { Failure } from '../engine/model.ts';
 import type { JsonObject } from '../model.ts';
-import type { Maker } from '../runs/model.ts';
+import type { Actor } from '../runs/model.ts';
 
 /*
  * schedule  says when runs of a workflow are made: by cron, in a time zone
@@ -36,7 +36,7 @@ export type Schedule = Timing & {
   dueAt: Date | null;
   paused: { at: Date; reason: PausedReason } | null;
   /** Whoever made it, or last changed or resumed it; `:own` scopes reach what acts as them. */
-  actsAs: Maker;
+  actsAs: Actor;
   version: number;
   createdAt: Date;
   updatedAt: Date;

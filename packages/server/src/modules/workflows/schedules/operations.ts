@@ -4,7 +4,7 @@ import { assertExpected, type Expected } from '../../../kernel/precondition.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
 import { scheduleErrors } from '../errors.ts';
 import { assertFits, type MakingServices, makeRun, requireDefinition } from '../runs/make-run.ts';
-import type { WorkflowRun } from '../runs/model.ts';
+import { actorOf, type WorkflowRun } from '../runs/model.ts';
 import { requireRun } from '../runs/operations.ts';
 import { type Firing, MOST_SCHEDULES, type Schedule } from './model.ts';
 import * as store from './store.ts';
@@ -69,7 +69,7 @@ const createSchedule = (services: MakingServices) =>
         id: newId(),
         dueAt: isPaused ? null : nextTime(request, now),
         paused: isPaused ? { at: now, reason: 'by_hand' } : null,
-        actsAs: { kind: by.kind, id: by.id },
+        actsAs: actorOf(by),
       });
       tell(context, 'created', schedule);
       return viewOf(schedule);
@@ -123,7 +123,7 @@ const updateSchedule = (services: MakingServices) =>
       const schedule = await store.updateSchedule(context.tx, {
         ...after,
         dueAt: isMoved && before.paused === null ? nextTime(after, before.readAt) : before.dueAt,
-        actsAs: { kind: context.by.kind, id: context.by.id },
+        actsAs: actorOf(context.by),
       });
       tell(context, 'updated', schedule);
       return { before, ...viewOf(schedule) };
@@ -181,7 +181,7 @@ const resumeSchedule = operation({
   async run(context, { id }): Promise<ScheduleView> {
     const before = await requireSchedule(context, id, store.lockSchedule);
     if (before.paused === null) return viewOf(before);
-    const actsAs = { kind: context.by.kind, id: context.by.id };
+    const actsAs = actorOf(context.by);
     const dueAt = nextTime(before, before.readAt);
     const schedule = await store.updateSchedule(context.tx, { ...before, dueAt, paused: null, actsAs });
     tell(context, 'resumed', schedule);

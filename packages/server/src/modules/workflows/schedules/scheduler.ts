@@ -5,21 +5,21 @@ import type { Log } from '../../../platform/log.ts';
 import { insertEvent } from '../../events/index.ts';
 import type { Failure } from '../engine/model.ts';
 import { scheduleErrors } from '../errors.ts';
-import type { Maker } from '../runs/model.ts';
+import type { Actor } from '../runs/model.ts';
 import { dueTimes, isDue } from './fire.ts';
 import type { PausedReason, Schedule } from './model.ts';
 import { tell } from './operations.ts';
 import * as store from './store.ts';
 import { nextTime } from './timing.ts';
 
-export type DueSchedule = store.ScheduleName & { actsAs: Maker };
+export type DueSchedule = store.ScheduleName & { actsAs: Actor };
 
 export type SchedulerOptions = {
   /** On the system handle. */
   statements<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   /** What somebody may do in an organization now; null when they are not there any more. */
-  findActor(orgId: string, actor: Maker): Promise<Principal | null>;
+  findActor(orgId: string, actor: Actor): Promise<Principal | null>;
   /** Runs `fireSchedule` in the name of whom the schedule acts as. */
   fire(principal: Principal, id: string): Promise<void>;
   /** Writes to the audit log that a schedule was paused by nobody. */

@@ -1,7 +1,7 @@
 import { type SqlValue, statement, type Tx } from '../../../platform/db/index.ts';
 import type { Failure } from '../engine/model.ts';
 import type { JsonObject } from '../model.ts';
-import type { Maker } from '../runs/model.ts';
+import type { Actor, Maker } from '../runs/model.ts';
 import type { CatchUp, Firing, Overlap, PausedReason, Schedule } from './model.ts';
 
 type Row = {
@@ -22,6 +22,7 @@ type Row = {
   paused_reason: PausedReason | null;
   acts_as_kind: string;
   acts_as_id: string;
+  limited_to: string[] | null;
   version: number;
   created_at: Date;
   updated_at: Date;
@@ -36,19 +37,19 @@ type FiringRow = {
 };
 
 const COLUMNS = `org_id, id, name, workflow_name, workflow_version, cron, time_zone, overlap, catch_up, input, priority,
-  is_started, due_at, paused_at, paused_reason, acts_as_kind, acts_as_id, version, created_at, updated_at, now() as read_at`;
+  is_started, due_at, paused_at, paused_reason, acts_as_kind, acts_as_id, limited_to, version, created_at, updated_at, now() as read_at`;
 
 const insert = statement<Row>(
   'workflow_schedules.insert',
   `insert into workflow_schedules (org_id, id, name, workflow_name, workflow_version, cron, time_zone, overlap, catch_up,
-     input, priority, is_started, due_at, acts_as_kind, acts_as_id, paused_at, paused_reason)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) returning ${COLUMNS}`,
+     input, priority, is_started, due_at, acts_as_kind, acts_as_id, paused_at, paused_reason, limited_to)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) returning ${COLUMNS}`,
 );
 const update = statement<Row>(
   'workflow_schedules.update',
   `update workflow_schedules set name = $3, workflow_name = $4, workflow_version = $5, cron = $6, time_zone = $7,
      overlap = $8, catch_up = $9, input = $10, priority = $11, is_started = $12, due_at = $13, acts_as_kind = $14,
-     acts_as_id = $15, paused_at = $16, paused_reason = $17, version = version + 1, updated_at = now()
+     acts_as_id = $15, paused_at = $16, paused_reason = $17, limited_to = $18, version = version + 1, updated_at = now()
    where org_id = $1 and id = $2 returning ${COLUMNS}`,
 );
 // One after the other, so that two at once do not pass the most that there may be.
@@ -90,13 +91,13 @@ const owners = statement<{ id: string; acts_as_kind: string; acts_as_id: string 
   'select id, acts_as_kind, acts_as_id from workflow_schedules where org_id = $1 and id = any($2::uuid[])',
 );
 // What is due by the clock, and what waited for a run that has ended.
-const due = statement<{ org_id: string; id: string; acts_as_kind: string; acts_as_id: string }>(
+const due = statement<Pick<Row, 'org_id' | 'id' | 'acts_as_kind' | 'acts_as_id' | 'limited_to'>>(
   'workflow_schedules.due',
-  `select s.org_id, s.id, s.acts_as_kind, s.acts_as_id
+  `select s.org_id, s.id, s.acts_as_kind, s.acts_as_id, s.limited_to
    from workflow_schedules s join organizations o on o.id = s.org_id
    where o.deleted_at is null and s.due_at <= now()
    union
-   select s.org_id, s.id, s.acts_as_kind, s.acts_as_id
+   select s.org_id, s.id, s.acts_as_kind, s.acts_as_id, s.limited_to
    from workflow_schedules s join organizations o on o.id = s.org_id
    where o.deleted_at is null and s.paused_at is null
      and exists (select from workflow_schedule_firings f
@@ -193,11 +194,11 @@ export async function findScheduleOwners(tx: Tx, orgId: string, ids: readonly st
 }
 
 /** Schedules that have something to fire, and whom they act as. */
-export async function findDueSchedules(tx: Tx, most: number): Promise<(ScheduleName & { actsAs: Maker })[]> {
+export async function findDueSchedules(tx: Tx, most: number): Promise<(ScheduleName & { actsAs: Actor })[]> {
   return (await tx.query(due, [most])).map((row) => ({
     orgId: row.org_id,
     id: row.id,
-    actsAs: { kind: row.acts_as_kind, id: row.acts_as_id },
+    actsAs: actorIn(row),
   }));
 }
 
@@ -250,7 +251,14 @@ const columnsOf = (of: WrittenSchedule): SqlValue[] => [
   of.actsAs.id,
   of.paused?.at ?? null,
   of.paused?.reason ?? null,
+  of.actsAs.limitedTo,
 ];
+
+const actorIn = (row: Pick<Row, 'acts_as_kind' | 'acts_as_id' | 'limited_to'>): Actor => ({
+  kind: row.acts_as_kind,
+  id: row.acts_as_id,
+  limitedTo: row.limited_to,
+});
 
 const toSchedule = (row: Row): Schedule => ({
   orgId: row.org_id,
@@ -266,7 +274,7 @@ const toSchedule = (row: Row): Schedule => ({
   start: row.is_started,
   dueAt: row.due_at,
   paused: row.paused_at && row.paused_reason ? { at: row.paused_at, reason: row.paused_reason } : null,
-  actsAs: { kind: row.acts_as_kind, id: row.acts_as_id },
+  actsAs: actorIn(row),
   version: row.version,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
