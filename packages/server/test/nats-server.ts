@@ -1,20 +1,13 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { scratchDirectory } from './scratch-directory.ts';
 
-/** A NATS server of a test's own, which can go away and come back at the same address. */
+/**
+ * A NATS server of a test's own, which can go away and come back at the same address. `scripts/setup-system.sh
+ * --with-tests` installs it.
+ */
 export type NatsServer = AsyncDisposable & { readonly url: string; stop(): Promise<void>; start(): Promise<void> };
-
-/** Whether this machine has one; `scripts/setup-system.sh --with-tests` installs it. */
-export const hasNats = ((): boolean => {
-  try {
-    execFileSync('nats-server', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
 
 export async function natsServer(): Promise<NatsServer> {
   const folder = await scratchDirectory();

@@ -1,7 +1,7 @@
 import pino from 'pino';
-import { afterAll, afterEach, test as base, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../../test/database.ts';
-import { hasNats, type NatsServer, natsServer } from '../../../test/nats-server.ts';
+import { type NatsServer, natsServer } from '../../../test/nats-server.ts';
 import { severedNetwork } from '../../../test/severed-network.ts';
 import { testServer } from '../../../test/test-server.ts';
 import { until } from '../../../test/until.ts';
@@ -34,7 +34,7 @@ async function process(relay: NatsBus | null = null): Promise<Process> {
 
 let nats: NatsServer;
 beforeAll(async () => {
-  if (hasNats) nats = await natsServer();
+  nats = await natsServer();
 });
 afterAll(() => nats?.[Symbol.asyncDispose]());
 
@@ -49,13 +49,11 @@ async function processOnNats(): Promise<Process & { relay: NatsBus }> {
 const select = statement('test.wake', 'select 1');
 
 const BUSES = [
-  { bus: 'the database', isHere: true, processOn: () => process() },
-  { bus: 'NATS', isHere: hasNats, processOn: processOnNats },
+  { bus: 'the database', processOn: () => process() },
+  { bus: 'NATS', processOn: processOnNats },
 ];
 
-describe.each(BUSES)('a signal over $bus', ({ isHere, processOn: process }) => {
-  const test = base.skipIf(!isHere);
-
+describe.each(BUSES)('a signal over $bus', ({ processOn: process }) => {
   test('reaches listeners of its process at once, and of others soon', async () => {
     const [here, there] = [await process(), await process()];
     here.listen('queued');
@@ -112,9 +110,7 @@ describe.each(BUSES)('a signal over $bus', ({ isHere, processOn: process }) => {
   });
 });
 
-describe.each(BUSES)('a signal raised with an act, beside $bus', ({ isHere, processOn: process }) => {
-  const test = base.skipIf(!isHere);
-
+describe.each(BUSES)('a signal raised with an act, beside $bus', ({ processOn: process }) => {
   test('is heard everywhere when the act is committed, and nowhere before', async () => {
     const [here, there] = [await process(), await process()];
     here.listen('grants');
@@ -191,7 +187,7 @@ describe('a connection that was lost', () => {
   });
 });
 
-describe.skipIf(!hasNats)('NATS that goes away', () => {
+describe('NATS that goes away', () => {
   test('is done without until it is back, and then every topic is heard once, for what was missed', async () => {
     const [here, there] = [await processOnNats(), await processOnNats()];
     there.listen('queued');
