@@ -78,6 +78,8 @@ test(
   async () => {
     const webhook = { url: inbox.url, event_types: ['workflow.run.completed', 'team.created'] };
     inbox.secret = (await assay.webhooks.create(webhook)).secret;
+    // A definition with programs in it is refused while nobody could run them.
+    await until('the runners are known', async () => (await caller.get('/api/languages')).text.includes('"python"'));
     for (const workflow of [WORKFLOW, PROBE]) await assay.workflows.deploy(workflow as never);
     const mark = `86400.${randomInt(1e9)}`;
     const load = new MixedLoad(cluster, mark);
