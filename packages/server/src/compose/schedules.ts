@@ -3,6 +3,7 @@ import { insertLeaf } from '../modules/audit/index.ts';
 import { findActor } from '../modules/identity/index.ts';
 import type { fireSchedule, SchedulerOptions } from '../modules/workflows/index.ts';
 import type { Core } from './core.ts';
+import { callOf } from './maker-call.ts';
 
 /** How a worker fires schedules. */
 export function schedulerOptions(
@@ -15,17 +16,7 @@ export function schedulerOptions(
     transaction: systemTransaction,
     findActor: (orgId, actor) => systemStatements((tx) => findActor(tx, orgId, actor)),
     async fire(principal, id) {
-      const call = {
-        principal,
-        requestId: newId(),
-        traceId: null,
-        trace: null,
-        via: 'job' as const,
-        address: null,
-        signal: new AbortController().signal,
-        idempotency: null,
-        notes: { rate: null, replayed: false, tokens: null, cache: null },
-      };
+      const call = callOf(principal, newId(), new AbortController().signal);
       await operator.run(operations.fireSchedule, call, { id });
     },
     paused(tx, { orgId, id }, reason) {

@@ -1,5 +1,6 @@
 import type { Tx } from '../../platform/db/index.ts';
 import type { Log } from '../../platform/log.ts';
+import { Rounds } from '../../platform/queue/rounds.ts';
 import type { Endings } from './endings.ts';
 import { MAX_ATTEMPTS } from './model.ts';
 import { expireEvaluationLeases, failOverdueEvaluations, forceCancelledToEnd, type Moved } from './store-janitor.ts';
@@ -23,19 +24,14 @@ const KILL_GRACE_SECONDS = 1.2;
 /** Ends what nobody else will end: runs whose runner is gone, kills that nobody confirms, waits past their deadline. */
 export class Janitor implements AsyncDisposable {
   readonly #options: JanitorOptions;
-  #timer: NodeJS.Timeout | null = null;
-  #sweeping: Promise<void> | null = null;
+  readonly #rounds = new Rounds(EVERY_MS, () => this.sweep());
 
   constructor(options: JanitorOptions) {
     this.#options = options;
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      this.#sweeping ??= this.sweep().finally(() => {
-        this.#sweeping = null;
-      });
-    }, EVERY_MS);
+    this.#rounds.start();
   }
 
   /** One round. */
@@ -54,8 +50,7 @@ export class Janitor implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#timer) clearInterval(this.#timer);
-    await this.#sweeping;
+    await this.#rounds[Symbol.asyncDispose]();
   }
 
   #announce(moved: readonly Moved[]): void {

@@ -1,3 +1,4 @@
+import { Rounds } from '../../../platform/queue/rounds.ts';
 import type { RecoveryOptions } from './recovery.ts';
 import { settleLost } from './recovery.ts';
 
@@ -6,24 +7,18 @@ const EVERY_MS = 5_000;
 /** Settles calls whose process is gone, every few seconds. */
 export class LedgerJanitor implements AsyncDisposable {
   readonly #options: RecoveryOptions;
-  #timer: NodeJS.Timeout | null = null;
-  #sweeping: Promise<void> | null = null;
+  readonly #rounds = new Rounds(EVERY_MS, () => this.#sweep());
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      this.#sweeping ??= this.#sweep().finally(() => {
-        this.#sweeping = null;
-      });
-    }, EVERY_MS);
+    this.#rounds.start();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#timer) clearInterval(this.#timer);
-    await this.#sweeping;
+    await this.#rounds[Symbol.asyncDispose]();
   }
 
   async #sweep(): Promise<void> {

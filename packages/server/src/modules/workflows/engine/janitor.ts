@@ -1,5 +1,6 @@
 import type { Tx } from '../../../platform/db/index.ts';
 import type { Log } from '../../../platform/log.ts';
+import { Rounds } from '../../../platform/queue/rounds.ts';
 import { concerned, type Graphs } from './graphs.ts';
 import type { Settler } from './settler.ts';
 import { findExpired, findOverdue, findUnawaited, type NodeName } from './store.ts';
@@ -18,19 +19,14 @@ const MOST = 500;
 /** Moves on what nobody else will: attempts whose worker is gone, runs past their deadline, and runs that no node waits for. */
 export class RunJanitor implements AsyncDisposable {
   readonly #options: RunJanitorOptions;
-  #timer: NodeJS.Timeout | null = null;
-  #sweeping: Promise<void> | null = null;
+  readonly #rounds = new Rounds(EVERY_MS, () => this.sweep());
 
   constructor(options: RunJanitorOptions) {
     this.#options = options;
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      this.#sweeping ??= this.sweep().finally(() => {
-        this.#sweeping = null;
-      });
-    }, EVERY_MS);
+    this.#rounds.start();
   }
 
   /** One round. */
@@ -61,8 +57,7 @@ export class RunJanitor implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#timer) clearInterval(this.#timer);
-    await this.#sweeping;
+    await this.#rounds[Symbol.asyncDispose]();
   }
 }
 

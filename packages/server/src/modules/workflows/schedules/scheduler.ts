@@ -2,6 +2,7 @@ import { toAppError } from '../../../kernel/errors.ts';
 import type { Principal } from '../../../kernel/principal.ts';
 import type { Tx } from '../../../platform/db/index.ts';
 import type { Log } from '../../../platform/log.ts';
+import { Rounds } from '../../../platform/queue/rounds.ts';
 import { insertEvent } from '../../events/index.ts';
 import type { Failure } from '../engine/model.ts';
 import { scheduleErrors } from '../errors.ts';
@@ -36,19 +37,14 @@ const MOST_AT_ONCE = 16;
 /** Fires schedules when they are due. Several processes may do so: each firing is made by one of them. */
 export class Scheduler implements AsyncDisposable {
   readonly #options: SchedulerOptions;
-  #timer: NodeJS.Timeout | null = null;
-  #sweeping: Promise<void> | null = null;
+  readonly #rounds = new Rounds(EVERY_MS, () => this.sweep());
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      this.#sweeping ??= this.sweep().finally(() => {
-        this.#sweeping = null;
-      });
-    }, EVERY_MS);
+    this.#rounds.start();
   }
 
   /** One round: whatever is due. */
@@ -67,8 +63,7 @@ export class Scheduler implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#timer) clearInterval(this.#timer);
-    await this.#sweeping;
+    await this.#rounds[Symbol.asyncDispose]();
   }
 
   /** False when somebody else has it. */
