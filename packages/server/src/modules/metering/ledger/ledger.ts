@@ -113,7 +113,7 @@ export class Ledger implements AsyncDisposable {
       this.#holds.add(hold);
       return hold;
     } catch (thrown) {
-      // The disk is full: nothing could be delivered, since it could not be written down.
+      // The journal is closed, because this process stops: nothing could be delivered, since it could not be written down.
       await this.submit({ kind: 'release', orgId, id, attached: {} });
       throw thrown;
     }
