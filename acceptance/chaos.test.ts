@@ -83,9 +83,12 @@ test(
     for (const workflow of [WORKFLOW, PROBE]) await assay.workflows.deploy(workflow as never);
     const mark = `86400.${randomInt(1e9)}`;
     const load = new MixedLoad(cluster, mark);
-    await torment(load);
-    const accepted = await load.end();
-    await settled(accepted);
+    const accepted = await Promise.race([
+      cluster.deserted,
+      torment(load)
+        .then(() => load.end())
+        .then(settled),
+    ]);
 
     await expectRunsAreRight(accepted);
     await expectProgramsAreRight(accepted, mark);
@@ -99,10 +102,10 @@ test(
   SECONDS * 1_000 + 2 * SETTLING_MS + 300_000,
 );
 
-/** Waits until nothing of what was accepted is under way. */
-async function settled({ runs }: Accepted): Promise<void> {
+/** Gives what was accepted once nothing of it is under way. */
+async function settled(accepted: Accepted): Promise<Accepted> {
   await until('the queue is empty', async () => (await assay.platform.queue()).queue_length === 0, SETTLING_MS);
-  const open = new Set(runs.values());
+  const open = new Set(accepted.runs.values());
   await until(
     'every run has ended',
     async () => {
@@ -114,6 +117,7 @@ async function settled({ runs }: Accepted): Promise<void> {
     },
     SETTLING_MS,
   );
+  return accepted;
 }
 
 async function expectRunsAreRight({ runs }: Accepted): Promise<void> {

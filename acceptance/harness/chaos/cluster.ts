@@ -5,24 +5,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { databaseUrlOf } from '../database.ts';
-import { plainEnvironment, Server } from '../server.ts';
+import { type Exit, plainEnvironment, Server } from '../server.ts';
 
 const SERVER = fileURLToPath(new URL('../../../packages/server/src/main.ts', import.meta.url));
 const RUNNER = fileURLToPath(new URL('../../../packages/runner/src/main.ts', import.meta.url));
 const TOKEN = `rn_${'chaos'.repeat(9)}`;
 
-/** How long a supervisor waits before it starts again what has ended. */
-const RESTART_MS = 500;
+/** How much of what a member wrote last is told of one that ended by itself. */
+const LAST_LINES = 20;
 
-/**
- * A process without a port of its own, under a supervisor as it would be anywhere: a start that finds no database is given
- * up, and made again.
- */
-class Restartable {
+/** A process without a port of its own. */
+class Portless {
   readonly #args: readonly string[];
   readonly #env: Record<string, string>;
   #child: ChildProcess | null = null;
-  #isWanted = false;
+  #exited: Promise<Exit> = Promise.resolve({ code: null, signal: null });
   /** All that it wrote, over all starts. */
   stderr = '';
 
@@ -37,8 +34,11 @@ class Restartable {
     return pid;
   }
 
-  start(): void {
-    this.#isWanted = true;
+  get exited(): Promise<Exit> {
+    return this.#exited;
+  }
+
+  async start(): Promise<void> {
     const env = { ...plainEnvironment(), ...this.#env };
     const child = spawn(process.execPath, this.#args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -46,20 +46,15 @@ class Restartable {
     });
     const end = (): void => void child.kill('SIGKILL');
     process.once('exit', end);
-    child.once('exit', () => {
+    this.#exited = once(child, 'close').then(([code, signal]) => {
       process.off('exit', end);
-      setTimeout(() => this.#isWanted && this.#child === child && this.start(), RESTART_MS);
+      return { code, signal };
     });
     this.#child = child;
   }
 
-  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    this.#isWanted = false;
-    const child = this.#child;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill(signal);
-    await gone;
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
   }
 }
 
@@ -67,25 +62,30 @@ class Restartable {
 export const MEMBERS = ['api', 'second_api', 'worker', 'second_worker', 'runner', 'second_runner'] as const;
 export type Member = (typeof MEMBERS)[number];
 
-/** Two API servers, two workers and two runners on one PostgreSQL. */
+/** What the cluster wants of each of its processes, whatever it runs. */
+type Process = Pick<Server, 'pid' | 'exited' | 'signal' | 'stderr'> & { start(): Promise<void> };
+
+type Others = Record<Exclude<Member, 'api' | 'second_api'>, Portless>;
+
+/** Two API servers, two workers and two runners on one PostgreSQL. Each runs until it is told to end: there is no supervisor. */
 export class Cluster implements AsyncDisposable {
   readonly api: Server;
+  readonly #processes: Readonly<Record<Member, Process>>;
   readonly #second: Server;
-  readonly #others: Readonly<Record<Exclude<Member, 'api' | 'second_api'>, Restartable>>;
   readonly #root: string;
+  /** Members whose end was asked for. */
+  readonly #ending = new Set<Member>();
+  readonly #deserted = Promise.withResolvers<never>();
   /** Members that stand still. */
   readonly frozen = new Set<Member>();
 
-  private constructor(api: Server, second: Server, others: Cluster['members'], root: string) {
+  private constructor(api: Server, second: Server, others: Others, root: string) {
     this.api = api;
     this.#second = second;
-    this.#others = others;
+    this.#processes = { api, second_api: second, ...others };
     this.#root = root;
-  }
-
-  /** Those without a port. */
-  get members(): Readonly<Record<Exclude<Member, 'api' | 'second_api'>, Restartable>> {
-    return this.#others;
+    this.#deserted.promise.catch(() => {});
+    for (const member of MEMBERS) this.#watch(member);
   }
 
   static async start(settings: Record<string, string>): Promise<Cluster> {
@@ -98,16 +98,16 @@ export class Cluster implements AsyncDisposable {
       ASSAY_MASTER_KEY_FILE: join(api.dataDir, 'master.key'),
     };
     const second = await Server.start({ args: ['--role', 'api'], env: shared, awaitReady: false });
-    const worker = async (name: string): Promise<Restartable> => {
+    const worker = async (name: string): Promise<Portless> => {
       const dataDir = join(root, name);
       await mkdir(dataDir);
-      return new Restartable([SERVER, 'serve', '--role', 'worker'], { ...shared, ASSAY_DATA_DIR: dataDir });
+      return new Portless([SERVER, 'serve', '--role', 'worker'], { ...shared, ASSAY_DATA_DIR: dataDir });
     };
-    const runner = async (name: string, at: Server): Promise<Restartable> => {
+    const runner = async (name: string, at: Server): Promise<Portless> => {
       const stateDir = join(root, name);
       await mkdir(stateDir);
       const where = ['--connect', at.url, '--token-file', join(api.dataDir, 'runner-token')];
-      return new Restartable([RUNNER, ...where, '--state-dir', stateDir, '--name', name, '--engines', 'bubblewrap']);
+      return new Portless([RUNNER, ...where, '--state-dir', stateDir, '--name', name, '--engines', 'bubblewrap']);
     };
     const others = {
       worker: await worker('worker'),
@@ -115,8 +115,23 @@ export class Cluster implements AsyncDisposable {
       runner: await runner('runner', api),
       second_runner: await runner('second-runner', second),
     };
-    for (const member of Object.values(others)) member.start();
+    for (const member of Object.values(others)) await member.start();
     return new Cluster(api, second, others, root);
+  }
+
+  /** Rejects when a member ends that nobody told to, with how it ended and what it wrote last. */
+  get deserted(): Promise<never> {
+    return this.#deserted.promise;
+  }
+
+  #watch(member: Member): void {
+    const { exited, stderr } = this.#processes[member];
+    const from = stderr.length;
+    void exited.then(({ code, signal }) => {
+      if (this.#ending.delete(member)) return;
+      const last = this.#processes[member].stderr.slice(from).trimEnd().split('\n').slice(-LAST_LINES).join('\n');
+      this.#deserted.reject(new Error(`${member} ended by itself (${signal ?? code}). It wrote last:\n${last}`));
+    });
   }
 
   /** Where callers go: to any of the servers that does not stand still. */
@@ -129,21 +144,21 @@ export class Cluster implements AsyncDisposable {
   }
 
   pidOf(member: Member): number {
-    if (member === 'api') return this.api.pid;
-    return member === 'second_api' ? this.#second.pid : this.#others[member].pid;
+    return this.#processes[member].pid;
   }
 
-  async kill(member: Member): Promise<void> {
-    if (member !== 'api' && member !== 'second_api') return this.#others[member].kill();
-    const server = member === 'api' ? this.api : this.#second;
-    server.signal('SIGKILL');
-    await server.exited;
+  /** Ends a member, and gives how it ended. */
+  async end(member: Member, signal: NodeJS.Signals): Promise<Exit> {
+    const process = this.#processes[member];
+    this.#ending.add(member);
+    process.signal(signal);
+    return process.exited;
   }
 
   async start(member: Member): Promise<void> {
-    if (member === 'api') await this.api.start();
-    else if (member === 'second_api') await this.#second.start();
-    else this.#others[member].start();
+    const started = this.#processes[member].start();
+    this.#watch(member);
+    await started;
   }
 
   async postgresPid(): Promise<number> {
@@ -153,10 +168,9 @@ export class Cluster implements AsyncDisposable {
 
   /** Warnings and errors that any of them wrote; for whoever reads a failure. */
   get log(): string {
-    const all = [this.api.stderr, this.#second.stderr, ...Object.values(this.#others).map(({ stderr }) => stderr)];
-    return all
-      .map((text) =>
-        text
+    return Object.values(this.#processes)
+      .map(({ stderr }) =>
+        stderr
           .split('\n')
           .filter((line) => /"level":"(warn|error)"/.test(line))
           .slice(-10)
@@ -167,7 +181,9 @@ export class Cluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const member of this.frozen) process.kill(this.pidOf(member), 'SIGCONT');
-    await Promise.all(Object.values(this.#others).map((member) => member.kill('SIGTERM')));
+    for (const member of MEMBERS) this.#ending.add(member);
+    const portless = MEMBERS.filter((member) => member !== 'api' && member !== 'second_api');
+    await Promise.all(portless.map((member) => this.end(member, 'SIGTERM')));
     await this.#second[Symbol.asyncDispose]();
     await this.api[Symbol.asyncDispose]();
     await rm(this.#root, { recursive: true, force: true, maxRetries: 20 });

@@ -39,7 +39,7 @@ export async function inflict(cluster: Cluster, fault: Fault, thaws: Promise<voi
   switch (fault.kind) {
     case 'kill': {
       const awake = fault.who.filter((member) => !cluster.frozen.has(member));
-      await Promise.all(awake.map((member) => cluster.kill(member)));
+      await Promise.all(awake.map((member) => cluster.end(member, 'SIGKILL')));
       // The database comes up with the first: what needs it at its start comes after it.
       for (const member of awake) await cluster.start(member);
       await cluster.api.ready();
