@@ -29,6 +29,7 @@ export const runFields = (run: WorkflowRun): Human =>
     ['failed at', run.error?.node],
     ['error', run.error && `${run.error.code}: ${run.error.message}`],
     ['priority', run.priority],
+    ['concurrency key', run.concurrency_key],
     ['created', run.created_at],
     ['started', run.started_at],
     ['ended', run.completed_at],

@@ -1434,6 +1434,7 @@ table webhooks · row security forced
 
 table workflow_definitions · row security forced
   archived_at timestamp with time zone
+  concurrency jsonb not null default '[]'::jsonb
   created_at timestamp with time zone not null default now()
   created_by text not null
   description text not null
@@ -1489,8 +1490,27 @@ table workflow_nodes · row security forced
   grant INSERT, SELECT, UPDATE to assay_app
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
+table workflow_places · row security forced
+  is_held boolean not null default false
+  key text
+  name text not null
+  org_id uuid not null
+  priority integer not null
+  run_id uuid not null
+  seq bigint not null generated always as identity
+  constraint workflow_places__pk PRIMARY KEY (org_id, run_id)
+  constraint workflow_places__run FOREIGN KEY (org_id, run_id) REFERENCES workflow_runs(org_id, id) ON DELETE CASCADE
+  CREATE INDEX workflow_places__held ON public.workflow_places USING btree (org_id, name, key) WHERE is_held
+  CREATE UNIQUE INDEX workflow_places__pk ON public.workflow_places USING btree (org_id, run_id)
+  CREATE INDEX workflow_places__waiting ON public.workflow_places USING btree (org_id, name, priority DESC, seq) WHERE (NOT is_held)
+  policy system ALL to {assay_system} using true check true
+  policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  grant DELETE, INSERT, SELECT, UPDATE to assay_app
+  grant DELETE, INSERT, SELECT, UPDATE to assay_system
+
 table workflow_runs · row security forced
   completed_at timestamp with time zone
+  concurrency_key text
   context jsonb not null
   created_at timestamp with time zone not null default now()
   created_by text not null
@@ -1655,6 +1675,48 @@ begin
   end loop;
   return dropped;
 end
+$function$
+
+CREATE OR REPLACE FUNCTION public.assay_give_workflow_places(of_org uuid, of_name text, about uuid[])
+ RETURNS SETOF uuid
+ LANGUAGE plpgsql
+AS $function$
+declare
+  most integer;
+  most_of_key integer;
+  held integer;
+  touched text[];
+  full_keys text[] := '{}';
+  waiting record;
+begin
+  select (select (l->>'limit')::integer from jsonb_array_elements(d.concurrency) l where l->>'key' is null),
+    (select (l->>'limit')::integer from jsonb_array_elements(d.concurrency) l where l->>'key' is not null)
+  into most, most_of_key
+  from workflow_definitions d where d.org_id = of_org and d.name = of_name order by d.version desc limit 1;
+  select count(*) into held from workflow_places p where p.org_id = of_org and p.name = of_name and p.is_held;
+  touched := array(select distinct r.concurrency_key from workflow_runs r
+    where r.org_id = of_org and r.id = any (about) and r.concurrency_key is not null);
+  for waiting in
+    select p.run_id, p.key from workflow_places p
+    where p.org_id = of_org and p.name = of_name and not p.is_held
+      and (about is null or most is not null or p.key = any (touched) or p.run_id = any (about))
+    order by p.priority desc, p.seq
+  loop
+    exit when held >= most;
+    continue when waiting.key = any (full_keys);
+    if (select count(*) from workflow_places p
+        where p.org_id = of_org and p.name = of_name and p.is_held and p.key = waiting.key) >= most_of_key then
+      full_keys := full_keys || waiting.key;
+      continue;
+    end if;
+    perform from workflow_runs r where r.org_id = of_org and r.id = waiting.run_id and r.state = 'queued'
+    for no key update skip locked;
+    continue when not found;
+    update workflow_places p set is_held = true where p.org_id = of_org and p.run_id = waiting.run_id;
+    held := held + 1;
+    return next waiting.run_id;
+  end loop;
+end;
 $function$
 
 CREATE OR REPLACE FUNCTION public.assay_make_event_partition(day date)

@@ -30,7 +30,7 @@ export type NodeOf = {
   atOnce?: number;
 };
 
-function graphOf(nodes: Record<string, NodeOf>): Graph {
+function graphOf(nodes: Record<string, NodeOf>, isLimited: boolean): Graph {
   const definitions = Object.entries(nodes).map(
     ([key, { dependsOn = [], policy, outputs, atOnce }]): NodeDefinition => ({
       key,
@@ -49,6 +49,7 @@ function graphOf(nodes: Record<string, NodeOf>): Graph {
   return {
     definitionId: 'd',
     name: 'test',
+    isLimited,
     nodes: new Map(definitions.map((node) => [node.key, node])),
     dependents: dependentsOf(definitions),
   };
@@ -98,7 +99,8 @@ export class TestRun {
     const progress = new RunProgress({ ...of, random: () => 0 });
     const answer = work(progress);
     const handed = progress.handOver(this.handsOver, 10);
-    const { run, items, nodes: changes, sweep, events } = progress.changes;
+    const { run, items, nodes: changes, sweep, place, events } = progress.changes;
+    if (this.run.state !== run.state) expect(place).toBe(this.#placeChange(run.state));
     this.run = { ...this.run, ...run };
     for (const [key, of] of items)
       for (const item of of.keys()) {
@@ -117,6 +119,18 @@ export class TestRun {
     expect(this.run.nodesLeft).toBe(left);
     for (const row of this.rows.values()) if (isTerminal(row.state)) expect(row.dueAt).toBeNull();
     return answer;
+  }
+
+  #placeChange(next: RunRow['state']): 'asks' | 'leaves' | null {
+    if (!this.graph.isLimited) return null;
+    return next === 'queued' ? 'asks' : isTerminal(next) ? 'leaves' : null;
+  }
+
+  /** As the tables do it when there is a place. */
+  letIn(): void {
+    if (this.run.state !== 'queued') return;
+    this.run = { ...this.run, state: 'running' };
+    for (const row of this.rows.values()) swept(row, 'release');
   }
 
   #write(name: string, { fence, leaseSeconds, ...change }: NodeChange): void {
@@ -179,8 +193,8 @@ export const failed: Result = {
 };
 export const gives = (output: Json): Result => ({ kind: 'completed', output, passesOver: [] });
 export const over = (items: number): Result => ({ kind: 'spread', items: Array.from({ length: items }, () => null) });
-export const started = (nodes: Record<string, NodeOf>, handsOver = 0): TestRun => {
-  const run = new TestRun(graphOf(nodes));
+export const started = (nodes: Record<string, NodeOf>, handsOver = 0, isLimited = false): TestRun => {
+  const run = new TestRun(graphOf(nodes, isLimited));
   run.handsOver = handsOver;
   run.decide((progress) => progress.start());
   return run;

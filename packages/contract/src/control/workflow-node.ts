@@ -16,7 +16,8 @@ const ContextPath = z
   .regex(/^\$context(?:\.[^.]{1,100}){0,20}$/, 'a path like `$context.order.lines.0`')
   .meta({ id: 'ContextPath', description: 'A path into the context of the run: `$context.order.lines.0`.' });
 
-const Cel = z
+/** A condition, or what gives a key. */
+export const Cel = z
   .string()
   .min(1)
   .max(4_000)

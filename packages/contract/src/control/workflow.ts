@@ -3,7 +3,7 @@ import { route } from '../route.ts';
 import { enveloped } from './envelope.ts';
 import { IdempotencyKey } from './idempotency-key.ts';
 import { PageQuery } from './page.ts';
-import { NodeDefinition } from './workflow-node.ts';
+import { Cel, NodeDefinition } from './workflow-node.ts';
 
 /** What a workflow is asked for by. */
 export const WorkflowName = z
@@ -13,6 +13,28 @@ const JsonSchema = z.record(z.string(), z.json()).meta({ description: 'A JSON Sc
 /** Four weeks. */
 const MOST_TIMEOUT_MS = 2_419_200_000;
 
+const ConcurrencyLimit = z.strictObject({
+  limit: z.int().min(1).max(10_000).meta({ description: 'Runs under way at once.' }),
+  key: Cel.optional().meta({
+    description: 'A CEL expression over `input`: the limit is of runs for which it gives the same; null limits none.',
+  }),
+});
+const Concurrency = z
+  .union([
+    ConcurrencyLimit,
+    z
+      .array(ConcurrencyLimit)
+      .max(2)
+      .refine((limits) => new Set(limits.map(({ key }) => key === undefined)).size === limits.length, {
+        message: 'one limit in all, and one of a `key`, at most',
+      }),
+  ])
+  .meta({
+    description:
+      'How many runs of the name may be under way at once. The others wait `queued`, by priority and then as they came.',
+  });
+const ConcurrencyKey = z.string().min(1).max(500);
+
 export const NewWorkflowDefinition = z
   .strictObject({
     name: WorkflowName.meta({ description: 'What runs ask for. A definition of the same name is its next version.' }),
@@ -20,6 +42,7 @@ export const NewWorkflowDefinition = z
     nodes: z.array(NodeDefinition).min(1).max(2_000),
     input_schema: JsonSchema.optional().meta({ description: 'What the input of a run must fit.' }),
     timeout_ms: z.int().min(1).max(MOST_TIMEOUT_MS).optional().meta({ description: 'Longest that a run may take.' }),
+    concurrency: Concurrency.default([]),
   })
   .meta({ id: 'NewWorkflowDefinition' });
 export type NewWorkflowDefinition = z.infer<typeof NewWorkflowDefinition>;
@@ -33,6 +56,7 @@ export const WorkflowDefinition = z
     nodes: z.array(NodeDefinition),
     input_schema: JsonSchema.nullable(),
     timeout_ms: z.int().nullable(),
+    concurrency: z.array(ConcurrencyLimit),
     created_by: z.string(),
     created_at: z.iso.datetime(),
     archived_at: z.iso.datetime().nullable(),
@@ -53,6 +77,9 @@ const NewWorkflowRun = z
     version: z.int().min(1).optional().meta({ description: 'Of that name; the newest unless given.' }),
     input: Input.default({}).meta({ description: 'What the context begins with, as `$context.input`.' }),
     priority: z.int().min(-10).max(10).default(0).meta({ description: 'Nodes of higher ones run first.' }),
+    concurrency_key: ConcurrencyKey.optional().meta({
+      description: 'In place of what the `key` of its limit gives.',
+    }),
     idempotency_key: IdempotencyKey.optional(),
     start: z.boolean().default(false).meta({ description: 'Whether it starts at once.' }),
   })
@@ -72,6 +99,7 @@ export const WorkflowRun = z
     workflow_definition: z.object({ id: z.uuid(), name: z.string(), version: z.int() }),
     state: RunState,
     priority: z.int(),
+    concurrency_key: z.string().nullable().meta({ description: 'Of those with the same, only so many are under way.' }),
     input: Input,
     context: Input.meta({ description: 'What nodes have written so far, beside the input.' }),
     error: Failure.extend({ node: z.string().nullable() }).nullable(),

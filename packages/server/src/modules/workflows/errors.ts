@@ -55,6 +55,8 @@ export const runErrors = defineErrors('workflow_run', {
   not_running: 'conflict',
   not_paused: 'conflict',
   not_failed: 'conflict',
+  no_limit_of_keys: 'invalid',
+  key_too_long: 'invalid',
 });
 
 export const jobErrors = defineErrors('job', {

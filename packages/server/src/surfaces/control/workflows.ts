@@ -12,7 +12,7 @@ import type {
 import type { Call } from '../../platform/operation.ts';
 import type { HttpKit } from '../http/kit.ts';
 import type { Surface } from '../http/surface.ts';
-import { contentOf, encodeFailure, encodeNode, encodeRunNode } from '../http/workflow-nodes.ts';
+import { contentOf, encodeConcurrency, encodeFailure, encodeNode, encodeRunNode } from '../http/workflow-nodes.ts';
 import { envelope } from './envelope.ts';
 import { sendFollowed } from './events.ts';
 import { pageLinks } from './page-links.ts';
@@ -84,11 +84,9 @@ function serveRuns(surface: Surface, { operator }: HttpKit, of: WorkflowOperatio
   surface.serve(routes.createWorkflowRun, async ({ body }, call) => {
     const { workflow_definition_id: id, name = '', version = null, input, priority, start } = body;
     const definition = id === undefined ? { name, version } : { id };
-    return answer(
-      call,
-      await run(of.createRun, call, { definition, input: input as JsonObject, priority, start }),
-      201,
-    );
+    const request = { definition, input: input as JsonObject, priority, start };
+    const concurrencyKey = body.concurrency_key ?? null;
+    return answer(call, await run(of.createRun, call, { ...request, concurrencyKey }), 201);
   });
   surface.serve(routes.listWorkflowRuns, async ({ query: { state, name, limit, cursor } }, call) => {
     const filter = { state: state ?? null, definition: name ?? null, limit, cursor: cursor ?? null };
@@ -155,6 +153,7 @@ const encodeDefinition = (of: Definition): WorkflowDefinition => ({
   nodes: of.nodes.map(encodeNode),
   input_schema: of.inputSchema,
   timeout_ms: of.timeoutMs,
+  concurrency: encodeConcurrency(of),
   created_by: of.createdBy,
   created_at: of.createdAt.toISOString(),
   archived_at: of.archivedAt?.toISOString() ?? null,
@@ -166,6 +165,7 @@ export const encodeRun = (run: Run): WorkflowRun => ({
   workflow_definition: run.definition,
   state: run.state,
   priority: run.priority,
+  concurrency_key: run.concurrencyKey,
   input: run.input,
   context: run.context,
   error: run.error && { ...encodeFailure(run.error), node: run.error.node },

@@ -12,7 +12,7 @@ import { fromJson, type JsonObject, type JsonValue, type MessageInitShape } from
 import { timestampFromDate, ValueSchema } from '@bufbuild/protobuf/wkt';
 import type { Definition, DefinitionContent, RunNode, WorkflowRun } from '../../modules/workflows/index.ts';
 import { invalidFields, toFault } from '../http/surface.ts';
-import { contentOf, encodeNode } from '../http/workflow-nodes.ts';
+import { contentOf, encodeConcurrency, encodeNode } from '../http/workflow-nodes.ts';
 import { present, times } from './present.ts';
 import { readStruct } from './struct.ts';
 
@@ -57,13 +57,14 @@ export function decodeContent(content: WorkflowContent | undefined): DefinitionC
     const message = 'Field content: what the workflow says is missing';
     throw invalidFields([{ field: 'content', constraint: 'required', message }]);
   }
-  const { name, description, nodes, inputSchema, timeoutMs } = content;
+  const { name, description, nodes, inputSchema, timeoutMs, concurrency } = content;
   const result = NewWorkflowDefinition.safeParse({
     name,
     description,
     nodes: nodes.map((node, at) => readStruct(node, `content.nodes.${at}`)),
     ...(inputSchema && { input_schema: readStruct(inputSchema, 'content.input_schema') }),
     ...(timeoutMs !== undefined && { timeout_ms: Number(timeoutMs) }),
+    concurrency: concurrency.map(({ limit, key }) => ({ limit, key })),
   });
   if (result.success) return contentOf(result.data);
   throw invalidFields(result.error.issues.map((issue) => toFault(issue, 'content')));
@@ -76,6 +77,7 @@ export const encodeDefinition = (of: Definition): MessageInitShape<typeof Workfl
     name: of.name,
     description: of.description,
     nodes: of.nodes.map((node) => encodeNode(node) as JsonObject),
+    concurrency: encodeConcurrency(of),
     ...present({
       inputSchema: of.inputSchema as JsonObject | null,
       timeoutMs: of.timeoutMs === null ? null : BigInt(of.timeoutMs),
@@ -95,7 +97,10 @@ export const encodeRun = (run: WorkflowRun): MessageInitShape<typeof WorkflowRun
   priority: run.priority,
   input: run.input as JsonObject,
   context: run.context as JsonObject,
-  ...present({ error: run.error && { ...encodeFailure(run.error), ...present({ node: run.error.node }) } }),
+  ...present({
+    concurrencyKey: run.concurrencyKey,
+    error: run.error && { ...encodeFailure(run.error), ...present({ node: run.error.node }) },
+  }),
   createdBy: run.createdBy,
   createdAt: timestampFromDate(run.createdAt),
   ...times({ startedAt: run.startedAt, deadlineAt: run.deadlineAt, completedAt: run.completedAt }),

@@ -24,6 +24,7 @@ type All = Handlers<typeof WorkflowService>;
 
 const PAGES = { usual: 50, most: 200 };
 const MOST_PRIORITY = 10;
+const MOST_KEY = 500;
 
 export function serveWorkflows(surface: RpcSurface, run: OperatorRun, of: Operations): void {
   const handlers = { ...definitions(run, of), ...runs(run, of), ...decisions(run, of) };
@@ -115,12 +116,15 @@ const decisions = (
   };
 };
 
-function decodeNewRun({ workflow, version, input, priority, start }: WorkflowServiceCreateRunRequest): NewRun {
+function decodeNewRun(request: WorkflowServiceCreateRunRequest): NewRun {
+  const { workflow, version, input, priority, start, concurrencyKey = null } = request;
   if (Math.abs(priority) > MOST_PRIORITY)
     throw refused('priority', 'range', `must be -${MOST_PRIORITY} to ${MOST_PRIORITY}`);
   if (version !== undefined && (workflow.case !== 'name' || version < 1))
     throw refused('version', 'range', 'must be the number of a version of a `name`, from 1');
-  const given = { input: readStruct(input ?? {}, 'input') as JsonObject, priority, start };
+  if (concurrencyKey !== null && (concurrencyKey === '' || concurrencyKey.length > MOST_KEY))
+    throw refused('concurrency_key', 'range', `must have 1 to ${MOST_KEY} characters`);
+  const given = { input: readStruct(input ?? {}, 'input') as JsonObject, priority, start, concurrencyKey };
   switch (workflow.case) {
     case undefined:
       throw refused('workflow_definition_id', 'required', 'say what to run: the id of a version, or a name');

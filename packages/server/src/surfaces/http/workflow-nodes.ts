@@ -31,6 +31,7 @@ export const contentOf = (body: NewWorkflowDefinition): DefinitionContent => ({
   nodes: body.nodes.map(decodeNode),
   inputSchema: (body.input_schema as JsonObject | undefined) ?? null,
   timeoutMs: body.timeout_ms ?? null,
+  concurrency: [body.concurrency].flat().map(({ limit, key = null }) => ({ limit, key })),
 });
 
 const decodeNode = (node: WireNode): NodeDefinition => ({
@@ -150,6 +151,9 @@ function outputsOf({ key, outputs }: WireNode): OutputBinding[] {
     merge,
   }));
 }
+
+export const encodeConcurrency = ({ concurrency }: DefinitionContent) =>
+  concurrency.map(({ limit, key }) => ({ limit, ...(key === null ? {} : { key }) }));
 
 /** A node of a run, as it stands. */
 export const encodeRunNode = (node: RunNode): WorkflowRunNode => ({

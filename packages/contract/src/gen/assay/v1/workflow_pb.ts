@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file assay/v1/workflow.proto.
  */
 export const file_assay_v1_workflow: GenFile = /*@__PURE__*/
-  fileDesc("Chdhc3NheS92MS93b3JrZmxvdy5wcm90bxIIYXNzYXkudjEiswEKD1dvcmtmbG93Q29udGVudBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEiYKBW5vZGVzGAMgAygLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBItCgxpbnB1dF9zY2hlbWEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhcKCnRpbWVvdXRfbXMYBSABKANIAIgBAUINCgtfdGltZW91dF9tcyLSAQoSV29ya2Zsb3dEZWZpbml0aW9uEgoKAmlkGAEgASgJEg8KB3ZlcnNpb24YAiABKAUSKgoHY29udGVudBgDIAEoCzIZLmFzc2F5LnYxLldvcmtmbG93Q29udGVudBISCgpjcmVhdGVkX2J5GAQgASgJEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2FyY2hpdmVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKGBAoLV29ya2Zsb3dSdW4SCgoCaWQYASABKAkSHgoWd29ya2Zsb3dfZGVmaW5pdGlvbl9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEg8KB3ZlcnNpb24YBCABKAUSKQoFc3RhdGUYBSABKA4yGi5hc3NheS52MS5Xb3JrZmxvd1J1blN0YXRlEhAKCHByaW9yaXR5GAYgASgFEiYKBWlucHV0GAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgdjb250ZXh0GAggASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgVlcnJvchgJIAEoCzIZLmFzc2F5LnYxLldvcmtmbG93RmFpbHVyZRIwCgpjcmVhdGVkX2J5GAogASgLMhwuYXNzYXkudjEuUHJpbmNpcGFsUmVmZXJlbmNlEi4KCmNyZWF0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0ZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2RlYWRsaW5lX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxjb21wbGV0ZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wInUKD1dvcmtmbG93RmFpbHVyZRIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSJwoGZmF1bHRzGAMgAygLMhcuYXNzYXkudjEuV29ya2Zsb3dGYXVsdBIRCgRub2RlGAQgASgJSACIAQFCBwoFX25vZGUiQwoNV29ya2Zsb3dGYXVsdBINCgVmaWVsZBgBIAEoCRISCgpjb25zdHJhaW50GAIgASgJEg8KB21lc3NhZ2UYAyABKAki4wIKD1dvcmtmbG93UnVuTm9kZRILCgNrZXkYASABKAkSKgoFc3RhdGUYAiABKA4yGy5hc3NheS52MS5Xb3JrZmxvd05vZGVTdGF0ZRIPCgdhdHRlbXB0GAMgASgFEioKBmR1ZV9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoGb3V0cHV0GAUgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEigKBWVycm9yGAYgASgLMhkuYXNzYXkudjEuV29ya2Zsb3dGYWlsdXJlEi4KCnN0YXJ0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGNvbXBsZXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoFaXRlbXMYCSABKAsyFy5hc3NheS52MS5Xb3JrZmxvd0l0ZW1zIiwKDVdvcmtmbG93SXRlbXMSDQoFdG90YWwYASABKAUSDAoEbGVmdBgCIAEoBSqXAgoQV29ya2Zsb3dSdW5TdGF0ZRIiCh5XT1JLRkxPV19SVU5fU1RBVEVfVU5TUEVDSUZJRUQQABIeChpXT1JLRkxPV19SVU5fU1RBVEVfQ1JFQVRFRBABEh0KGVdPUktGTE9XX1JVTl9TVEFURV9RVUVVRUQQAhIeChpXT1JLRkxPV19SVU5fU1RBVEVfUlVOTklORxADEh0KGVdPUktGTE9XX1JVTl9TVEFURV9QQVVTRUQQBBIgChxXT1JLRkxPV19SVU5fU1RBVEVfQ09NUExFVEVEEAUSHQoZV09SS0ZMT1dfUlVOX1NUQVRFX0ZBSUxFRBAGEiAKHFdPUktGTE9XX1JVTl9TVEFURV9DQU5DRUxMRUQQByrBAgoRV29ya2Zsb3dOb2RlU3RhdGUSIwofV09SS0ZMT1dfTk9ERV9TVEFURV9VTlNQRUNJRklFRBAAEh8KG1dPUktGTE9XX05PREVfU1RBVEVfUEVORElORxABEh0KGVdPUktGTE9XX05PREVfU1RBVEVfUkVBRFkQAhIfChtXT1JLRkxPV19OT0RFX1NUQVRFX1JVTk5JTkcQAxIfChtXT1JLRkxPV19OT0RFX1NUQVRFX1dBSVRJTkcQBBIhCh1XT1JLRkxPV19OT0RFX1NUQVRFX0NPTVBMRVRFRBAFEh4KGldPUktGTE9XX05PREVfU1RBVEVfRkFJTEVEEAYSHwobV09SS0ZMT1dfTk9ERV9TVEFURV9TS0lQUEVEEAcSIQodV09SS0ZMT1dfTk9ERV9TVEFURV9DQU5DRUxMRUQQCGIGcHJvdG8z", [file_assay_v1_principal, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Chdhc3NheS92MS93b3JrZmxvdy5wcm90bxIIYXNzYXkudjEi7AEKD1dvcmtmbG93Q29udGVudBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEiYKBW5vZGVzGAMgAygLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBItCgxpbnB1dF9zY2hlbWEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhcKCnRpbWVvdXRfbXMYBSABKANIAIgBARI3Cgtjb25jdXJyZW5jeRgGIAMoCzIiLmFzc2F5LnYxLldvcmtmbG93Q29uY3VycmVuY3lMaW1pdEINCgtfdGltZW91dF9tcyJDChhXb3JrZmxvd0NvbmN1cnJlbmN5TGltaXQSDQoFbGltaXQYASABKAUSEAoDa2V5GAIgASgJSACIAQFCBgoEX2tleSLSAQoSV29ya2Zsb3dEZWZpbml0aW9uEgoKAmlkGAEgASgJEg8KB3ZlcnNpb24YAiABKAUSKgoHY29udGVudBgDIAEoCzIZLmFzc2F5LnYxLldvcmtmbG93Q29udGVudBISCgpjcmVhdGVkX2J5GAQgASgJEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2FyY2hpdmVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCK4BAoLV29ya2Zsb3dSdW4SCgoCaWQYASABKAkSHgoWd29ya2Zsb3dfZGVmaW5pdGlvbl9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEg8KB3ZlcnNpb24YBCABKAUSKQoFc3RhdGUYBSABKA4yGi5hc3NheS52MS5Xb3JrZmxvd1J1blN0YXRlEhAKCHByaW9yaXR5GAYgASgFEiYKBWlucHV0GAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgdjb250ZXh0GAggASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgVlcnJvchgJIAEoCzIZLmFzc2F5LnYxLldvcmtmbG93RmFpbHVyZRIwCgpjcmVhdGVkX2J5GAogASgLMhwuYXNzYXkudjEuUHJpbmNpcGFsUmVmZXJlbmNlEi4KCmNyZWF0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0ZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2RlYWRsaW5lX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxjb21wbGV0ZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKD2NvbmN1cnJlbmN5X2tleRgPIAEoCUgAiAEBQhIKEF9jb25jdXJyZW5jeV9rZXkidQoPV29ya2Zsb3dGYWlsdXJlEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRInCgZmYXVsdHMYAyADKAsyFy5hc3NheS52MS5Xb3JrZmxvd0ZhdWx0EhEKBG5vZGUYBCABKAlIAIgBAUIHCgVfbm9kZSJDCg1Xb3JrZmxvd0ZhdWx0Eg0KBWZpZWxkGAEgASgJEhIKCmNvbnN0cmFpbnQYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSLjAgoPV29ya2Zsb3dSdW5Ob2RlEgsKA2tleRgBIAEoCRIqCgVzdGF0ZRgCIAEoDjIbLmFzc2F5LnYxLldvcmtmbG93Tm9kZVN0YXRlEg8KB2F0dGVtcHQYAyABKAUSKgoGZHVlX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgZvdXRwdXQYBSABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSKAoFZXJyb3IYBiABKAsyGS5hc3NheS52MS5Xb3JrZmxvd0ZhaWx1cmUSLgoKc3RhcnRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29tcGxldGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgVpdGVtcxgJIAEoCzIXLmFzc2F5LnYxLldvcmtmbG93SXRlbXMiLAoNV29ya2Zsb3dJdGVtcxINCgV0b3RhbBgBIAEoBRIMCgRsZWZ0GAIgASgFKpcCChBXb3JrZmxvd1J1blN0YXRlEiIKHldPUktGTE9XX1JVTl9TVEFURV9VTlNQRUNJRklFRBAAEh4KGldPUktGTE9XX1JVTl9TVEFURV9DUkVBVEVEEAESHQoZV09SS0ZMT1dfUlVOX1NUQVRFX1FVRVVFRBACEh4KGldPUktGTE9XX1JVTl9TVEFURV9SVU5OSU5HEAMSHQoZV09SS0ZMT1dfUlVOX1NUQVRFX1BBVVNFRBAEEiAKHFdPUktGTE9XX1JVTl9TVEFURV9DT01QTEVURUQQBRIdChlXT1JLRkxPV19SVU5fU1RBVEVfRkFJTEVEEAYSIAocV09SS0ZMT1dfUlVOX1NUQVRFX0NBTkNFTExFRBAHKsECChFXb3JrZmxvd05vZGVTdGF0ZRIjCh9XT1JLRkxPV19OT0RFX1NUQVRFX1VOU1BFQ0lGSUVEEAASHwobV09SS0ZMT1dfTk9ERV9TVEFURV9QRU5ESU5HEAESHQoZV09SS0ZMT1dfTk9ERV9TVEFURV9SRUFEWRACEh8KG1dPUktGTE9XX05PREVfU1RBVEVfUlVOTklORxADEh8KG1dPUktGTE9XX05PREVfU1RBVEVfV0FJVElORxAEEiEKHVdPUktGTE9XX05PREVfU1RBVEVfQ09NUExFVEVEEAUSHgoaV09SS0ZMT1dfTk9ERV9TVEFURV9GQUlMRUQQBhIfChtXT1JLRkxPV19OT0RFX1NUQVRFX1NLSVBQRUQQBxIhCh1XT1JLRkxPV19OT0RFX1NUQVRFX0NBTkNFTExFRBAIYgZwcm90bzM", [file_assay_v1_principal, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * What a version of a workflow says.
@@ -57,6 +57,14 @@ export type WorkflowContent = Message<"assay.v1.WorkflowContent"> & {
    * @generated from field: optional int64 timeout_ms = 5;
    */
   timeoutMs?: bigint | undefined;
+
+  /**
+   * How many runs of the name may be under way at once: one limit in all, and one of a key, at most. The others wait, by
+   * priority and then as they came.
+   *
+   * @generated from field: repeated assay.v1.WorkflowConcurrencyLimit concurrency = 6;
+   */
+  concurrency: WorkflowConcurrencyLimit[];
 };
 
 /**
@@ -65,6 +73,34 @@ export type WorkflowContent = Message<"assay.v1.WorkflowContent"> & {
  */
 export const WorkflowContentSchema: GenMessage<WorkflowContent> = /*@__PURE__*/
   messageDesc(file_assay_v1_workflow, 0);
+
+/**
+ * How many runs may be under way at once.
+ *
+ * @generated from message assay.v1.WorkflowConcurrencyLimit
+ */
+export type WorkflowConcurrencyLimit = Message<"assay.v1.WorkflowConcurrencyLimit"> & {
+  /**
+   * How many.
+   *
+   * @generated from field: int32 limit = 1;
+   */
+  limit: number;
+
+  /**
+   * A CEL expression over `input`: the limit is of runs for which it gives the same. Without one it is of all.
+   *
+   * @generated from field: optional string key = 2;
+   */
+  key?: string | undefined;
+};
+
+/**
+ * Describes the message assay.v1.WorkflowConcurrencyLimit.
+ * Use `create(WorkflowConcurrencyLimitSchema)` to create a new message.
+ */
+export const WorkflowConcurrencyLimitSchema: GenMessage<WorkflowConcurrencyLimit> = /*@__PURE__*/
+  messageDesc(file_assay_v1_workflow, 1);
 
 /**
  * A version of a workflow. It never changes.
@@ -120,7 +156,7 @@ export type WorkflowDefinition = Message<"assay.v1.WorkflowDefinition"> & {
  * Use `create(WorkflowDefinitionSchema)` to create a new message.
  */
 export const WorkflowDefinitionSchema: GenMessage<WorkflowDefinition> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 1);
+  messageDesc(file_assay_v1_workflow, 2);
 
 /**
  * A run of a workflow.
@@ -225,6 +261,13 @@ export type WorkflowRun = Message<"assay.v1.WorkflowRun"> & {
    * @generated from field: google.protobuf.Timestamp completed_at = 14;
    */
   completedAt?: Timestamp | undefined;
+
+  /**
+   * Of those with the same one only so many are under way at once.
+   *
+   * @generated from field: optional string concurrency_key = 15;
+   */
+  concurrencyKey?: string | undefined;
 };
 
 /**
@@ -232,7 +275,7 @@ export type WorkflowRun = Message<"assay.v1.WorkflowRun"> & {
  * Use `create(WorkflowRunSchema)` to create a new message.
  */
 export const WorkflowRunSchema: GenMessage<WorkflowRun> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 2);
+  messageDesc(file_assay_v1_workflow, 3);
 
 /**
  * Why a run or a node failed.
@@ -274,7 +317,7 @@ export type WorkflowFailure = Message<"assay.v1.WorkflowFailure"> & {
  * Use `create(WorkflowFailureSchema)` to create a new message.
  */
 export const WorkflowFailureSchema: GenMessage<WorkflowFailure> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 3);
+  messageDesc(file_assay_v1_workflow, 4);
 
 /**
  * What is wrong with one part of something.
@@ -309,7 +352,7 @@ export type WorkflowFault = Message<"assay.v1.WorkflowFault"> & {
  * Use `create(WorkflowFaultSchema)` to create a new message.
  */
 export const WorkflowFaultSchema: GenMessage<WorkflowFault> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 4);
+  messageDesc(file_assay_v1_workflow, 5);
 
 /**
  * A node of a run.
@@ -386,7 +429,7 @@ export type WorkflowRunNode = Message<"assay.v1.WorkflowRunNode"> & {
  * Use `create(WorkflowRunNodeSchema)` to create a new message.
  */
 export const WorkflowRunNodeSchema: GenMessage<WorkflowRunNode> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 5);
+  messageDesc(file_assay_v1_workflow, 6);
 
 /**
  * The items of a node that runs for each of a list.
@@ -414,7 +457,7 @@ export type WorkflowItems = Message<"assay.v1.WorkflowItems"> & {
  * Use `create(WorkflowItemsSchema)` to create a new message.
  */
 export const WorkflowItemsSchema: GenMessage<WorkflowItems> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 6);
+  messageDesc(file_assay_v1_workflow, 7);
 
 /**
  * Where a run stands. The last three are ends.

@@ -18,10 +18,18 @@ export type FaultsOptions = {
 
 /** Finds every fault of a definition, each with the path of its field as the caller wrote it. */
 export async function definitionFaults(
-  { nodes, inputSchema }: DefinitionContent,
+  { nodes, inputSchema, concurrency }: DefinitionContent,
   { expressions, capabilities, rules }: FaultsOptions,
 ): Promise<FieldFault[]> {
-  const programs = [...programsOf(nodes), ...(inputSchema === null ? [] : [schemaAt('input_schema', inputSchema)])];
+  const programs = [
+    ...programsOf(nodes),
+    ...(inputSchema === null ? [] : [schemaAt('input_schema', inputSchema)]),
+    ...concurrency.flatMap(({ key }, index) =>
+      key === null
+        ? []
+        : [{ field: `concurrency.${index}.key`, program: { language: 'cel_key', source: key } } as const],
+    ),
+  ];
   return [
     ...graphFaults(nodes),
     ...branchFaults(nodes),

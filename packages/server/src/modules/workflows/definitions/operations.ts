@@ -2,6 +2,7 @@ import type { FieldFault } from '../../../kernel/errors.ts';
 import { isUuid, newId } from '../../../kernel/ids.ts';
 import { decodeCursor, encodeCursor, type Page } from '../../../kernel/page.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
+import { givePlaces } from '../engine/store-places.ts';
 import { definitionErrors } from '../errors.ts';
 import { definitionFaults, type FaultsOptions } from './definition-faults.ts';
 import type { Definition, DefinitionContent } from './model.ts';
@@ -10,7 +11,12 @@ import { secretsIn } from './template-faults.ts';
 
 const READ = { scope: 'workflows:read', effect: 'read', rate: 'control', audit: null } as const;
 
-export const definitionOperations = (services: FaultsOptions) =>
+export type DefinitionServices = FaultsOptions & {
+  /** A signal, raised behind the commit: nodes became ready. */
+  ready(): void;
+};
+
+export const definitionOperations = (services: DefinitionServices) =>
   ({
     createDefinition: createDefinition(services),
     validateDefinition: validateDefinition(services),
@@ -19,7 +25,7 @@ export const definitionOperations = (services: FaultsOptions) =>
     archiveDefinition,
   }) satisfies Record<string, AnyOperation>;
 
-const createDefinition = (services: FaultsOptions) =>
+const createDefinition = (services: DefinitionServices) =>
   operation({
     name: 'workflows.definition.create',
     summary: 'Add the next version of a workflow definition.',
@@ -37,7 +43,9 @@ const createDefinition = (services: FaultsOptions) =>
         throw definitionErrors.invalid('The definition cannot be run. Mend what is listed.', { faults });
       assertMaySend(context, content);
       const of = { orgId: orgOf(context), id: newId(), createdBy: context.by.id };
-      return store.insertDefinition(context.tx, { ...content, ...of });
+      const made = await store.insertDefinition(context.tx, { ...content, ...of });
+      if (await givePlaces(context.tx, [made])) context.tx.onCommit(services.ready);
+      return made;
     },
   });
 

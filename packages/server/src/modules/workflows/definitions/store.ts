@@ -1,6 +1,6 @@
 import { statement, type Tx } from '../../../platform/db/index.ts';
 import type { JsonObject, NodeDefinition } from '../model.ts';
-import type { Definition } from './model.ts';
+import type { ConcurrencyLimit, Definition } from './model.ts';
 
 type Row = {
   org_id: string;
@@ -11,13 +11,14 @@ type Row = {
   nodes: NodeDefinition[];
   input_schema: JsonObject | null;
   timeout_ms: number | null;
+  concurrency: ConcurrencyLimit[];
   created_by: string;
   created_at: Date;
   archived_at: Date | null;
 };
 
 const COLUMNS =
-  'org_id, id, name, version, description, nodes, input_schema, timeout_ms, created_by, created_at, archived_at';
+  'org_id, id, name, version, description, nodes, input_schema, timeout_ms, concurrency, created_by, created_at, archived_at';
 
 // Versions of a name are numbered one after the other, however many come at once.
 const lockName = statement(
@@ -29,8 +30,8 @@ const VISIBLE = `left(name, 1) <> '$'`;
 
 const insert = statement<Row>(
   'workflow_definitions.insert',
-  `insert into workflow_definitions (org_id, id, name, version, description, nodes, input_schema, timeout_ms, created_by)
-   select $1, $2, $3, coalesce(max(d.version), 0) + 1, $4, $5, $6, $7, $8
+  `insert into workflow_definitions (org_id, id, name, version, description, nodes, input_schema, timeout_ms, concurrency, created_by)
+   select $1, $2, $3, coalesce(max(d.version), 0) + 1, $4, $5, $6, $7, $8, $9
    from workflow_definitions d where d.org_id = $1 and d.name = $3 returning ${COLUMNS}`,
 );
 const byId = statement<Row>(
@@ -67,6 +68,7 @@ export async function insertDefinition(tx: Tx, of: NewDefinition): Promise<Defin
     JSON.stringify(of.nodes),
     of.inputSchema === null ? null : JSON.stringify(of.inputSchema),
     of.timeoutMs,
+    JSON.stringify(of.concurrency),
     of.createdBy,
   ]);
   return toDefinition(row as Row);
@@ -107,6 +109,7 @@ const toDefinition = (row: Row): Definition => ({
   nodes: row.nodes,
   inputSchema: row.input_schema,
   timeoutMs: row.timeout_ms,
+  concurrency: row.concurrency,
   createdBy: row.created_by,
   createdAt: row.created_at,
   archivedAt: row.archived_at,

@@ -1,8 +1,8 @@
-import pino from 'pino';
 import { afterAll, describe, expect, test } from 'vitest';
 import { eventsOf } from '../../../../test/builders.ts';
 import { testDatabase } from '../../../../test/database.ts';
 import { until } from '../../../../test/until.ts';
+import { workflowNode as node, workflowWorker } from '../../../../test/workflow-worker.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { insertDefinition } from '../definitions/store.ts';
 import { Expressions } from '../expressions/expressions.ts';
@@ -11,88 +11,10 @@ import { newProgress } from '../runs/new-progress.ts';
 import { endRunsOf } from '../runs/organization-end.ts';
 import { findRun, insertRunWithNodes, listItems, listNodes } from '../runs/store.ts';
 import { completed, type Handler } from '../runtimes/model.ts';
-import { nativeHandlers } from '../runtimes/native.ts';
-import { Engine } from './engine.ts';
-import { Graphs } from './graphs.ts';
-import { RunJanitor } from './janitor.ts';
-import { Settler } from './settler.ts';
 
 const db = testDatabase();
-const log = pino({ level: 'silent' });
 const expressions = new Expressions({ deadlineMs: 2_000, threads: 1 });
 afterAll(() => expressions[Symbol.asyncDispose]());
-
-type Of = Partial<Omit<NodeDefinition, 'key' | 'policy'>> & { policy?: Partial<NodeDefinition['policy']> };
-const node = (key: string, { policy, ...of }: Of = {}): NodeDefinition => ({
-  key,
-  runtime: 'native',
-  operation: 'noop',
-  dependsOn: [],
-  config: {},
-  inputs: [],
-  outputs: [{ name: null, path: [key], merge: 'replace' }],
-  requires: [],
-  policy: {
-    timeoutMs: 10_000,
-    retries: 0,
-    backoff: { kind: 'fixed', firstMs: 1, mostMs: 1 },
-    onError: { kind: 'fail' },
-    ...policy,
-  },
-  when: null,
-  forEach: null,
-  ...of,
-});
-
-/** One worker process, as far as workflows go. `handlers` are operations beside the native ones. */
-type WorkerOf = { handlers?: Record<string, Handler>; leaseMs?: number; concurrency?: number };
-function aWorker({ handlers = {}, leaseMs = 1_500, concurrency = 16 }: WorkerOf = {}) {
-  const statements: ConstructorParameters<typeof RunJanitor>[0]['statements'] = (work) =>
-    db.system.statements({ orgId: null }, work);
-  const graphs = new Graphs(statements);
-  const listeners = new Set<() => void>();
-  const ended = new Set<(runId: string) => void>();
-  const settler = new Settler({
-    transaction: (work) => db.system.transaction({ orgId: null }, work),
-    graphs,
-    endWork: async () => {},
-    progressed: ({ leavesReady }) => {
-      if (leavesReady) for (const listener of listeners) listener();
-    },
-  });
-  const engine = new Engine({
-    statements,
-    settler,
-    graphs,
-    expressions,
-    handlers: { native: { ...nativeHandlers(expressions), ...handlers } },
-    onReady(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    onEnded(listener) {
-      ended.add(listener);
-      return () => ended.delete(listener);
-    },
-    concurrency,
-    leaseMs,
-    log,
-  });
-  engine.start();
-  return {
-    settler,
-    graphs,
-    /** A signal that somebody may wait. */
-    look() {
-      for (const listener of listeners) listener();
-    },
-    janitor: new RunJanitor({ statements, settler, graphs, log }),
-    end(runId: string) {
-      for (const listener of ended) listener(runId);
-    },
-    [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
-  };
-}
 
 async function aRun(
   nodes: readonly NodeDefinition[],
@@ -102,11 +24,12 @@ async function aRun(
   const by = { kind: 'user', id: newId(), limitedTo: null };
   const id = newId();
   await db.app.transaction({ orgId }, async (tx) => {
-    const content = { name: 'test', description: '', nodes, inputSchema: null, timeoutMs: null };
+    const content = { name: 'test', description: '', nodes, inputSchema: null, timeoutMs: null, concurrency: [] };
     const definition = await insertDefinition(tx, { ...content, orgId, id: newId(), createdBy: by.id });
     const graph = {
       definitionId: definition.id,
       name: 'test',
+      isLimited: false,
       nodes: new Map(nodes.map((each) => [each.key, each])),
       dependents: new Map(),
     };
@@ -143,7 +66,7 @@ const isEnded = async (run: { orgId: string; id: string }) => {
 
 describe('a worker', () => {
   test('walks a run to its end, with what each node writes', async () => {
-    await using _worker = aWorker();
+    await using _worker = workflowWorker(db, expressions);
     const run = await aRun(
       [
         node('double', {
@@ -180,7 +103,7 @@ describe('a worker', () => {
   });
 
   test('tells why a node failed', async () => {
-    await using _worker = aWorker();
+    await using _worker = workflowWorker(db, expressions);
     const schema = { type: 'object', required: ['name'] };
     const run = await aRun([
       node('check', {
@@ -205,7 +128,7 @@ describe('a worker', () => {
       if (tries < 3) throw new Error('by accident');
       return completed(tries);
     };
-    await using _worker = aWorker({ handlers: { flaky } });
+    await using _worker = workflowWorker(db, expressions, { handlers: { flaky } });
     const run = await aRun([node('a', { operation: 'flaky', policy: { retries: 3 } })]);
     expect(await isEnded(run)).toMatchObject({ state: 'completed', context: { a: 3 } });
     expect((await nodesOf(run))['a']).toMatchObject({ attempt: 3, error: null });
@@ -215,7 +138,7 @@ describe('a worker', () => {
     const aborted = Promise.withResolvers<void>();
     const endless: Handler = ({ signal }) =>
       new Promise(() => signal.addEventListener('abort', () => aborted.resolve()));
-    await using worker = aWorker({ handlers: { endless } });
+    await using worker = workflowWorker(db, expressions, { handlers: { endless } });
     const run = await aRun([node('a', { operation: 'endless', policy: { timeoutMs: 50 } })]);
     expect(await isEnded(run)).toMatchObject({ state: 'failed', error: { code: 'workflow_node.too_late' } });
     await aborted.promise;
@@ -223,7 +146,7 @@ describe('a worker', () => {
   });
 
   test('holds nothing while a node waits for a time', async () => {
-    await using _worker = aWorker();
+    await using _worker = workflowWorker(db, expressions);
     const run = await aRun([
       node('wait', { operation: 'delay', config: { ms: 300 } }),
       node('then', { dependsOn: ['wait'] }),
@@ -244,7 +167,7 @@ describe('a worker', () => {
       if (n === 7 && attempt === 1) throw new Error('by accident');
       return completed(n * n);
     };
-    await using _worker = aWorker({ handlers: { square } });
+    await using _worker = workflowWorker(db, expressions, { handlers: { square } });
     const run = await aRun(
       [
         node('squares', {
@@ -275,7 +198,7 @@ describe('a worker', () => {
 
   test('refuses outputs that are too large, one by one and together', async () => {
     const large: Handler = async ({ node: { config } }) => completed('x'.repeat(Number(config['bytes'])));
-    await using _worker = aWorker({ handlers: { large } });
+    await using _worker = workflowWorker(db, expressions, { handlers: { large } });
     const one = await aRun([node('a', { operation: 'large', config: { bytes: 1_048_576 } })]);
     const code = 'workflow_context.too_large';
     expect(await isEnded(one)).toMatchObject({ state: 'failed', error: { node: 'a', code } });
@@ -293,7 +216,7 @@ describe('a worker', () => {
   });
 
   test('fails a node whose list is none', async () => {
-    await using _worker = aWorker();
+    await using _worker = workflowWorker(db, expressions);
     const forEach = { items: { kind: 'context', path: ['input'] }, concurrency: 1, writtenAs: 'for_each' } as const;
     const run = await aRun([node('a', { forEach })]);
     expect(await isEnded(run)).toMatchObject({ state: 'failed', error: { node: 'a', code: 'workflow_node.no_list' } });
@@ -310,7 +233,7 @@ describe('a worker', () => {
           resolve(completed('late'));
         });
       });
-    await using worker = aWorker({ handlers: { slow } });
+    await using worker = workflowWorker(db, expressions, { handlers: { slow } });
     const run = await aRun([node('a', { operation: 'slow' })]);
     await begun.promise;
     await worker.settler.decide(run, [], (progress) => progress.cancel());
@@ -332,7 +255,7 @@ describe('what became ready', () => {
       claims += 1;
       return completed(claims);
     };
-    await using _worker = aWorker({ handlers: { step } });
+    await using _worker = workflowWorker(db, expressions, { handlers: { step } });
     const run = await aRun(chain('a', 'b', 'c'));
     expect(await isEnded(run)).toMatchObject({ state: 'completed', context: { a: 1, b: 2, c: 3 } });
     const { rows } = await db.owner.query<{ transactions: number; events: number }>(
@@ -355,7 +278,7 @@ describe('what became ready', () => {
       }
       return completed(null);
     };
-    await using worker = aWorker({ handlers: { step }, concurrency: 1, leaseMs: 10_000 });
+    await using worker = workflowWorker(db, expressions, { handlers: { step }, concurrency: 1, leaseMs: 10_000 });
     const long = await aRun(chain('a', 'b', 'c', 'd'));
     await atB.promise;
     const other = await aRun(chain('other'));
@@ -371,13 +294,13 @@ describe('a worker that is lost', () => {
     const wakes: (() => void)[] = [];
     const frozen: Handler = () => new Promise((resolve) => wakes.push(() => resolve(completed('frozen'))));
     const done: Handler = async () => completed('done');
-    const first = aWorker({ handlers: { work: frozen }, leaseMs: 60_000 });
+    const first = workflowWorker(db, expressions, { handlers: { work: frozen }, leaseMs: 60_000 });
     const run = await aRun([node('a', { operation: 'work' })]);
     await until('the first has it', () => wakes.length === 1);
     await db.owner.query(
       `update workflow_nodes set lease_expires_at = now() - interval '1 second' where run_id = '${run.id}'`,
     );
-    await using second = aWorker({ handlers: { work: done } });
+    await using second = workflowWorker(db, expressions, { handlers: { work: done } });
     await second.janitor.sweep();
     wakes[0]?.();
     expect(await isEnded(run)).toMatchObject({ state: 'completed', context: { a: 'done' } });
@@ -392,8 +315,8 @@ describe('a worker that is lost', () => {
       counts.set(`${runId} ${key}`, (counts.get(`${runId} ${key}`) ?? 0) + 1);
       return completed(1);
     };
-    await using _a = aWorker({ handlers: { count } });
-    await using _b = aWorker({ handlers: { count } });
+    await using _a = workflowWorker(db, expressions, { handlers: { count } });
+    await using _b = workflowWorker(db, expressions, { handlers: { count } });
     const middle = Array.from({ length: 100 }, (_, index) =>
       node(`m${index}`, {
         operation: 'count',
@@ -412,7 +335,7 @@ describe('a worker that is lost', () => {
 
 test('runs of an organization that is deleted are cancelled', async () => {
   const never: Handler = () => new Promise(() => {});
-  const worker = aWorker({ handlers: { never } });
+  const worker = workflowWorker(db, expressions, { handlers: { never } });
   const run = await aRun([node('a', { operation: 'never' }), node('b', { dependsOn: ['a'] })]);
   const other = await aRun([node('a', { operation: 'never' })]);
   const ended: string[] = [];
@@ -426,7 +349,7 @@ test('runs of an organization that is deleted are cancelled', async () => {
 
 test('a run past its deadline fails', async () => {
   const never: Handler = () => new Promise(() => {});
-  const worker = aWorker({ handlers: { never } });
+  const worker = workflowWorker(db, expressions, { handlers: { never } });
   const run = await aRun([node('a', { operation: 'never' })], { deadlineSeconds: 0.05 });
   await until('its time is over', async () => {
     await worker.janitor.sweep();

@@ -29,6 +29,7 @@ export class Graphs {
     const graph: Graph = {
       definitionId,
       name: found.name,
+      isLimited: found.is_limited,
       nodes: new Map(found.nodes.map((node) => [node.key, node])),
       dependents: dependentsOf(found.nodes),
     };

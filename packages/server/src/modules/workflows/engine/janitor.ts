@@ -4,6 +4,7 @@ import { Rounds } from '../../../platform/queue/rounds.ts';
 import { concerned, type Graphs } from './graphs.ts';
 import type { Settler } from './settler.ts';
 import { findExpired, findOverdue, findUnawaited, type NodeName } from './store.ts';
+import { findWaitedFor } from './store-places.ts';
 
 export type RunJanitorOptions = {
   /** On the system handle. */
@@ -16,7 +17,8 @@ export type RunJanitorOptions = {
 const EVERY_MS = 500;
 const MOST = 500;
 
-/** Moves on what nobody else will: attempts whose worker is gone, runs past their deadline, and runs that no node waits for. */
+/** Moves on what nobody else will: attempts whose worker is gone, runs past their deadline, runs that no
+ * node waits for, and runs that wait for a place that is free. */
 export class RunJanitor implements AsyncDisposable {
   readonly #options: RunJanitorOptions;
   readonly #rounds = new Rounds(EVERY_MS, () => this.sweep());
@@ -38,10 +40,12 @@ export class RunJanitor implements AsyncDisposable {
         await statements((tx) => findOverdue(tx, MOST)),
         await statements((tx) => findUnawaited(tx, MOST)),
       ];
+      const waitedFor = await statements((tx) => findWaitedFor(tx, MOST));
       const moves = [
         ...expired.map((lost) => this.#lose(lost)),
         ...unawaited.map((name) => settler.decide(name, [], (run) => run.cancel())),
         ...overdue.map((name) => settler.decide(name, [], (run) => run.fail(TOO_LATE))),
+        ...(waitedFor.length === 0 ? [] : [settler.givePlaces(waitedFor)]),
       ];
       await Promise.all(moves);
       for (const { runId, key } of expired) log.info({ run: runId, node: key }, 'the worker of a node is gone');

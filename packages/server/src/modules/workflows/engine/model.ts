@@ -6,6 +6,8 @@ import type { JsonObject, NodeDefinition, NodeState, RunState } from '../model.t
 export type Graph = {
   definitionId: string;
   name: string;
+  /** Only so many runs of it may be under way at once: they need a place. */
+  isLimited: boolean;
   nodes: ReadonlyMap<string, NodeDefinition>;
   /** Who waits for a node, by its key. */
   dependents: ReadonlyMap<string, readonly string[]>;

@@ -141,7 +141,7 @@ test(
   LONGEST_MS,
 );
 
-type Move = { what: 'work' | 'lose' | 'stale' | 'pause' | 'resume' | 'cancel' | 'retry'; at: number };
+type Move = { what: 'work' | 'lose' | 'stale' | 'pause' | 'resume' | 'cancel' | 'retry' | 'let_in'; at: number };
 const moves = fc.array(
   fc.record({
     what: fc.constantFrom<Move['what']>(
@@ -156,6 +156,7 @@ const moves = fc.array(
       'resume',
       'cancel',
       'retry',
+      'let_in',
     ),
     at: fc.nat(),
   }),
@@ -169,8 +170,9 @@ test(
   'whatever befalls a run, it ends, and what each node gave is written once',
   () => {
     fc.assert(
-      fc.property(scripted, moves, fc.nat(), fc.nat({ max: 3 }), (nodes, befalls, order, handsOver) => {
-        const run = started(definitionsOf(nodes), handsOver);
+      fc.property(scripted, moves, fc.nat(), fc.nat({ max: 3 }), fc.boolean(), (nodes, befalls, ...of) => {
+        const [order, handsOver, isLimited] = of;
+        const run = started(definitionsOf(nodes), handsOver, isLimited);
         const stale: Attempt[] = [];
         let underWay: Attempt[] = [];
         const takeOver = (): void => void underWay.push(...run.handed.splice(0));
@@ -204,12 +206,15 @@ test(
           resume: () => run.decide((progress) => progress.resume()),
           cancel: () => run.decide((progress) => progress.cancel()),
           retry: () => void run.retry(),
+          let_in: () => run.letIn(),
         };
         for (const { what, at } of befalls) {
           MOVES[what](at);
           takeOver();
           expectAtMostAtOnce(run, nodes);
+          if (run.run.state === 'queued') expect(run.due).toEqual([]);
         }
+        MOVES.let_in(0);
         MOVES.resume(0);
         takeOver();
         for (let step = order; run.due.length + underWay.length > 0; step++) {

@@ -39,6 +39,8 @@ export type Changes = {
   /** Items to be added, by the key of their node. */
   items: ReadonlyMap<string, readonly Json[]>;
   sweep: Sweep | null;
+  /** Of a run that needs a place: whether it asks for one, or leaves the one that it has. */
+  place: 'asks' | 'leaves' | null;
   events: readonly NewEvent[];
 };
 
@@ -105,18 +107,33 @@ export class RunProgress {
       nodes: this.#changes,
       items: this.#items,
       sweep: this.#sweep,
+      place: this.#placeChange,
       events: this.#events,
     };
   }
 
-  /** Makes ready what depends on nothing. */
+  get definitionName(): string {
+    return this.#graph.name;
+  }
+
+  get #placeChange(): Changes['place'] {
+    if (!this.#graph.isLimited || this.#state === this.#run.state) return null;
+    if (this.#state === 'queued') return 'asks';
+    return isTerminal(this.#state) ? 'leaves' : null;
+  }
+
+  /** Makes ready what depends on nothing; a run that needs a place waits for it, and nothing of it is given out. */
   start(): void {
-    if (!isUntouched(this.#state)) return;
-    this.#state = 'running';
-    this.#tellRun('started');
+    if (this.#state !== 'created') return;
+    this.#begin();
+    if (!this.#graph.isLimited) this.#tellRun('started');
     for (const { key, dependsOn } of this.#graph.nodes.values())
       if (dependsOn.length === 0) this.#makeReady(this.#rowOf(key));
     this.#endIfDone();
+  }
+
+  #begin(): void {
+    this.#state = this.#graph.isLimited ? 'queued' : 'running';
   }
 
   /** Takes the report of an attempt; false when it is of one that does not hold any more. */
@@ -170,7 +187,7 @@ export class RunProgress {
     if (this.#state !== 'failed' && this.#state !== 'cancelled') return false;
     const rows = [...this.#graph.nodes.keys()].map((key) => this.#rowOf(key));
     const again = new Map(rows.filter((node) => this.#isToBeMadeAgain(node)).map((node) => [node.key, node]));
-    this.#state = 'running';
+    this.#begin();
     this.#left = again.size;
     this.#tellRun('resumed');
     for (const [key, node] of again) {
@@ -363,11 +380,11 @@ export class RunProgress {
 
   #makeReady(node: NodeRow): void {
     this.#change(node, { state: 'ready', dueAt: this.#heldBack(this.#now) });
-    this.#tellNode(node, 'ready', {});
+    if (this.#state !== 'queued') this.#tellNode(node, 'ready', {});
   }
 
   #heldBack(dueAt: Date): Date | null {
-    return this.#state === 'paused' ? null : dueAt;
+    return this.#state === 'running' ? dueAt : null;
   }
 
   #end(node: NodeRow, change: Partial<NodeChange> & Pick<NodeChange, 'state'>): void {
@@ -410,7 +427,7 @@ export class RunProgress {
   #rowOf(key: string): NodeRow {
     const node = this.#nodes.get(key);
     if (node) return node;
-    if (!isUntouched(this.#run.state)) throw new UnreadNode(`${key} of run ${this.#run.id} was not read.`);
+    if (this.#run.state !== 'created') throw new UnreadNode(`${key} of run ${this.#run.id} was not read.`);
     return { ...UNTOUCHED, key, item: WHOLE, waitsFor: this.#definitionOf(key).dependsOn.length };
   }
 
@@ -470,7 +487,6 @@ const JOB_EVENTS: Readonly<Record<string, string>> = {
   resumed: 'job.retried',
 };
 
-const isUntouched = (state: RunState): boolean => state === 'created' || state === 'queued';
 const UNTOUCHED = { state: 'pending', waitsFor: 0, reached: 0, attempt: 0, fence: 0, spread: null } as const;
 /** What tells the attempt that gathers the outputs of items from the one that finds the items. */
 const GATHER = { gather: true };

@@ -5,6 +5,7 @@ import type { NodeRef } from './model.ts';
 import { RunProgress, UnreadNode } from './run-progress.ts';
 import { type EndWork, endWorkOfStopped } from './stopped-work.ts';
 import { type Claimed, type LockedRun, lockForProgress, type RunName, writeProgress } from './store.ts';
+import { type DefinitionName, givePlaces } from './store-places.ts';
 
 export type SettlerOptions = {
   /** On the system handle. */
@@ -79,6 +80,12 @@ export class Settler implements AsyncDisposable {
     return promise;
   }
 
+  /** Starts runs that wait although there is a place for them. */
+  async givePlaces(names: readonly DefinitionName[]): Promise<void> {
+    const leavesReady = await this.#options.transaction((tx) => givePlaces(tx, names));
+    if (leavesReady) this.#options.progressed({ leavesReady, isOver: false });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#settling;
   }
@@ -124,7 +131,7 @@ export class Settler implements AsyncDisposable {
       answers: batch.map((decision) => answers.get(decision) ?? null),
       due,
       progressed: {
-        leavesReady: progresses.some(({ leavesReady }) => leavesReady),
+        leavesReady: progresses.some(({ leavesReady, changes }) => leavesReady || changes.place !== null),
         isOver: progresses.some(({ state }) => isTerminal(state)),
       },
     };

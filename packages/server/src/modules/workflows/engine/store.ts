@@ -5,6 +5,7 @@ import { isTerminal, JOB_NODE, type JsonObject, type NodeDefinition, type NodeSt
 import type { Actor } from '../runs/model.ts';
 import { type NodeRef, type NodeRow, nameOf, type RunRow, type Spread, type Sweep } from './model.ts';
 import type { Changes, RunProgress } from './run-progress.ts';
+import { movePlaces } from './store-places.ts';
 
 /* Statements of the engine: over all organizations, on the system handle. Runs are locked in the order of their ids. */
 
@@ -52,7 +53,7 @@ const readLocked = statement<RunRecord>(
 const writeRuns = statement(
   'workflows.write_runs',
   `update workflow_runs r set state = c.state, nodes_left = c.nodes_left, context = c.context, error = case when c.state = 'failed' then coalesce(c.error, r.error) end,
-     started_at = case when c.state <> 'created' then coalesce(r.started_at, now()) else r.started_at end,
+     started_at = case when c.state not in ('created', 'queued') then coalesce(r.started_at, now()) else r.started_at end,
      completed_at = case when c.state in ('completed', 'failed', 'cancelled') then coalesce(r.completed_at, now()) end
    from json_to_recordset($1::json) as c (org_id uuid, id uuid, state text, nodes_left integer, context jsonb, error jsonb)
    where r.org_id = c.org_id and r.id = c.id`,
@@ -182,9 +183,10 @@ const unended = statement<{ org_id: string; id: string }>(
   'workflows.unended',
   'select r.org_id, r.id from workflow_runs r where r.org_id = $1 and r.completed_at is null limit $2',
 );
-const graph = statement<{ name: string; nodes: NodeDefinition[] }>(
+type GraphRecord = { name: string; nodes: NodeDefinition[]; is_limited: boolean };
+const graph = statement<GraphRecord>(
   'workflows.graph',
-  'select d.name, d.nodes from workflow_definitions d where d.org_id = $1 and d.id = $2',
+  `select d.name, d.nodes, d.concurrency <> '[]' as is_limited from workflow_definitions d where d.org_id = $1 and d.id = $2`,
 );
 
 const itemOutputs = statement<{ item: number; output: Json }>(
@@ -265,6 +267,7 @@ export function writeProgress(tx: Tx, decided: readonly RunProgress[]): void {
     const swept = of.filter(({ changes }) => changes.sweep === sweep);
     if (swept.length > 0) tx.defer(statementOf, namesOf(swept));
   }
+  movePlaces(tx, decided);
 }
 
 const namesOf = (names: readonly RunName[]): SqlValue[] => [names.map(({ orgId }) => orgId), names.map(({ id }) => id)];
@@ -379,11 +382,7 @@ export async function findUnended(tx: Tx, orgId: string, most: number): Promise<
   return (await tx.query(unended, [orgId, most])).map(({ org_id, id }) => ({ orgId: org_id, id }));
 }
 
-export async function readGraph(
-  tx: Tx,
-  orgId: string,
-  id: string,
-): Promise<{ name: string; nodes: NodeDefinition[] } | null> {
+export async function readGraph(tx: Tx, orgId: string, id: string): Promise<GraphRecord | null> {
   return (await tx.query(graph, [orgId, id]))[0] ?? null;
 }
 

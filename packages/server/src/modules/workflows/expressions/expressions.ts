@@ -35,6 +35,11 @@ export class Expressions implements AsyncDisposable {
     return (await this.#value({ language: 'cel', source }, variables)) === true;
   }
 
+  /** A key as text; null where there is none. @throws AppError `invalid` when the program fails or takes too long */
+  async key(source: string, variables: JsonObject): Promise<string | null> {
+    return (await this.#value({ language: 'cel_key', source }, variables)) as string | null;
+  }
+
   /** @throws AppError `invalid` when the program fails or takes too long */
   transformed(source: string, input: JsonObject): Promise<Json> {
     return this.#value({ language: 'jsonata', source }, input);

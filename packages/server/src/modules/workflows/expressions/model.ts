@@ -6,11 +6,13 @@ import type { JsonObject } from '../model.ts';
  * bounded time and with bounded memory.
  *
  * cel          a condition (https://cel.dev); integral numbers are `int`, others `double`
+ * cel_key      what gives a key, likewise: a text, a number, true, false, or null for none
  * jsonata      a transformation of JSON (https://jsonata.org)
  * json_schema  JSON Schema, draft 2020-12
  */
 export type Program =
   | { language: 'cel'; source: string }
+  | { language: 'cel_key'; source: string }
   | { language: 'jsonata'; source: string }
   | { language: 'json_schema'; schema: JsonObject };
 

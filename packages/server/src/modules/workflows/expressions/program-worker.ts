@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import { type CelInput, celEnv, isCelError, parse, plan } from '@bufbuild/cel';
+import { type CelInput, type CelValue, celEnv, isCelError, parse, plan } from '@bufbuild/cel';
 import { strings } from '@bufbuild/cel/ext';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import jsonata from 'jsonata';
@@ -51,12 +51,20 @@ function readProgram(program: Program): Runnable {
 
 const RUNNABLES: { [Language in Program['language']]: (program: Program & { language: Language }) => Runnable } = {
   cel({ source }) {
-    const evaluate = plan(cel, parse(source));
+    const evaluate = evaluator(source);
     return (variables) => {
-      const value = evaluate(toCel(variables) as Record<string, CelInput>);
-      if (isCelError(value)) throw new Error(value.message);
+      const value = evaluate(variables);
       if (typeof value !== 'boolean') throw new Error('A condition must be true or false.');
       return value;
+    };
+  },
+  cel_key({ source }) {
+    const evaluate = evaluator(source);
+    return (variables) => {
+      const value = evaluate(variables);
+      if (value === null || typeof value === 'string') return value;
+      if (typeof value === 'object') throw new Error('A key must be a text, a number, true, false or null.');
+      return String(value);
     };
   },
   jsonata({ source }) {
@@ -76,6 +84,15 @@ const RUNNABLES: { [Language in Program['language']]: (program: Program & { lang
     };
   },
 };
+
+function evaluator(source: string): (variables: JsonObject) => CelValue {
+  const evaluate = plan(cel, parse(source));
+  return (variables) => {
+    const value = evaluate(toCel(variables) as Record<string, CelInput>);
+    if (isCelError(value)) throw new Error(value.message);
+    return value;
+  };
+}
 
 /** The property that is not there is where the fault is. */
 const missing = (params: Record<string, unknown>): string =>

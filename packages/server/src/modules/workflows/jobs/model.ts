@@ -69,6 +69,7 @@ export const JOB_NODES: readonly NodeDefinition[] = [NODE];
 export const jobGraph = (orgId: string): Graph => ({
   definitionId: orgId,
   name: JOB_DEFINITION,
+  isLimited: false,
   nodes: new Map([[NODE.key, NODE]]),
   dependents: new Map(),
 });

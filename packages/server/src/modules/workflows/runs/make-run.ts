@@ -18,12 +18,17 @@ export type MakingServices = {
   ready(): void;
 };
 
+/** Of a key, characters: it is part of an index. */
+const MOST_KEY = 500;
+
 export type NewRunRequest = {
   definition: { id: string } | { name: string; version: number | null };
   input: JsonObject;
   priority: number;
   /** Whether it starts at once. */
   start: boolean;
+  /** In place of what the definition's own key gives; null to let it give one. */
+  concurrencyKey?: string | null;
 };
 
 /** Makes a run in the caller's name, of a definition that there is; gives its id. */
@@ -36,6 +41,7 @@ export async function makeRun(
     start,
     scheduleId,
     parent = null,
+    concurrencyKey = null,
     ...wanted
   }: NewRunRequest & {
     scheduleId: string | null;
@@ -46,6 +52,7 @@ export async function makeRun(
   const orgId = String(by.orgId);
   const definition = await requireDefinition(tx, orgId, wanted.definition);
   await assertFits(services, definition, input);
+  const key = await keyOf(services, definition, { given: concurrencyKey, input });
   const graph = await services.graphs.of(orgId, definition.id);
   const progress = newProgress(graph, { orgId, id: newId(), priority, input });
   emitCreated(context, progress.runId, definition);
@@ -59,6 +66,7 @@ export async function makeRun(
     input,
     scheduleId,
     parent,
+    concurrencyKey: key,
     createdBy: actorOf(by),
     requestId: call.requestId,
     deadlineSeconds: definition.timeoutMs === null ? null : definition.timeoutMs / 1000,
@@ -96,6 +104,22 @@ export async function assertFits(
   const faults = await expressions.misfits(inputSchema, input, 'input');
   if (faults.length > 0)
     throw runErrors.input_invalid('The input does not fit the schema of the definition.', { faults });
+}
+
+/** Of which key a run is, among those that may not all be under way at once; null for none. */
+async function keyOf(
+  { expressions }: MakingServices,
+  { concurrency }: Definition,
+  { given, input }: { given: string | null; input: JsonObject },
+): Promise<string | null> {
+  const expression = concurrency.find((limit) => limit.key !== null)?.key ?? null;
+  if (given !== null && expression === null)
+    throw runErrors.no_limit_of_keys('The definition has no limit of runs with the same key: leave the key out.');
+  if (given !== null || expression === null) return given;
+  const key = await expressions.key(expression, { input, context: { input } });
+  if (key !== null && key.length > MOST_KEY)
+    throw runErrors.key_too_long(`The key of the run has ${key.length} characters; it may have ${MOST_KEY}.`);
+  return key;
 }
 
 function emitCreated(context: Context, id: string, { name, version }: Definition): void {

@@ -18,6 +18,8 @@ export type WorkflowRun = {
   id: string;
   definition: { id: string; name: string; version: number };
   state: RunState;
+  /** Of those with the same one only so many are under way at once; null where that is not limited. */
+  concurrencyKey: string | null;
   priority: number;
   input: JsonObject;
   context: JsonObject;

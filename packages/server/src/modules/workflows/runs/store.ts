@@ -1,6 +1,7 @@
 import { type SqlValue, statement, type Tx } from '../../../platform/db/index.ts';
 import { type Failure, nameOf, type RunError, type Spread } from '../engine/model.ts';
 import type { RunProgress } from '../engine/run-progress.ts';
+import { movePlaces } from '../engine/store-places.ts';
 import type { JsonObject, NodeDefinition, NodeState, RunState } from '../model.ts';
 import type { Actor, Parent, RunNode, WorkflowRun } from './model.ts';
 
@@ -12,6 +13,7 @@ type Row = {
   definition_version: number;
   state: RunState;
   priority: number;
+  concurrency_key: string | null;
   input: JsonObject;
   context: JsonObject;
   error: RunError | null;
@@ -41,8 +43,8 @@ type NodeRecord = {
 const insertRun = statement(
   'workflow_runs.insert',
   `insert into workflow_runs (org_id, id, definition_id, state, priority, input, context, nodes_left, created_by_kind, created_by,
-     request_id, schedule_id, job, parent_run_id, parent_node, parent_item, depth, limited_to, started_at, deadline_at, completed_at)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $14, $15, $16, $17, $18, $19, case when $4 <> 'created' then now() end,
+     request_id, schedule_id, job, parent_run_id, parent_node, parent_item, depth, limited_to, concurrency_key, started_at, deadline_at, completed_at)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $14, $15, $16, $17, $18, $19, $20, case when $4 not in ('created', 'queued') then now() end,
      now() + make_interval(secs => $12), case when $4 = 'completed' then now() end)`,
 );
 const insertNodes = statement(
@@ -51,7 +53,7 @@ const insertNodes = statement(
    select $1, $2, n.key, n.position, n.state, $3, n.waits_for, n.due_at
    from json_to_recordset($4::json) as n (key text, position integer, state text, waits_for integer, due_at timestamptz)`,
 );
-const FIELDS = `r.org_id, r.id, r.definition_id, d.name as definition_name, d.version as definition_version, r.state, r.priority,
+const FIELDS = `r.org_id, r.id, r.definition_id, d.name as definition_name, d.version as definition_version, r.state, r.priority, r.concurrency_key,
   r.input, r.context, r.error, r.created_by_kind, r.created_by, r.schedule_id, r.parent_run_id, r.parent_node, r.created_at, r.started_at, r.deadline_at, r.completed_at`;
 const FROM =
   'from workflow_runs r join workflow_definitions d on d.org_id = r.org_id and d.id = r.definition_id where r.org_id = $1';
@@ -110,6 +112,7 @@ export type NewRun = {
   dueAt?: Date | null;
   /** The node of another run that has it made. */
   parent?: Parent | null;
+  concurrencyKey?: string | null;
 };
 
 /** Adds a run with its nodes as far as they were decided on already. */
@@ -122,12 +125,22 @@ export function insertRunWithNodes(tx: Tx, of: NewRun): void {
   const { parent } = of;
   const above = [parent?.runId ?? null, parent?.key ?? null, parent?.item ?? null, parent?.depth ?? 0];
   const job = of.job === undefined ? null : JSON.stringify(of.job);
-  tx.defer(insertRun, [...values, ...json, nodesLeft, ...by, job, ...above, of.createdBy.limitedTo]);
+  tx.defer(insertRun, [
+    ...values,
+    ...json,
+    nodesLeft,
+    ...by,
+    job,
+    ...above,
+    of.createdBy.limitedTo,
+    of.concurrencyKey ?? null,
+  ]);
   const rows = of.nodes.map(({ key, dependsOn }, position) => {
     const { state: nodeState, dueAt } = changes.nodes.get(key) ?? { state: 'pending', dueAt: null };
     return { key, position, state: nodeState, waits_for: dependsOn.length, due_at: dueAt && (of.dueAt ?? dueAt) };
   });
   tx.defer(insertNodes, [orgId, runId, of.priority, JSON.stringify(rows)]);
+  movePlaces(tx, [of.progress]);
 }
 
 /** How many runs are above one. */
@@ -201,6 +214,7 @@ const toRun = (row: Row): WorkflowRun => ({
   definition: { id: row.definition_id, name: row.definition_name, version: row.definition_version },
   state: row.state,
   priority: row.priority,
+  concurrencyKey: row.concurrency_key,
   input: row.input,
   context: row.context,
   error: row.error,

@@ -63,7 +63,14 @@ async function aSchedule(of: Partial<ScheduleRequest> = {}) {
     when: null,
     forEach: null,
   } as const;
-  const content = { name: 'nightly', description: '', nodes: [node], inputSchema: null, timeoutMs: null };
+  const content = {
+    name: 'nightly',
+    description: '',
+    nodes: [node],
+    inputSchema: null,
+    timeoutMs: null,
+    concurrency: [],
+  };
   await db.app.transaction({ orgId }, (tx) =>
     insertDefinition(tx, { ...content, orgId, id: newId(), createdBy: principal.id }),
   );
