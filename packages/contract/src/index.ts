@@ -30,6 +30,7 @@ export type { WorkflowTool } from './control/workflow.ts';
 export { NewWorkflowDefinition, WorkflowDefinition, WorkflowRun, WorkflowRunNode } from './control/workflow.ts';
 export { WorkflowApproval } from './control/workflow-approval.ts';
 export { ITEMS_AT_ONCE, NodeDefinition } from './control/workflow-node.ts';
+export { NODE_REFERENCE } from './control/workflow-node-reference.ts';
 export type { NewWorkflowSchedule, ScheduleFiring, WorkflowSchedule } from './control/workflow-schedule.ts';
 export {
   EvaluationRecord,
@@ -47,6 +48,7 @@ export { evaluationRoutes } from './evaluations/routes.ts';
 export { EXIT_CODES } from './exit-codes.ts';
 export { FleetError, fleetRoutes } from './fleet/routes.ts';
 export { anthropicRoutes, openAiRoutes } from './gateway/routes.ts';
+export { jsonSchemaOf } from './json-schema.ts';
 export { oauthRoutes } from './oauth/routes.ts';
 export { OAuthError } from './oauth/token.ts';
 export { openApiDocument } from './openapi.ts';

@@ -1,9 +1,10 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { BuildsError } from './builds/routes.ts';
 import { ControlError } from './control/envelope.ts';
 import { EvaluationsError } from './evaluations/platform.ts';
 import { FleetError } from './fleet/routes.ts';
 import { AnthropicError, OpenAiError } from './gateway/routes.ts';
+import { jsonSchemaOf } from './json-schema.ts';
 import { OAuthError } from './oauth/token.ts';
 import type { Answer, Route, SurfaceName } from './route.ts';
 
@@ -246,7 +247,7 @@ function parametersOf(of: z.ZodObject | undefined, place: 'path' | 'query', sche
 /** A coerced number takes any text on the way in; callers are told the number that it must be. */
 function withoutCoercion(of: z.ZodObject, name: string, schema: JsonObject): JsonObject {
   if (schema['type'] !== undefined || schema['$ref'] !== undefined) return schema;
-  const output = z.toJSONSchema(of, { io: 'output', unrepresentable: 'any' }) as {
+  const output = jsonSchemaOf(of, 'output') as {
     properties?: { [name: string]: JsonObject };
   };
   return { ...output.properties?.[name], ...schema };
@@ -254,7 +255,7 @@ function withoutCoercion(of: z.ZodObject, name: string, schema: JsonObject): Jso
 
 /** A schema as JSON Schema, its named parts moved to the document's components. */
 function schemaOf(schema: z.ZodType, io: 'input' | 'output', schemas: JsonObject): JsonObject {
-  const { $schema, $defs, id, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as JsonObject & {
+  const { $schema, $defs, id, ...rest } = jsonSchemaOf(schema, io) as JsonObject & {
     $defs?: { [name: string]: JsonObject };
   };
   for (const [name, definition] of Object.entries($defs ?? {})) schemas[name] = withReferences(withoutId(definition));

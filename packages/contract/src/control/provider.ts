@@ -134,7 +134,11 @@ const ExecuteInput = z.union([
 ]);
 
 const Fallback = z
-  .strictObject({ provider: z.string().min(1).max(64).optional(), model: ModelName.optional(), tier: Tier.optional() })
+  .strictObject({
+    provider: z.string().min(1).max(64).optional().meta({ description: 'The name or id of a provider.' }),
+    model: ModelName.optional().meta({ description: 'The name or alias of a model.' }),
+    tier: Tier.optional().meta({ description: 'A tier of models.' }),
+  })
   .refine((wanted) => Object.keys(wanted).length > 0, { message: 'name a provider, a model or a tier', path: [] })
   .meta({ id: 'Fallback' });
 
@@ -144,9 +148,14 @@ export const ExecuteRequest = z
       .enum(['text', 'chat', 'embedding'])
       .default('text')
       .meta({ description: 'What is asked for: text, from a prompt or a conversation; or the vectors of texts.' }),
-    provider: z.string().min(1).max(64).optional(),
-    model: ModelName.optional(),
-    tier: Tier.optional(),
+    provider: z
+      .string()
+      .min(1)
+      .max(64)
+      .optional()
+      .meta({ description: 'The name or id of who is asked; whoever has such a model unless given.' }),
+    model: ModelName.optional().meta({ description: 'The name or alias of the model.' }),
+    tier: Tier.optional().meta({ description: 'The tier of the model, where none is named.' }),
     fallbacks: z
       .array(Fallback)
       .max(5)
@@ -157,7 +166,10 @@ export const ExecuteRequest = z
         'A prompt, or messages in the form of OpenAI’s Chat Completions; for vectors, a text or a list of them.',
     }),
     params: z
-      .looseObject({ max_tokens: z.int().min(1).optional(), temperature: z.number().optional() })
+      .looseObject({
+        max_tokens: z.int().min(1).optional().meta({ description: 'Longest answer.' }),
+        temperature: z.number().optional().meta({ description: 'How much chance there is in it.' }),
+      })
       .default({})
       .meta({ description: 'Options in the words of OpenAI’s Chat Completions, or of its Embeddings.' }),
   })

@@ -21,7 +21,10 @@ const Status = z.int().min(200).max(599);
 
 /** What a node asks another service. */
 export const HttpConfig = z.strictObject({
-  method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']).default('GET'),
+  method: z
+    .enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
+    .default('GET')
+    .meta({ description: 'What is done there.' }),
   url: z.string().min(1).max(4_000).meta({
     description:
       'Where it goes; `{{name}}` stands for an input, as one step of the path or one value of the query. The host is written out.',

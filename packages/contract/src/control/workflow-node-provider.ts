@@ -29,13 +29,14 @@ export const ChatConfig = z.strictObject({
     .meta({ description: 'What the JSON must fit; a JSON Schema, draft 2020-12.' }),
   billed_to: z
     .strictObject({
-      team: z.uuid().optional(),
-      project: Name.optional(),
-      agent: Name.optional(),
+      team: z.uuid().optional().meta({ description: 'The id of a team.' }),
+      project: Name.optional().meta({ description: 'A project, by the name that you give it.' }),
+      agent: Name.optional().meta({ description: 'An agent, by the name that you give it.' }),
       tags: z
         .record(Name, z.string().max(200))
         .refine((tags) => Object.keys(tags).length <= MOST_TAGS, `at most ${MOST_TAGS} tags`)
-        .default({}),
+        .default({})
+        .meta({ description: 'Anything else, by name; `node` is there already.' }),
     })
     .prefault({})
     .meta({ description: 'To whom the call is billed beside whoever made the run.' }),

@@ -18,13 +18,16 @@ const program = {
   }),
   engine_strict: z.boolean().default(false).meta({ description: 'Refuse any engine but the one named.' }),
   timeout: z.int().min(1).max(300).default(30).meta({ description: 'Seconds of wall time, once it runs.' }),
-  memory_mb: z.int().min(16).max(4096).optional(),
+  memory_mb: z.int().min(16).max(4096).optional().meta({ description: 'Memory of all its processes.' }),
   cpu: z.number().min(0.1).max(8).optional().meta({ description: 'Cores.' }),
-  processes: z.int().min(1).max(1024).optional(),
+  processes: z.int().min(1).max(1024).optional().meta({ description: 'Processes and threads at once.' }),
   outputs: z.array(OutputPath).max(50).default([]).meta({
     description: 'Files to bring back, `*` and `**` allowed; they become assets.',
   }),
-  stdout: z.enum(['text', 'json']).default('text').meta({ description: 'How standard output is read.' }),
+  stdout: z
+    .enum(['text', 'json'])
+    .default('text')
+    .meta({ description: 'How standard output is read: `json` is parsed.' }),
 };
 
 export const CodeConfig = z.strictObject({

@@ -8,7 +8,7 @@ import { CodeConfig, TOOL_OPERATIONS, ToolConfig, WasmConfig } from './workflow-
 const NodeKey = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, 'a letter, then letters, digits, `_` and `-`, at most 63')
-  .meta({ description: 'The name of the node within the definition.' });
+  .meta({ id: 'NodeKey', description: 'The name of a node within its definition.' });
 
 const ContextPath = z
   .string()
@@ -37,7 +37,14 @@ const InputValue = z.json().meta({
 const Inputs = z
   .union([
     z.record(z.string().min(1).max(100), InputValue),
-    z.array(z.strictObject({ name: z.string().min(1).max(100), path: z.union([ContextPath, ItemPath]) })).max(200),
+    z
+      .array(
+        z.strictObject({
+          name: z.string().min(1).max(100).meta({ description: 'What the node knows it by.' }),
+          path: z.union([ContextPath, ItemPath]).meta({ description: 'Where it is read from.' }),
+        }),
+      )
+      .max(200),
   ])
   .default({})
   .meta({ description: 'What the node reads: by name, or as a list of names and paths.' });
@@ -50,7 +57,11 @@ const Output = z.strictObject({ path: ContextPath, merge: MergePolicy });
 const Outputs = z
   .union([
     z.record(z.string().min(1).max(100), z.union([ContextPath, Output])),
-    z.array(Output.extend({ name: z.string().min(1).max(100) })).max(200),
+    z
+      .array(
+        Output.extend({ name: z.string().min(1).max(100).meta({ description: 'A field of the output, or `*`.' }) }),
+      )
+      .max(200),
   ])
   .optional()
   .meta({
@@ -61,24 +72,30 @@ const Outputs = z
 const Milliseconds = z.int().min(1).max(604_800_000);
 const Backoff = z
   .strictObject({
-    kind: z.enum(['fixed', 'exponential']).default('exponential'),
-    first_ms: z.int().min(1).max(3_600_000).default(1_000),
-    most_ms: z.int().min(1).max(86_400_000).default(60_000),
+    kind: z
+      .enum(['fixed', 'exponential'])
+      .default('exponential')
+      .meta({ description: 'Whether each wait is as long as the first, or twice the one before.' }),
+    first_ms: z.int().min(1).max(3_600_000).default(1_000).meta({ description: 'The first wait.' }),
+    most_ms: z.int().min(1).max(86_400_000).default(60_000).meta({ description: 'The longest wait.' }),
   })
-  .meta({ description: 'How long a retry waits; exponential doubles each time. A random share is taken off.' });
+  .meta({ description: 'How long a retry waits. A random share is taken off.' });
 
 const Policy = z
   .strictObject({
-    timeout_ms: Milliseconds.default(300_000),
-    retries: z.int().min(0).max(100).default(0),
+    timeout_ms: Milliseconds.default(300_000).meta({ description: 'Longest that one attempt may take.' }),
+    retries: z.int().min(0).max(100).default(0).meta({ description: 'Attempts after one that failed.' }),
     backoff: Backoff.prefault({}),
     on_error: z
-      .union([z.enum(['fail', 'continue']), z.strictObject({ fallback: z.json() })])
+      .union([
+        z.enum(['fail', 'continue']),
+        z.strictObject({ fallback: z.json().meta({ description: 'What the output is then.' }) }),
+      ])
       .default('fail')
       .meta({ description: 'What a failure means for the run; a fallback is the output instead.' }),
   })
   .prefault({})
-  .meta({ id: 'NodePolicy' });
+  .meta({ id: 'NodePolicy', description: 'How long an attempt may take, and what a failure means.' });
 
 /** What a node can run for each of. */
 const Items = z
@@ -93,7 +110,7 @@ const ForEach = z
 
 const common = {
   key: NodeKey,
-  depends_on: z.array(NodeKey).max(500).default([]),
+  depends_on: z.array(NodeKey).max(500).default([]).meta({ description: 'The nodes that it waits for.' }),
   inputs: Inputs,
   outputs: Outputs,
   requires: z.array(z.string().min(1).max(100)).max(20).default([]).meta({ description: 'Capabilities it needs.' }),
@@ -112,21 +129,25 @@ const native = node('native');
 
 export const Assignee = z
   .union([
-    z.strictObject({ user: z.uuid() }),
-    z.strictObject({ team: z.uuid() }),
-    z.strictObject({ role: z.enum(['viewer', 'developer', 'operator', 'admin', 'owner']) }),
+    z.strictObject({ user: z.uuid().meta({ description: 'The id of a person or service account.' }) }),
+    z.strictObject({ team: z.uuid().meta({ description: 'The id of a team.' }) }),
+    z.strictObject({
+      role: z
+        .enum(['viewer', 'developer', 'operator', 'admin', 'owner'])
+        .meta({ description: 'The least role that decides.' }),
+    }),
   ])
   .meta({ id: 'Assignee', description: 'Who may decide: a person, a team, or everybody from a role on.' });
 
 const Human = z.strictObject({
   title: z.string().min(1).max(200).meta({ description: 'What is asked, in a few words; events tell it.' }),
-  instructions: z.string().max(5_000).default(''),
+  instructions: z.string().max(5_000).default('').meta({ description: 'What to look at, and how to decide.' }),
   assignee: Assignee.optional().meta({ description: 'Left out: whoever may write to the run.' }),
   other_than_maker: z.boolean().default(false).meta({ description: 'Whoever made the run may not decide.' }),
   form: JsonSchema.optional().meta({ description: 'What the values of the decision must fit.' }),
   deadline_ms: Milliseconds.optional().meta({ description: 'How long it may be decided.' }),
   on_deadline: z
-    .union([z.literal('fail'), z.strictObject({ output: z.json() })])
+    .union([z.literal('fail'), z.strictObject({ output: z.json().meta({ description: 'What the output is then.' }) })])
     .default('fail')
     .meta({ description: 'What it means that nobody decided in time: a failure, or this output.' }),
   on_reject: z
@@ -142,13 +163,20 @@ const NATIVE_NODES = [
   native('noop', Nothing, 'Gives its inputs on.'),
   native(
     'merge',
-    z.strictObject({ merge: z.enum(['replace', 'deep_merge']).default('deep_merge') }).prefault({}),
+    z
+      .strictObject({
+        merge: z
+          .enum(['replace', 'deep_merge'])
+          .default('deep_merge')
+          .meta({ description: 'What a name that two inputs have comes to: the later value, or both put together.' }),
+      })
+      .prefault({}),
     'Makes one object of its inputs, in the order of their names.',
   ),
   native(
     'validate',
     z.strictObject({ schema: JsonSchema }),
-    'Gives its input `value` on when it fits the schema, and fails with what does not fit.',
+    'Gives a value on when it fits a schema, and fails with what does not fit.',
   ),
   native(
     'transform',
@@ -157,34 +185,48 @@ const NATIVE_NODES = [
   ),
   native(
     'delay',
-    z.union([z.strictObject({ ms: Milliseconds }), z.strictObject({ until: z.iso.datetime() })]),
+    z.union([
+      z.strictObject({ ms: Milliseconds.meta({ description: 'How long it waits.' }) }),
+      z.strictObject({ until: z.iso.datetime().meta({ description: 'Until when it waits, UTC.' }) }),
+    ]),
     'Waits, holding nothing.',
   ),
   native(
     'branch',
     z.strictObject({
       cases: z
-        .array(z.strictObject({ when: Cel, to: z.array(NodeKey).min(1).max(100) }))
+        .array(
+          z.strictObject({
+            when: Cel,
+            to: z.array(NodeKey).min(1).max(100).meta({ description: 'Nodes that wait for this one.' }),
+          }),
+        )
         .min(1)
-        .max(100),
-      otherwise: z.array(NodeKey).max(100).default([]),
+        .max(100)
+        .meta({ description: 'Looked at in their order.' }),
+      otherwise: z.array(NodeKey).max(100).default([]).meta({ description: 'Where it goes when no case is true.' }),
     }),
     'Goes on to the nodes of the first case that is true. Nodes of the others are skipped.',
   ),
   native(
     'fan_in',
-    z.strictObject({ as: z.enum(['list', 'concat', 'object', 'first']).default('object') }).prefault({}),
-    'Brings its inputs together: a list of them, one list of theirs, an object by name, or the first that is not null.',
+    z
+      .strictObject({
+        as: z.enum(['list', 'concat', 'object', 'first']).default('object').meta({
+          description: 'A list of them, one list of theirs, an object by name, or the first that is not null.',
+        }),
+      })
+      .prefault({}),
+    'Brings its inputs together.',
   ),
-  native(
-    'http',
-    HttpConfig,
-    'Asks another service: the input `body` is sent as JSON. Gives `status`, `headers` and `body`.',
-  ),
+  native('http', HttpConfig, 'Asks another service.'),
   native(
     'subworkflow',
     z.strictObject({
-      name: z.string().regex(/^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$/, 'the name of a definition'),
+      name: z
+        .string()
+        .regex(/^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$/, 'the name of a definition')
+        .meta({ description: 'Of the definition to run.' }),
       version: z.int().min(1).optional().meta({ description: 'The newest when it runs, unless given.' }),
       output: ContextPath.default('$context').meta({ description: 'What of the context of that run is the output.' }),
     }),
@@ -195,19 +237,11 @@ const NATIVE_NODES = [
 
 /** Nodes that run in a sandbox. */
 const SANDBOXED_NODES = [
-  node('code')(
-    'evaluate',
-    CodeConfig,
-    'Runs a program as an evaluation: the inputs `stdin`, `args`, `env` and `files` are for it.',
-  ),
+  node('code')('evaluate', CodeConfig, 'Runs a program as an evaluation.'),
   z
     .strictObject({ ...common, runtime: z.literal('tool'), operation: z.enum(TOOL_OPERATIONS), config: ToolConfig })
     .meta({ description: 'Runs a program of a list, with typed arguments and without a shell.' }),
-  node('wasm')(
-    'run_module',
-    WasmConfig,
-    'Runs a WASI module (preview 1): the inputs `stdin`, `args`, `env` and `files` are for it.',
-  ),
+  node('wasm')('run_module', WasmConfig, 'Runs a WASI module (preview 1).'),
 ] as const;
 
 /** Nodes that ask a model. */
@@ -224,7 +258,10 @@ const step = <Node extends (typeof STEPS)[number]>(node: Node) =>
   node.pick({ runtime: true, operation: true, config: true, inputs: true });
 const [first, ...others] = STEPS;
 /** What a node does, without its place in the graph. */
-const Step = z.discriminatedUnion('operation', [step(first), ...others.map(step)]);
+const Step = z.discriminatedUnion('operation', [step(first), ...others.map(step)]).meta({
+  id: 'WorkflowStep',
+  description: 'What is done for an item: `runtime`, `operation`, `config` and `inputs`.',
+});
 
 const { inputs: _, for_each: __, ...placed } = common;
 const FAN_OUT = z

@@ -50,3 +50,4 @@ export { findScheduleOwners } from './schedules/reads.ts';
 export { Scheduler, type SchedulerOptions } from './schedules/scheduler.ts';
 export type { Tool } from './tools/model.ts';
 export { listTools } from './tools/operations.ts';
+export { findTool } from './tools/tools.ts';
