@@ -57,6 +57,12 @@ describe('a human node', () => {
         deadline_at: null,
       }),
     ]);
+    const path = `/v1/workflow-runs/${id}/nodes/ask/approval`;
+    const { workflow_approval } = dataOf<{ workflow_approval: object }>(await maker.client.get(path));
+    expect([workflow_approval]).toEqual(await reviewer.as.approvals(id));
+    dataOf(await reviewer.as.client.get(path));
+    const stranger = await someone('operator', ['workflows:read:own']);
+    expect(refusalOf(await stranger.as.client.get(path))).toBe('404 not_found');
     expect(refusalOf(await maker.complete(id, 'ask', { decision: 'approve' }))).toBe('403 not_assigned');
     const wrong = await reviewer.as.complete(id, 'ask', { decision: 'approve', values: { amount: 101 } });
     expect(wrong).toMatchObject({
@@ -107,6 +113,7 @@ describe('a human node', () => {
     expect(twice.map(({ status }) => status).sort()).toEqual([200, 409]);
     await maker.ended(id);
     expect(refusalOf(await maker.complete(id, 'ask', { decision: 'reject' }))).toBe('409 already_decided');
+    expect(refusalOf(await maker.client.get(`/v1/workflow-runs/${id}/nodes/ask/approval`))).toBe('409 already_decided');
     expect(refusalOf(await maker.complete(id, 'after', { decision: 'approve' }))).toBe('409 not_human');
     expect(refusalOf(await maker.complete(id, 'nobody', { decision: 'approve' }))).toBe('404 not_found');
 

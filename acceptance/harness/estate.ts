@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ScriptedRunner } from './scripted-runner.ts';
 import type { Server } from './server.ts';
 import { until } from './until.ts';
+import { native, WorkflowClient } from './workflow-client.ts';
 
 /** Something of everything that an organization can have, and the word that all of it contains. */
 export type Estate = {
@@ -15,6 +16,8 @@ export type Estate = {
   orgId: string;
   definitionId: string;
   runId: string;
+  /** A run whose node `ask` waits for a decision. */
+  askedRunId: string;
   jobId: string;
   /** The workflow of its schedules. */
   workflowName: string;
@@ -90,6 +93,7 @@ export const NOTHING: Estate = {
   deliveryId: randomUUID(),
   definitionId: randomUUID(),
   runId: randomUUID(),
+  askedRunId: randomUUID(),
   jobId: randomUUID(),
   workflowName: 'nobody-has-this',
   scheduleId: randomUUID(),
@@ -129,7 +133,8 @@ export async function addEstate(
   const workflow = await addWorkflow(server, { apiKey, canary });
   const doomedAssetId = await addFile(server, { apiKey, canary });
   const captures = await addCaptures(server, { apiKey, canary, orgId });
-  const all = { ...workflow, ...people, ...kept, ...captures };
+  const askedRunId = await addQuestion(server, { apiKey, canary });
+  const all = { ...workflow, askedRunId, ...people, ...kept, ...captures };
   return { ...all, canary, evalId, deadLetterId, keyId: api_key.id, assetId, doomedAssetId, orgId };
 }
 
@@ -139,6 +144,17 @@ async function addFile(server: Server, { apiKey, canary }: { apiKey: string; can
   const answer = await server.as(apiKey).post(`/v1/assets?filename=${canary}.txt`, canary, headers);
   if (answer.status !== 201) throw new Error(`Uploading was answered with ${answer.status}: ${answer.text}`);
   return (answer.body as { data: { asset: { id: string } } }).data.asset.id;
+}
+
+/** A run that goes on for longer than any test once somebody has decided. */
+async function addQuestion(server: Server, { apiKey, canary }: { apiKey: string; canary: string }): Promise<string> {
+  const as = new WorkflowClient(server, apiKey);
+  const name = `q-${randomUUID()}`;
+  const wait = native('wait', 'delay', { ms: 86_400_000 }, { depends_on: ['ask'] });
+  await as.define({ name, nodes: [native('ask', 'human', { title: canary }), wait] });
+  const id = await as.start(name, { canary });
+  await as.nodeIs(id, 'ask', 'waiting');
+  return id;
 }
 
 /**

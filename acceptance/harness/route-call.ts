@@ -39,6 +39,10 @@ const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string,
       parameter === 'subject_kind' ? 'team' : method === 'DELETE' ? doomedTeamId : teamId,
   ],
   ['/v1/workflow-definitions/', ({ definitionId }) => definitionId],
+  ['/v1/workflow-runs/{id}/nodes/{key}/approval', askedTarget],
+  ['/v1/workflow-runs/{id}/nodes/{key}/complete', askedTarget],
+  ['/v1/workflow-runs/{id}/pause', askedTarget],
+  ['/v1/workflow-runs/{id}/resume', askedTarget],
   ['/v1/workflow-runs/', ({ runId }, parameter) => (parameter === 'key' ? 'wait' : runId)],
   ['/v1/jobs/', ({ jobId }) => jobId],
   [
@@ -61,6 +65,10 @@ const TARGETS: readonly [prefix: string, of: (estate: Estate, parameter: string,
       method === 'DELETE' ? doomedCredentialId : credentialId,
   ],
 ];
+
+function askedTarget({ askedRunId }: Estate, parameter: string): string {
+  return parameter === 'key' ? 'ask' : askedRunId;
+}
 
 function organizationTarget(estate: Estate, parameter: string, method: string): string {
   const isDoomed = method === 'DELETE';

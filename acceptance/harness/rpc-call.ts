@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Rpc } from '@assay/contract/grpc';
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import type { Estate } from './estate.ts';
@@ -24,24 +25,47 @@ const MESSAGES: Readonly<Record<string, (estate: Estate) => object>> = {
   '/assay.v1.IdentityService/Me': () => ({}),
   '/assay.v1.IdentityService/ListOrganizations': () => ({}),
   '/assay.v1.IdentityService/ListPermissions': () => ({}),
+  '/assay.v1.JobService/Create': () => ({ work: { case: 'call', value: PROMPT } }),
+  '/assay.v1.JobService/List': () => ({}),
+  '/assay.v1.JobService/ListDeadLetters': () => ({}),
+  '/assay.v1.JobService/Get': ({ jobId }) => ({ id: jobId }),
+  '/assay.v1.JobService/GetUsage': ({ jobId }) => ({ id: jobId }),
+  '/assay.v1.JobService/Follow': ({ jobId }) => ({ id: jobId }),
+  '/assay.v1.JobService/Cancel': ({ jobId }) => ({ id: jobId }),
+  '/assay.v1.JobService/Retry': ({ jobId }) => ({ id: jobId }),
   '/assay.v1.ProviderService/Execute': () => ({ call: PROMPT }),
   '/assay.v1.ProviderService/ExecuteStream': () => ({ call: PROMPT }),
   '/assay.v1.ProviderService/Estimate': () => ({ call: PROMPT }),
+  '/assay.v1.ScheduleService/Create': ({ workflowName }) => ({
+    content: { name: `s-${randomUUID()}`, workflowName, cron: '@yearly' },
+  }),
+  '/assay.v1.ScheduleService/List': () => ({}),
+  '/assay.v1.ScheduleService/Get': ({ scheduleId }) => ({ id: scheduleId }),
+  '/assay.v1.ScheduleService/Update': ({ scheduleId }) => ({ id: scheduleId, content: { cron: '@monthly' } }),
+  '/assay.v1.ScheduleService/Pause': ({ scheduleId }) => ({ id: scheduleId }),
+  '/assay.v1.ScheduleService/Resume': ({ scheduleId }) => ({ id: scheduleId }),
+  '/assay.v1.ScheduleService/Trigger': ({ scheduleId }) => ({ id: scheduleId }),
+  '/assay.v1.ScheduleService/Delete': ({ doomedScheduleId }) => ({ id: doomedScheduleId }),
   '/assay.v1.WorkflowService/CreateDefinition': () => ({ content: WORKFLOW }),
   '/assay.v1.WorkflowService/ValidateDefinition': () => ({ content: WORKFLOW }),
   '/assay.v1.WorkflowService/ListDefinitions': () => ({}),
   '/assay.v1.WorkflowService/GetDefinition': ({ definitionId }) => ({ id: definitionId }),
   '/assay.v1.WorkflowService/ArchiveDefinition': ({ definitionId }) => ({ id: definitionId }),
+  '/assay.v1.WorkflowService/ListTools': () => ({}),
   '/assay.v1.WorkflowService/CreateRun': () => ({ workflow: { case: 'name', value: WORKFLOW.name } }),
   '/assay.v1.WorkflowService/ListRuns': () => ({}),
   '/assay.v1.WorkflowService/GetRun': ({ runId }) => ({ id: runId }),
   '/assay.v1.WorkflowService/ListRunNodes': ({ runId }) => ({ id: runId }),
+  '/assay.v1.WorkflowService/ListRunItems': ({ runId }) => ({ id: runId, key: 'wait' }),
   '/assay.v1.WorkflowService/FollowRun': ({ runId }) => ({ id: runId }),
   '/assay.v1.WorkflowService/StartRun': ({ runId }) => ({ id: runId }),
   '/assay.v1.WorkflowService/PauseRun': ({ runId }) => ({ id: runId }),
   '/assay.v1.WorkflowService/ResumeRun': ({ runId }) => ({ id: runId }),
   '/assay.v1.WorkflowService/CancelRun': ({ runId }) => ({ id: runId }),
   '/assay.v1.WorkflowService/RetryRun': ({ runId }) => ({ id: runId }),
+  '/assay.v1.WorkflowService/ListApprovals': () => ({}),
+  '/assay.v1.WorkflowService/GetApproval': ({ askedRunId }) => ({ id: askedRunId, key: 'ask' }),
+  '/assay.v1.WorkflowService/CompleteNode': ({ askedRunId }) => ({ id: askedRunId, key: 'ask', decision: 1 }),
 };
 
 const PROMPT = { choice: { model: 'echo' }, input: { case: 'prompt', value: 'hello' } };

@@ -17,7 +17,7 @@ export { Capture, CaptureContent, CapturePolicy, NewCapturePolicy } from './cont
 export { Credential, CredentialConfig, NewCredential } from './control/credential.ts';
 export { EncryptionKeys } from './control/encryption-key.ts';
 export { ControlError } from './control/envelope.ts';
-export type { Job, JobUsage, NewJob } from './control/job.ts';
+export { type Job, type JobUsage, NewJob } from './control/job.ts';
 export { ModelPolicy, ModelPolicyTerms } from './control/model-policies.ts';
 export { PasskeyAssertion } from './control/passkey.ts';
 export { ModelPrice, OwnPrice, PriceChange, type PriceRates } from './control/prices.ts';
@@ -28,10 +28,15 @@ export { UsageGroup, UsageRecord, UsageSummary } from './control/usage.ts';
 export { type LoggedWebhookDelivery, type NewWebhook, Webhook, WebhookDelivery } from './control/webhook.ts';
 export type { WorkflowTool } from './control/workflow.ts';
 export { NewWorkflowDefinition, WorkflowDefinition, WorkflowRun, WorkflowRunNode } from './control/workflow.ts';
-export { WorkflowApproval } from './control/workflow-approval.ts';
+export { WorkflowApproval, WorkflowDecision } from './control/workflow-approval.ts';
 export { ITEMS_AT_ONCE, NodeDefinition } from './control/workflow-node.ts';
 export { NODE_REFERENCE } from './control/workflow-node-reference.ts';
-export type { NewWorkflowSchedule, ScheduleFiring, WorkflowSchedule } from './control/workflow-schedule.ts';
+export {
+  NewWorkflowSchedule,
+  type ScheduleFiring,
+  type WorkflowSchedule,
+  WorkflowScheduleChange,
+} from './control/workflow-schedule.ts';
 export {
   EvaluationRecord,
   EvaluationRequest,

@@ -5,7 +5,7 @@ import { PageQuery } from './page.ts';
 import { WorkflowRunNode } from './workflow.ts';
 import { Assignee } from './workflow-node.ts';
 
-const Decision = z
+export const WorkflowDecision = z
   .strictObject({
     decision: z.enum(['approve', 'reject']),
     values: z
@@ -15,6 +15,7 @@ const Decision = z
     comment: z.string().max(5_000).default(''),
   })
   .meta({ id: 'WorkflowDecision' });
+export type WorkflowDecision = z.input<typeof WorkflowDecision>;
 
 export const WorkflowApproval = z
   .object({
@@ -33,6 +34,8 @@ export const WorkflowApproval = z
   .meta({ id: 'WorkflowApproval' });
 export type WorkflowApproval = z.infer<typeof WorkflowApproval>;
 
+const NodeOfRun = z.object({ id: z.string().max(64), key: z.string().max(63) });
+
 /** What human nodes ask, and what people decide. */
 export const workflowApprovalRoutes = {
   listWorkflowApprovals: route({
@@ -49,14 +52,28 @@ export const workflowApprovalRoutes = {
       },
     },
   }),
+  getWorkflowApproval: route({
+    surface: 'control',
+    method: 'GET',
+    path: '/v1/workflow-runs/{id}/nodes/{key}/approval',
+    operation: 'workflows.approval.get',
+    summary: 'Get what a human node waits for',
+    params: NodeOfRun,
+    answers: {
+      200: {
+        description: 'What is asked, and of whom.',
+        schema: enveloped(z.object({ workflow_approval: WorkflowApproval })),
+      },
+    },
+  }),
   completeWorkflowRunNode: route({
     surface: 'control',
     method: 'POST',
     path: '/v1/workflow-runs/{id}/nodes/{key}/complete',
     operation: 'workflows.node.complete',
     summary: 'Decide what a human node waits for',
-    params: z.object({ id: z.string().max(64), key: z.string().max(63) }),
-    body: Decision,
+    params: NodeOfRun,
+    body: WorkflowDecision,
     answers: {
       200: { description: 'The node as it is now.', schema: enveloped(z.object({ node: WorkflowRunNode })) },
     },

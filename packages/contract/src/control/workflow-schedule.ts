@@ -40,11 +40,12 @@ export const NewWorkflowSchedule = z
   .meta({ id: 'NewWorkflowSchedule' });
 export type NewWorkflowSchedule = z.input<typeof NewWorkflowSchedule>;
 
-const WorkflowScheduleChange = z
+export const WorkflowScheduleChange = z
   .strictObject(settings)
   .partial()
   .refine((body) => Object.keys(body).length > 0, { message: 'give at least one field to change', path: [] })
   .meta({ id: 'WorkflowScheduleChange' });
+export type WorkflowScheduleChange = z.input<typeof WorkflowScheduleChange>;
 
 export const WorkflowSchedule = z
   .object({

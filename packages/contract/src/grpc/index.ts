@@ -29,6 +29,18 @@ export {
 export { EventService, type EventServiceSubscribeResponseSchema } from '../gen/assay/v1/event_service_pb.ts';
 export { IdentityService, type OrganizationSchema } from '../gen/assay/v1/identity_service_pb.ts';
 export {
+  CostEstimateSchema,
+  JobModality,
+  type JobSchema,
+  JobStatus,
+  type JobUsageSchema,
+} from '../gen/assay/v1/job_pb.ts';
+export {
+  JobService,
+  type JobServiceCreateRequest,
+  JobServiceCreateRequestSchema,
+} from '../gen/assay/v1/job_service_pb.ts';
+export {
   type ExecutionUsageSchema,
   type ModelCall,
   ModelCallSchema,
@@ -40,16 +52,33 @@ export {
   type ProviderServiceExecuteStreamResponseSchema,
 } from '../gen/assay/v1/provider_service_pb.ts';
 export {
+  ScheduleCatchUp,
+  type ScheduleContent,
+  ScheduleContentSchema,
+  ScheduleFiringOutcome,
+  type ScheduleFiringSchema,
+  ScheduleOverlap,
+  type ScheduleSchema,
+} from '../gen/assay/v1/schedule_pb.ts';
+export { ScheduleService } from '../gen/assay/v1/schedule_service_pb.ts';
+export {
+  type WorkflowApprovalSchema,
   type WorkflowContent,
   WorkflowContentSchema,
+  WorkflowDecision,
   type WorkflowDefinitionSchema,
   type WorkflowFailureSchema,
   WorkflowNodeState,
   type WorkflowRunNodeSchema,
   type WorkflowRunSchema,
   WorkflowRunState,
+  type WorkflowToolSchema,
 } from '../gen/assay/v1/workflow_pb.ts';
-export { WorkflowService, type WorkflowServiceCreateRunRequest } from '../gen/assay/v1/workflow_service_pb.ts';
+export {
+  WorkflowService,
+  type WorkflowServiceCompleteNodeRequest,
+  type WorkflowServiceCreateRunRequest,
+} from '../gen/assay/v1/workflow_service_pb.ts';
 export {
   BadRequestSchema,
   ErrorInfoSchema,

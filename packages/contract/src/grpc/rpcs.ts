@@ -4,7 +4,9 @@ import { AuthzService } from '../gen/assay/v1/authz_service_pb.ts';
 import { EvaluationService } from '../gen/assay/v1/evaluation_service_pb.ts';
 import { EventService } from '../gen/assay/v1/event_service_pb.ts';
 import { IdentityService } from '../gen/assay/v1/identity_service_pb.ts';
+import { JobService } from '../gen/assay/v1/job_service_pb.ts';
 import { ProviderService } from '../gen/assay/v1/provider_service_pb.ts';
+import { ScheduleService } from '../gen/assay/v1/schedule_service_pb.ts';
 import { WorkflowService } from '../gen/assay/v1/workflow_service_pb.ts';
 
 type Operations<Service extends DescService> = { readonly [Method in keyof Service['method'] & string]: string };
@@ -41,10 +43,30 @@ const SERVICES = [
     listOrganizations: 'tenancy.organization.list_mine',
     listPermissions: 'access.permission.list',
   }),
+  operationsOf(JobService, {
+    create: 'jobs.job.create',
+    list: 'jobs.job.list',
+    listDeadLetters: 'jobs.dead_letter.list',
+    get: 'jobs.job.get',
+    getUsage: 'jobs.job.get_usage',
+    follow: 'jobs.job.follow',
+    cancel: 'jobs.job.cancel',
+    retry: 'jobs.job.retry',
+  }),
   operationsOf(ProviderService, {
     execute: 'providers.chat.execute',
     executeStream: 'providers.chat.execute',
     estimate: 'providers.chat.estimate',
+  }),
+  operationsOf(ScheduleService, {
+    create: 'workflows.schedule.create',
+    list: 'workflows.schedule.list',
+    get: 'workflows.schedule.get',
+    update: 'workflows.schedule.update',
+    pause: 'workflows.schedule.pause',
+    resume: 'workflows.schedule.resume',
+    trigger: 'workflows.schedule.trigger',
+    delete: 'workflows.schedule.delete',
   }),
   operationsOf(WorkflowService, {
     createDefinition: 'workflows.definition.create',
@@ -52,16 +74,21 @@ const SERVICES = [
     listDefinitions: 'workflows.definition.list',
     getDefinition: 'workflows.definition.get',
     archiveDefinition: 'workflows.definition.archive',
+    listTools: 'workflows.tool.list',
     createRun: 'workflows.run.create',
     listRuns: 'workflows.run.list',
     getRun: 'workflows.run.get',
     listRunNodes: 'workflows.node.list',
+    listRunItems: 'workflows.item.list',
     followRun: 'workflows.run.follow',
     startRun: 'workflows.run.start',
     pauseRun: 'workflows.run.pause',
     resumeRun: 'workflows.run.resume',
     cancelRun: 'workflows.run.cancel',
     retryRun: 'workflows.run.retry',
+    listApprovals: 'workflows.approval.list',
+    getApproval: 'workflows.approval.get',
+    completeNode: 'workflows.node.complete',
   }),
 ];
 

@@ -12,8 +12,10 @@ import {
   serveEvaluations,
   serveEvents,
   serveIdentity,
+  serveJobs,
   serveProviders,
   serveReflection,
+  serveSchedules,
   serveWorkflows,
   type Tls,
 } from '../surfaces/grpc/index.ts';
@@ -49,7 +51,9 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcApp {
   serveEvaluations(surface, run, operations.evaluations);
   serveEvents(surface, run, operations.events);
   serveIdentity(surface, run, { ...operations.identity, ...operations.tenancy, ...operations.access });
+  serveJobs(surface, run, { ...operations.workflows, ...operations.providers });
   serveProviders(surface, run, operations.providers);
+  serveSchedules(surface, run, operations.workflows);
   serveWorkflows(surface, run, operations.workflows);
   const health = new HealthService(options.readiness);
   health.serve(surface);

@@ -26,7 +26,6 @@ import { CONSOLE_PREFIXES, registerConsole } from '../surfaces/console/index.ts'
 import {
   type AuditOperations,
   type CaptureOperations,
-  type JobOperations,
   type MeteringOperations,
   type ProviderOperations,
   registerControl,
@@ -42,6 +41,7 @@ import { registerEvaluations, serveEvaluationSocket } from '../surfaces/evaluati
 import { FLEET_PREFIXES, registerFleet } from '../surfaces/fleet/index.ts';
 import { ANTHROPIC_PREFIXES, OPENAI_PREFIXES, registerAnthropic, registerOpenAi } from '../surfaces/gateway/index.ts';
 import { HttpApp } from '../surfaces/http/app.ts';
+import type { JobOperations } from '../surfaces/http/jobs.ts';
 import type { HttpKit } from '../surfaces/http/kit.ts';
 import { Sockets } from '../surfaces/http/sockets.ts';
 import { OAUTH_PREFIXES, registerOAuth } from '../surfaces/oauth/index.ts';

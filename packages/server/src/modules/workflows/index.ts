@@ -45,7 +45,12 @@ export { wasmHandlers } from './runtimes/wasm.ts';
 export { fireSchedule } from './schedules/fire.ts';
 export { deleteFiringsOlderThan } from './schedules/jobs.ts';
 export type { Firing } from './schedules/model.ts';
-export { type ScheduleView, scheduleOperations } from './schedules/operations.ts';
+export {
+  type SchedulePatch,
+  type ScheduleRequest,
+  type ScheduleView,
+  scheduleOperations,
+} from './schedules/operations.ts';
 export { findScheduleOwners } from './schedules/reads.ts';
 export { Scheduler, type SchedulerOptions } from './schedules/scheduler.ts';
 export type { Tool } from './tools/model.ts';

@@ -1,53 +1,23 @@
-import {
-  type Job as JobOnTheWire,
-  type JobUsage as JobUsageOnTheWire,
-  type NewJob,
-  controlRoutes as routes,
-} from '@assay/contract';
-import { AppError } from '../../kernel/errors.ts';
+import { type Job as JobOnTheWire, type JobUsage as JobUsageOnTheWire, controlRoutes as routes } from '@assay/contract';
 import type { Json } from '../../kernel/json.ts';
 import { dollarsOf } from '../../kernel/money.ts';
-import type { chatOperations, embeddingOperations } from '../../modules/providers/index.ts';
-import type { followJob, Job, JobUsage, JsonObject, jobOperations } from '../../modules/workflows/index.ts';
+import type { Job, JobUsage } from '../../modules/workflows/index.ts';
 import type { Call } from '../../platform/operation.ts';
+import { type EstimateOperations, type JobOperations, secondsOf, submitJob } from '../http/jobs.ts';
 import type { HttpKit } from '../http/kit.ts';
-import { chatOf, embeddingOf } from '../http/model-calls.ts';
 import type { Surface } from '../http/surface.ts';
 import { envelope } from './envelope.ts';
 import { sendFollowed } from './events.ts';
-import { encodeEstimate } from './model-calls.ts';
 import { pageLinks } from './page-links.ts';
 
-export type JobOperations = ReturnType<typeof jobOperations> & { followJob: ReturnType<typeof followJob> };
-type Estimates = ReturnType<typeof chatOperations> & ReturnType<typeof embeddingOperations>;
-
 /** Jobs, under `data.job`; what was submitted is answered in fabric's words beside it. */
-export function serveJobs(surface: Surface, { operator }: HttpKit, of: JobOperations & Estimates): void {
+export function serveJobs(surface: Surface, { operator }: HttpKit, of: JobOperations & EstimateOperations): void {
   const run = operator.run.bind(operator);
   const answer = (call: Call, job: Job) =>
     envelope(call, { status: 200, data: { job: encodeJob(job) }, links: { self: `/v1/jobs/${job.id}` } });
 
-  /** What it will probably cost. It refuses what the call itself would be refused for. */
-  async function estimateOf({ modality, ...body }: NewJob, call: Call): Promise<JsonObject | null> {
-    if (modality === 'noop') return null;
-    const estimate =
-      modality === 'embedding'
-        ? await run(of.estimateEmbedding, call, embeddingOf({ modality, ...body }, {}))
-        : await run(of.estimateChat, call, chatOf({ modality, ...body }, {}, false));
-    return encodeEstimate(estimate);
-  }
-
   surface.serve(routes.createJob, async ({ body }, call) => {
-    const { organization_id, idempotency_key, priority, run_at, ...request } = body;
-    if (organization_id !== undefined && organization_id !== call.principal.orgId)
-      throw new AppError('not_found', 'organization.not_found', 'There is no such organization here.');
-    const job = await run(of.createJob, call, {
-      modality: body.modality,
-      request: request as JsonObject,
-      estimate: await estimateOf(body, call),
-      priority,
-      runAt: run_at === undefined ? null : new Date(run_at),
-    });
+    const job = await submitJob(run, of, { call, body });
     const { job_id, status, workflow_run_id, cost_estimate, ...rest } = encodeJob(job);
     const named = { job_id, status, workflow_run_id, cost_estimate };
     const data = { ...named, job: { ...named, ...rest } };
@@ -104,11 +74,7 @@ const encodeJob = (job: Job): JobOnTheWire => ({
   completed_at: job.completedAt?.toISOString() ?? null,
 });
 
-const secondsBetween = (from: Date, to: Date): number => Math.max(0, to.getTime() - from.getTime()) / 1000;
-
 function encodeUsage({ job, usage }: JobUsage): JobUsageOnTheWire {
-  const { createdAt, startedAt, completedAt } = job;
-  const end = completedAt ?? new Date();
   const sums = ({ records, cost, inputTokens, outputTokens }: (typeof usage.by)[number] | typeof usage) => ({
     calls: records,
     cost_usd: dollarsOf(cost),
@@ -118,10 +84,7 @@ function encodeUsage({ job, usage }: JobUsage): JobUsageOnTheWire {
   return {
     job_id: job.id,
     ...sums(usage),
-    seconds: {
-      waited: secondsBetween(createdAt, startedAt ?? end),
-      ran: startedAt === null ? 0 : secondsBetween(startedAt, end),
-    },
+    seconds: secondsOf(job),
     attempts: job.attempts,
     by_model: usage.by.map((each) => ({ provider: each.provider, model: each.model, ...sums(each) })),
   };

@@ -8,7 +8,6 @@ import {
   type ChatResponse,
   type chatOperations,
   type EmbeddingAnswer,
-  type Estimate,
   type embeddingOperations,
   invalidRequest,
   type StreamedAnswer,
@@ -16,7 +15,7 @@ import {
 import { cacheHeaders } from '../http/caching.ts';
 import { rateHeaders, setHeaders } from '../http/headers.ts';
 import type { HttpKit } from '../http/kit.ts';
-import { chatOf, embeddingOf } from '../http/model-calls.ts';
+import { chatOf, embeddingOf, encodeEstimate } from '../http/model-calls.ts';
 import { type SseFrame, sendEvents } from '../http/sse.ts';
 import type { Surface } from '../http/surface.ts';
 import { envelope } from './envelope.ts';
@@ -147,13 +146,3 @@ async function* framesOf({ served, pieces, bill }: StreamedAnswer, requestId: st
     usage: encodeUsage(settled),
   });
 }
-
-export const encodeEstimate = ({ provider, model, input, output, countedBy, cost, priceVersion }: Estimate) => ({
-  provider,
-  model,
-  input_tokens: input,
-  counted_by: countedBy,
-  output_tokens: output,
-  cost_usd: cost === null ? null : { low: dollarsOf(cost.low), high: dollarsOf(cost.high) },
-  price_version: priceVersion,
-});

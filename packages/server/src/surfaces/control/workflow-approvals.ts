@@ -20,6 +20,13 @@ export function serveWorkflowApprovals(surface: Surface, { operator }: HttpKit, 
       links: pageLinks('/v1/workflow-approvals', { limit }, page.nextCursor),
     });
   });
+  surface.serve(routes.getWorkflowApproval, async ({ params }, call) =>
+    envelope(call, {
+      status: 200,
+      data: { workflow_approval: encodeApproval(await run(of.getApproval, call, params)) },
+      links: { self: `/v1/workflow-runs/${params.id}/nodes/${params.key}/approval` },
+    }),
+  );
   surface.serve(routes.completeWorkflowRunNode, async ({ params, body }, call) => {
     const node = await run(of.completeNode, call, { ...params, ...body, values: body.values as JsonObject });
     return envelope(call, {

@@ -1,9 +1,10 @@
 import { controlRoutes as routes, type ScheduleFiring, type WorkflowSchedule } from '@assay/contract';
-import type { Firing, JsonObject, ScheduleView, scheduleOperations } from '../../modules/workflows/index.ts';
+import type { Firing, ScheduleView, scheduleOperations } from '../../modules/workflows/index.ts';
 import type { Call } from '../../platform/operation.ts';
 import { etagOf, expectedVersions } from '../http/etag.ts';
 import type { HttpKit } from '../http/kit.ts';
 import type { Handler, Surface } from '../http/surface.ts';
+import { patchOf, requestOf } from '../http/workflow-schedules.ts';
 import { envelope } from './envelope.ts';
 import { pageLinks } from './page-links.ts';
 import { encodeRun } from './workflows.ts';
@@ -15,12 +16,9 @@ type Raw = Parameters<Handler<typeof routes.getWorkflowSchedule>>[2];
 export function serveWorkflowSchedules(surface: Surface, { operator }: HttpKit, of: ScheduleOperations): void {
   const run = operator.run.bind(operator);
 
-  surface.serve(routes.createWorkflowSchedule, async ({ body: { paused, ...body } }, call, raw) => {
-    const { workflow_name: name, workflow_version: version, time_zone: timeZone, catch_up: catchUp, ...rest } = body;
-    const input = rest.input as JsonObject;
-    const request = { ...rest, input, workflow: { name, version }, timeZone, catchUp, isPaused: paused };
-    return answerWith(call, raw, await run(of.createSchedule, call, request), 201);
-  });
+  surface.serve(routes.createWorkflowSchedule, async ({ body }, call, raw) =>
+    answerWith(call, raw, await run(of.createSchedule, call, requestOf(body)), 201),
+  );
 
   surface.serve(routes.listWorkflowSchedules, async ({ query: { workflow_name, limit, cursor } }, call) => {
     const filter = { workflow: workflow_name ?? null, limit, cursor: cursor ?? null };
@@ -38,17 +36,12 @@ export function serveWorkflowSchedules(surface: Surface, { operator }: HttpKit, 
   });
 
   surface.serve(routes.updateWorkflowSchedule, async ({ params, body }, call, raw) => {
-    const { workflow_name, workflow_version, time_zone, catch_up, ...rest } = body;
-    const change = {
-      ...rest,
-      input: body.input as JsonObject | undefined,
-      workflow: workflow_name,
-      workflowVersion: workflow_version,
-      timeZone: time_zone,
-      catchUp: catch_up,
-    };
     const expected = expectedVersions(raw.request.headers);
-    return answerWith(call, raw, await run(of.updateSchedule, call, { id: params.id, expected, change }));
+    return answerWith(
+      call,
+      raw,
+      await run(of.updateSchedule, call, { id: params.id, expected, change: patchOf(body) }),
+    );
   });
 
   surface.serve(routes.deleteWorkflowSchedule, async ({ params }, call, raw) => {

@@ -5,7 +5,7 @@ import {
   type AuditServiceListRequest,
 } from '@assay/contract/grpc';
 import type { JsonObject, MessageInitShape } from '@bufbuild/protobuf';
-import { type Timestamp, timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type {
   auditLogOperations,
   auditProofOperations,
@@ -18,6 +18,7 @@ import type { HttpKit } from '../http/kit.ts';
 import { invalidFields } from '../http/surface.ts';
 import { pageSizeOf, pageTokenOf } from './paging.ts';
 import { present, times } from './present.ts';
+import { dateOf } from './read-fields.ts';
 import type { RpcSurface } from './rpc-surface.ts';
 
 export type AuditOperations = Pick<ReturnType<typeof auditReadOperations>, 'listOrganizationEntries'> &
@@ -103,15 +104,6 @@ function decodeList({ pageSize, pageToken, filters, from, to, ascending }: Audit
 function placeOf(value: bigint, field: string): number {
   if (value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
   throw refused(field, 'must be a place in the log');
-}
-
-/** A time that the calendar of the database knows: what protobuf calls a timestamp. */
-function dateOf(timestamp: Timestamp | undefined, field: string): Date | null {
-  if (timestamp === undefined) return null;
-  const date = timestampDate(timestamp);
-  const year = date.getUTCFullYear();
-  if (year >= 1 && year <= 9_999) return date;
-  throw refused(field, 'must be a time of the years 1 to 9999');
 }
 
 const refused = (field: string, rule: string): Error =>

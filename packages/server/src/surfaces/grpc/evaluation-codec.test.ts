@@ -1,20 +1,10 @@
 import { EvaluationSpecSchema, EvaluationState } from '@assay/contract/grpc';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
-import { AppError } from '../../kernel/errors.ts';
+import { faultsOf } from '../../../test/faults.ts';
 import { decodeSpec, decodeState, encodeOutcome, encodeState } from './evaluation-codec.ts';
 
 const spec = (init: MessageInitShape<typeof EvaluationSpecSchema>) => create(EvaluationSpecSchema, init);
-
-function faultsOf(work: () => unknown): string[] {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof AppError && error.kind === 'invalid') return error.faults.map(({ field }) => field);
-    throw error;
-  }
-  throw new Error('It was not refused.');
-}
 
 describe('a program', () => {
   test('has the defaults of the contract where nothing is said', () => {

@@ -26,3 +26,12 @@ const tokenInvalid = (cause: AppError): AppError =>
     faults: [{ field: 'page_token', constraint: 'cursor', message: MESSAGE }],
     cause,
   });
+
+/** How lists of `/v1` are paged, here as over HTTP. */
+const PAGES = { usual: 50, most: 200 };
+
+/** The page that is asked for. */
+export const pageOf = ({ pageSize, pageToken }: { pageSize: number; pageToken: string }) => ({
+  limit: pageSizeOf(pageSize, PAGES),
+  cursor: pageToken === '' ? null : pageToken,
+});

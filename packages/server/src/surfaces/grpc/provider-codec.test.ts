@@ -1,20 +1,10 @@
 import { ModelCallSchema } from '@assay/contract/grpc';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
-import { AppError } from '../../kernel/errors.ts';
+import { faultsOf } from '../../../test/faults.ts';
 import { decodeCall, encodePiece } from './provider-codec.ts';
 
 const call = (init: MessageInitShape<typeof ModelCallSchema>) => create(ModelCallSchema, init);
-
-function faultsOf(work: () => unknown): string[] {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof AppError && error.kind === 'invalid') return error.faults.map(({ field }) => field);
-    throw error;
-  }
-  throw new Error('It was not refused.');
-}
 
 describe('a call', () => {
   test('is read with all that is said', () => {

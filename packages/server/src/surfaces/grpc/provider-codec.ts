@@ -13,6 +13,7 @@ import { dollarsOf } from '../../kernel/money.ts';
 import type { CallBill, ChatEvent, EmbeddingAnswer, Estimate, WholeAnswer } from '../../modules/providers/index.ts';
 import { invalidFields, toFault } from '../http/surface.ts';
 import { present } from './present.ts';
+import { refusedField } from './read-fields.ts';
 import { readStruct } from './struct.ts';
 
 /** Their vectors, as long as any model makes them, fit into a message. */
@@ -23,7 +24,7 @@ const MOST_TEXTS = 256;
  * @throws AppError `invalid` that names the fields at fault
  */
 export function decodeCall(call: ModelCall | undefined): ExecuteRequest {
-  if (call === undefined) throw refused('call', 'required', 'what is asked is missing');
+  if (call === undefined) throw refusedField('call', 'required', 'what is asked is missing');
   const result = ExecuteRequest.safeParse({
     ...namedBy(call.choice),
     fallbacks: call.fallbacks.map(namedBy),
@@ -43,12 +44,12 @@ const namedBy = (choice: ModelChoice | undefined) => ({
 function inputOf(input: ModelCall['input']): { modality: string; input: unknown } {
   switch (input.case) {
     case undefined:
-      throw refused('call.input', 'required', 'give a prompt, a conversation or texts');
+      throw refusedField('call.input', 'required', 'give a prompt, a conversation or texts');
     case 'prompt':
       return { modality: 'text', input: input.value };
     case 'texts':
       if (input.value.texts.length > MOST_TEXTS)
-        throw refused(
+        throw refusedField(
           'call.texts',
           'range',
           `must be 1 to ${MOST_TEXTS} texts: the vectors of more fit into no message`,
@@ -61,9 +62,6 @@ function inputOf(input: ModelCall['input']): { modality: string; input: unknown 
     }
   }
 }
-
-const refused = (field: string, constraint: string, rule: string): Error =>
-  invalidFields([{ field, constraint, message: `Field ${field}: ${rule}` }]);
 
 export function encodeAnswer({
   answer,

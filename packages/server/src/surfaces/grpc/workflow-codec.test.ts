@@ -1,22 +1,12 @@
 import { WorkflowContentSchema, WorkflowRunState } from '@assay/contract/grpc';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
-import { AppError } from '../../kernel/errors.ts';
+import { faultsOf } from '../../../test/faults.ts';
 import { decodeContent, decodeRunState, encodeDefinition, encodeRunNode } from './workflow-codec.ts';
 
 const content = (init: MessageInitShape<typeof WorkflowContentSchema>) => create(WorkflowContentSchema, init);
 const NODE = { key: 'only', runtime: 'native', operation: 'noop' };
 const AT = new Date('2026-03-04T05:06:07Z');
-
-function faultsOf(work: () => unknown): string[] {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof AppError && error.kind === 'invalid') return error.faults.map(({ field }) => field);
-    throw error;
-  }
-  throw new Error('It was not refused.');
-}
 
 describe('what a version says', () => {
   test('comes back as it was read', () => {

@@ -1,5 +1,7 @@
-import { NewWorkflowDefinition } from '@assay/contract';
+import { NewWorkflowDefinition, WorkflowDecision } from '@assay/contract';
 import {
+  WorkflowDecision as Decision,
+  type WorkflowApprovalSchema,
   type WorkflowContent,
   type WorkflowDefinitionSchema,
   type WorkflowFailureSchema,
@@ -7,13 +9,24 @@ import {
   type WorkflowRunNodeSchema,
   type WorkflowRunSchema,
   WorkflowRunState,
+  type WorkflowServiceCompleteNodeRequest,
+  type WorkflowToolSchema,
 } from '@assay/contract/grpc';
 import { fromJson, type JsonObject, type JsonValue, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate, ValueSchema } from '@bufbuild/protobuf/wkt';
-import type { Definition, DefinitionContent, RunNode, WorkflowRun } from '../../modules/workflows/index.ts';
+import type { z } from 'zod';
+import type {
+  Approval,
+  Definition,
+  DefinitionContent,
+  RunNode,
+  Tool,
+  WorkflowRun,
+} from '../../modules/workflows/index.ts';
 import { invalidFields, toFault } from '../http/surface.ts';
 import { contentOf, encodeConcurrency, encodeNode } from '../http/workflow-nodes.ts';
 import { present, times } from './present.ts';
+import { memberOf } from './read-fields.ts';
 import { readStruct } from './struct.ts';
 
 const RUN_STATES = {
@@ -37,15 +50,31 @@ const NODE_STATES = {
   cancelled: WorkflowNodeState.CANCELLED,
 } as const satisfies Record<RunNode['state'], WorkflowNodeState>;
 
+const DECISIONS = { approve: Decision.APPROVE, reject: Decision.REJECT } as const;
+
 /**
  * The state of a filter; null for any.
  * @throws AppError `invalid` for a number that no state has
  */
-export function decodeRunState(wanted: WorkflowRunState): WorkflowRun['state'] | null {
-  if (wanted === WorkflowRunState.UNSPECIFIED) return null;
-  const [found] = Object.entries(RUN_STATES).find(([, state]) => state === wanted) ?? [];
-  if (found !== undefined) return found as WorkflowRun['state'];
-  throw invalidFields([{ field: 'state', constraint: 'enum', message: 'Field state: there is no such state' }]);
+export const decodeRunState = (wanted: WorkflowRunState): WorkflowRun['state'] | null =>
+  memberOf('state', wanted, RUN_STATES);
+
+/**
+ * Reads what somebody decides.
+ * @throws AppError `invalid` that names the fields at fault
+ */
+export function decodeDecision({
+  decision,
+  values,
+  comment,
+}: WorkflowServiceCompleteNodeRequest): z.output<typeof WorkflowDecision> {
+  const result = WorkflowDecision.safeParse({
+    decision: memberOf('decision', decision, DECISIONS) ?? undefined,
+    values: readStruct(values ?? {}, 'values'),
+    comment,
+  });
+  if (result.success) return result.data;
+  throw invalidFields(result.error.issues.map((issue) => toFault(issue, '')));
 }
 
 /**
@@ -100,6 +129,8 @@ export const encodeRun = (run: WorkflowRun): MessageInitShape<typeof WorkflowRun
   ...present({
     concurrencyKey: run.concurrencyKey,
     error: run.error && { ...encodeFailure(run.error), ...present({ node: run.error.node }) },
+    scheduleId: run.scheduleId,
+    parent: run.parent && { workflowRunId: run.parent.runId, node: run.parent.node },
   }),
   createdBy: run.createdBy,
   createdAt: timestampFromDate(run.createdAt),
@@ -111,7 +142,11 @@ export const encodeRunNode = (node: RunNode): MessageInitShape<typeof WorkflowRu
   state: NODE_STATES[node.state],
   attempt: node.attempt,
   output: fromJson(ValueSchema, (node.output ?? null) as JsonValue),
-  ...present({ items: node.items, error: node.error && encodeFailure(node.error) }),
+  ...present({
+    items: node.items,
+    error: node.error && encodeFailure(node.error),
+    evaluationId: node.evaluationId,
+  }),
   ...times({ dueAt: node.dueAt, startedAt: node.startedAt, completedAt: node.completedAt }),
 });
 
@@ -124,3 +159,41 @@ const encodeFailure = ({
   message,
   faults: (faults ?? []).map(({ field, constraint, message: said }) => ({ field, constraint, message: said })),
 });
+
+export const encodeTool = ({
+  operation,
+  program,
+  summary,
+  schema,
+}: Tool): MessageInitShape<typeof WorkflowToolSchema> => ({
+  operation,
+  capability: program,
+  summary,
+  argumentsSchema: schema as JsonObject,
+});
+
+export const encodeApproval = ({ ask, ...of }: Approval): MessageInitShape<typeof WorkflowApprovalSchema> => ({
+  workflowRunId: of.runId,
+  node: of.key,
+  workflowDefinitionId: of.definition.id,
+  name: of.definition.name,
+  version: of.definition.version,
+  runCreatedBy: of.maker,
+  title: of.title,
+  instructions: of.instructions,
+  input: ask.input as JsonObject,
+  assignee: assigneeOf(ask.assignee),
+  ...present({ form: of.form as JsonObject | null }),
+  ...times({ askedAt: timeOf(ask.askedAt), deadlineAt: timeOf(ask.deadlineAt) }),
+});
+
+const timeOf = (text: string | null): Date | null => (text === null ? null : new Date(text));
+
+function assigneeOf(
+  assignee: Approval['ask']['assignee'],
+): NonNullable<MessageInitShape<typeof WorkflowApprovalSchema>['assignee']> {
+  if (assignee === null) return { case: undefined };
+  if ('user' in assignee) return { case: 'user', value: assignee.user };
+  if ('team' in assignee) return { case: 'team', value: assignee.team };
+  return { case: 'role', value: assignee.role };
+}

@@ -1,33 +1,47 @@
 import { WorkflowService, type WorkflowServiceCreateRunRequest } from '@assay/contract/grpc';
 import { AppError } from '../../kernel/errors.ts';
 import type {
+  approvalOperations,
   definitionOperations,
   followRun,
   JsonObject,
+  listTools,
   WorkflowRun as Run,
   runOperations,
 } from '../../modules/workflows/index.ts';
 import type { HttpCall } from '../http/http-call.ts';
 import type { HttpKit } from '../http/kit.ts';
-import { invalidFields } from '../http/surface.ts';
 import { encodeEvent } from './event-service.ts';
-import { pageSizeOf, pageTokenOf } from './paging.ts';
+import { pageOf, pageTokenOf } from './paging.ts';
+import { refusedField } from './read-fields.ts';
 import type { Handlers, RpcSurface } from './rpc-surface.ts';
 import { readStruct } from './struct.ts';
-import { decodeContent, decodeRunState, encodeDefinition, encodeRun, encodeRunNode } from './workflow-codec.ts';
+import {
+  decodeContent,
+  decodeDecision,
+  decodeRunState,
+  encodeApproval,
+  encodeDefinition,
+  encodeRun,
+  encodeRunNode,
+  encodeTool,
+} from './workflow-codec.ts';
 
 type Operations = ReturnType<typeof definitionOperations> &
-  ReturnType<typeof runOperations> & { followRun: ReturnType<typeof followRun> };
+  ReturnType<typeof runOperations> &
+  ReturnType<typeof approvalOperations> & {
+    followRun: ReturnType<typeof followRun>;
+    listTools: ReturnType<typeof listTools>;
+  };
 type OperatorRun = HttpKit['operator']['run'];
 type NewRun = Parameters<Operations['createRun']['run']>[1];
 type All = Handlers<typeof WorkflowService>;
 
-const PAGES = { usual: 50, most: 200 };
 const MOST_PRIORITY = 10;
 const MOST_KEY = 500;
 
 export function serveWorkflows(surface: RpcSurface, run: OperatorRun, of: Operations): void {
-  const handlers = { ...definitions(run, of), ...runs(run, of), ...decisions(run, of) };
+  const handlers = { ...definitions(run, of), ...runs(run, of), ...decisions(run, of), ...approvals(run, of) };
   surface.serve(WorkflowService, 'control', handlers);
 }
 
@@ -36,7 +50,8 @@ type OfDefinitions =
   | 'validateDefinition'
   | 'listDefinitions'
   | 'getDefinition'
-  | 'archiveDefinition';
+  | 'archiveDefinition'
+  | 'listTools';
 
 const definitions = (run: OperatorRun, of: Operations): Pick<All, OfDefinitions> => ({
   async createDefinition({ content }, call) {
@@ -52,8 +67,8 @@ const definitions = (run: OperatorRun, of: Operations): Pick<All, OfDefinitions>
     };
   },
 
-  async listDefinitions({ pageSize, pageToken, name }, call) {
-    const wanted = { ...pageOf(pageSize, pageToken), name: name === '' ? null : name };
+  async listDefinitions({ name, ...page }, call) {
+    const wanted = { ...pageOf(page), name: name === '' ? null : name };
     const { items, nextCursor } = await pageTokenOf(() => run(of.listDefinitions, call, wanted));
     return { definitions: items.map(encodeDefinition), nextPageToken: nextCursor ?? '' };
   },
@@ -65,19 +80,23 @@ const definitions = (run: OperatorRun, of: Operations): Pick<All, OfDefinitions>
   async archiveDefinition({ id }, call) {
     return { definition: encodeDefinition(await run(of.archiveDefinition, call, { id })) };
   },
+
+  async listTools(_request, call) {
+    return { tools: (await run(of.listTools, call, undefined)).map(encodeTool) };
+  },
 });
 
 const runs = (
   run: OperatorRun,
   of: Operations,
-): Pick<All, 'createRun' | 'listRuns' | 'getRun' | 'listRunNodes' | 'followRun'> => ({
+): Pick<All, 'createRun' | 'listRuns' | 'getRun' | 'listRunNodes' | 'listRunItems' | 'followRun'> => ({
   async createRun(request, call) {
     return { run: encodeRun(await run(of.createRun, call, decodeNewRun(request))) };
   },
 
-  async listRuns({ pageSize, pageToken, state, name }, call) {
+  async listRuns({ state, name, ...page }, call) {
     const definition = name === '' ? null : name;
-    const wanted = { ...pageOf(pageSize, pageToken), state: decodeRunState(state), definition };
+    const wanted = { ...pageOf(page), state: decodeRunState(state), definition };
     const { items, nextCursor } = await pageTokenOf(() => run(of.listRuns, call, wanted));
     return { runs: items.map(encodeRun), nextPageToken: nextCursor ?? '' };
   },
@@ -88,6 +107,12 @@ const runs = (
 
   async listRunNodes({ id }, call) {
     return { nodes: (await run(of.listRunNodes, call, { id })).map(encodeRunNode) };
+  },
+
+  async listRunItems({ id, key, ...page }, call) {
+    const wanted = { id, key, ...pageOf(page) };
+    const { items, nextCursor } = await pageTokenOf(() => run(of.listRunItems, call, wanted));
+    return { items: items.map(encodeRunNode), nextPageToken: nextCursor ?? '' };
   },
 
   async *followRun({ id, after }, call) {
@@ -116,32 +141,43 @@ const decisions = (
   };
 };
 
+const approvals = (run: OperatorRun, of: Operations): Pick<All, 'listApprovals' | 'getApproval' | 'completeNode'> => ({
+  async listApprovals(page, call) {
+    const wanted = pageOf(page);
+    const { items, nextCursor } = await pageTokenOf(() => run(of.listApprovals, call, wanted));
+    return { approvals: items.map(encodeApproval), nextPageToken: nextCursor ?? '' };
+  },
+
+  async getApproval({ id, key }, call) {
+    return { approval: encodeApproval(await run(of.getApproval, call, { id, key })) };
+  },
+
+  async completeNode(request, call) {
+    const { values, ...said } = decodeDecision(request);
+    const { id, key } = request;
+    const decided = { id, key, ...said, values: values as JsonObject };
+    return { node: encodeRunNode(await run(of.completeNode, call, decided)) };
+  },
+});
+
 function decodeNewRun(request: WorkflowServiceCreateRunRequest): NewRun {
   const { workflow, version, input, priority, start, concurrencyKey = null } = request;
   if (Math.abs(priority) > MOST_PRIORITY)
-    throw refused('priority', 'range', `must be -${MOST_PRIORITY} to ${MOST_PRIORITY}`);
+    throw refusedField('priority', 'range', `must be -${MOST_PRIORITY} to ${MOST_PRIORITY}`);
   if (version !== undefined && (workflow.case !== 'name' || version < 1))
-    throw refused('version', 'range', 'must be the number of a version of a `name`, from 1');
+    throw refusedField('version', 'range', 'must be the number of a version of a `name`, from 1');
   if (concurrencyKey !== null && (concurrencyKey === '' || concurrencyKey.length > MOST_KEY))
-    throw refused('concurrency_key', 'range', `must have 1 to ${MOST_KEY} characters`);
+    throw refusedField('concurrency_key', 'range', `must have 1 to ${MOST_KEY} characters`);
   const given = { input: readStruct(input ?? {}, 'input') as JsonObject, priority, start, concurrencyKey };
   switch (workflow.case) {
     case undefined:
-      throw refused('workflow_definition_id', 'required', 'say what to run: the id of a version, or a name');
+      throw refusedField('workflow_definition_id', 'required', 'say what to run: the id of a version, or a name');
     case 'workflowDefinitionId':
       return { ...given, definition: { id: workflow.value } };
     case 'name':
       return { ...given, definition: { name: workflow.value, version: version ?? null } };
   }
 }
-
-const pageOf = (pageSize: number, pageToken: string) => ({
-  limit: pageSizeOf(pageSize, PAGES),
-  cursor: pageToken === '' ? null : pageToken,
-});
-
-const refused = (field: string, constraint: string, rule: string): AppError =>
-  invalidFields([{ field, constraint, message: `Field ${field}: ${rule}` }]);
 
 const below = (field: string): string => `content.${field}`;
 

@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ExecuteRequest } from '@assay/contract';
+import { dollarsOf } from '../../kernel/money.ts';
 import {
   type ChatInput,
   decodeEmbeddingRequest,
   type EmbeddingInput,
+  type Estimate,
   invalidRequest,
   openAiChat,
 } from '../../modules/providers/index.ts';
@@ -69,4 +71,15 @@ const namedBy = ({ provider, model, tier }: Named) => ({
   provider: provider ?? null,
   model: model ?? null,
   tier: tier ?? null,
+});
+
+/** What a call would use and cost, as it is written in JSON. */
+export const encodeEstimate = ({ provider, model, input, output, countedBy, cost, priceVersion }: Estimate) => ({
+  provider,
+  model,
+  input_tokens: input,
+  counted_by: countedBy,
+  output_tokens: output,
+  cost_usd: cost === null ? null : { low: dollarsOf(cost.low), high: dollarsOf(cost.high) },
+  price_version: priceVersion,
 });

@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file assay/v1/workflow.proto.
  */
 export const file_assay_v1_workflow: GenFile = /*@__PURE__*/
-  fileDesc("Chdhc3NheS92MS93b3JrZmxvdy5wcm90bxIIYXNzYXkudjEi7AEKD1dvcmtmbG93Q29udGVudBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEiYKBW5vZGVzGAMgAygLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBItCgxpbnB1dF9zY2hlbWEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhcKCnRpbWVvdXRfbXMYBSABKANIAIgBARI3Cgtjb25jdXJyZW5jeRgGIAMoCzIiLmFzc2F5LnYxLldvcmtmbG93Q29uY3VycmVuY3lMaW1pdEINCgtfdGltZW91dF9tcyJDChhXb3JrZmxvd0NvbmN1cnJlbmN5TGltaXQSDQoFbGltaXQYASABKAUSEAoDa2V5GAIgASgJSACIAQFCBgoEX2tleSLSAQoSV29ya2Zsb3dEZWZpbml0aW9uEgoKAmlkGAEgASgJEg8KB3ZlcnNpb24YAiABKAUSKgoHY29udGVudBgDIAEoCzIZLmFzc2F5LnYxLldvcmtmbG93Q29udGVudBISCgpjcmVhdGVkX2J5GAQgASgJEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2FyY2hpdmVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCK4BAoLV29ya2Zsb3dSdW4SCgoCaWQYASABKAkSHgoWd29ya2Zsb3dfZGVmaW5pdGlvbl9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEg8KB3ZlcnNpb24YBCABKAUSKQoFc3RhdGUYBSABKA4yGi5hc3NheS52MS5Xb3JrZmxvd1J1blN0YXRlEhAKCHByaW9yaXR5GAYgASgFEiYKBWlucHV0GAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgdjb250ZXh0GAggASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgVlcnJvchgJIAEoCzIZLmFzc2F5LnYxLldvcmtmbG93RmFpbHVyZRIwCgpjcmVhdGVkX2J5GAogASgLMhwuYXNzYXkudjEuUHJpbmNpcGFsUmVmZXJlbmNlEi4KCmNyZWF0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0ZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2RlYWRsaW5lX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxjb21wbGV0ZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKD2NvbmN1cnJlbmN5X2tleRgPIAEoCUgAiAEBQhIKEF9jb25jdXJyZW5jeV9rZXkidQoPV29ya2Zsb3dGYWlsdXJlEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRInCgZmYXVsdHMYAyADKAsyFy5hc3NheS52MS5Xb3JrZmxvd0ZhdWx0EhEKBG5vZGUYBCABKAlIAIgBAUIHCgVfbm9kZSJDCg1Xb3JrZmxvd0ZhdWx0Eg0KBWZpZWxkGAEgASgJEhIKCmNvbnN0cmFpbnQYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSLjAgoPV29ya2Zsb3dSdW5Ob2RlEgsKA2tleRgBIAEoCRIqCgVzdGF0ZRgCIAEoDjIbLmFzc2F5LnYxLldvcmtmbG93Tm9kZVN0YXRlEg8KB2F0dGVtcHQYAyABKAUSKgoGZHVlX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgZvdXRwdXQYBSABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSKAoFZXJyb3IYBiABKAsyGS5hc3NheS52MS5Xb3JrZmxvd0ZhaWx1cmUSLgoKc3RhcnRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29tcGxldGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgVpdGVtcxgJIAEoCzIXLmFzc2F5LnYxLldvcmtmbG93SXRlbXMiLAoNV29ya2Zsb3dJdGVtcxINCgV0b3RhbBgBIAEoBRIMCgRsZWZ0GAIgASgFKpcCChBXb3JrZmxvd1J1blN0YXRlEiIKHldPUktGTE9XX1JVTl9TVEFURV9VTlNQRUNJRklFRBAAEh4KGldPUktGTE9XX1JVTl9TVEFURV9DUkVBVEVEEAESHQoZV09SS0ZMT1dfUlVOX1NUQVRFX1FVRVVFRBACEh4KGldPUktGTE9XX1JVTl9TVEFURV9SVU5OSU5HEAMSHQoZV09SS0ZMT1dfUlVOX1NUQVRFX1BBVVNFRBAEEiAKHFdPUktGTE9XX1JVTl9TVEFURV9DT01QTEVURUQQBRIdChlXT1JLRkxPV19SVU5fU1RBVEVfRkFJTEVEEAYSIAocV09SS0ZMT1dfUlVOX1NUQVRFX0NBTkNFTExFRBAHKsECChFXb3JrZmxvd05vZGVTdGF0ZRIjCh9XT1JLRkxPV19OT0RFX1NUQVRFX1VOU1BFQ0lGSUVEEAASHwobV09SS0ZMT1dfTk9ERV9TVEFURV9QRU5ESU5HEAESHQoZV09SS0ZMT1dfTk9ERV9TVEFURV9SRUFEWRACEh8KG1dPUktGTE9XX05PREVfU1RBVEVfUlVOTklORxADEh8KG1dPUktGTE9XX05PREVfU1RBVEVfV0FJVElORxAEEiEKHVdPUktGTE9XX05PREVfU1RBVEVfQ09NUExFVEVEEAUSHgoaV09SS0ZMT1dfTk9ERV9TVEFURV9GQUlMRUQQBhIfChtXT1JLRkxPV19OT0RFX1NUQVRFX1NLSVBQRUQQBxIhCh1XT1JLRkxPV19OT0RFX1NUQVRFX0NBTkNFTExFRBAIYgZwcm90bzM", [file_assay_v1_principal, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Chdhc3NheS92MS93b3JrZmxvdy5wcm90bxIIYXNzYXkudjEi7AEKD1dvcmtmbG93Q29udGVudBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEiYKBW5vZGVzGAMgAygLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBItCgxpbnB1dF9zY2hlbWEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhcKCnRpbWVvdXRfbXMYBSABKANIAIgBARI3Cgtjb25jdXJyZW5jeRgGIAMoCzIiLmFzc2F5LnYxLldvcmtmbG93Q29uY3VycmVuY3lMaW1pdEINCgtfdGltZW91dF9tcyJDChhXb3JrZmxvd0NvbmN1cnJlbmN5TGltaXQSDQoFbGltaXQYASABKAUSEAoDa2V5GAIgASgJSACIAQFCBgoEX2tleSLSAQoSV29ya2Zsb3dEZWZpbml0aW9uEgoKAmlkGAEgASgJEg8KB3ZlcnNpb24YAiABKAUSKgoHY29udGVudBgDIAEoCzIZLmFzc2F5LnYxLldvcmtmbG93Q29udGVudBISCgpjcmVhdGVkX2J5GAQgASgJEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2FyY2hpdmVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKMBQoLV29ya2Zsb3dSdW4SCgoCaWQYASABKAkSHgoWd29ya2Zsb3dfZGVmaW5pdGlvbl9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEg8KB3ZlcnNpb24YBCABKAUSKQoFc3RhdGUYBSABKA4yGi5hc3NheS52MS5Xb3JrZmxvd1J1blN0YXRlEhAKCHByaW9yaXR5GAYgASgFEiYKBWlucHV0GAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgdjb250ZXh0GAggASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgVlcnJvchgJIAEoCzIZLmFzc2F5LnYxLldvcmtmbG93RmFpbHVyZRIwCgpjcmVhdGVkX2J5GAogASgLMhwuYXNzYXkudjEuUHJpbmNpcGFsUmVmZXJlbmNlEi4KCmNyZWF0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0ZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2RlYWRsaW5lX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxjb21wbGV0ZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKD2NvbmN1cnJlbmN5X2tleRgPIAEoCUgAiAEBEhgKC3NjaGVkdWxlX2lkGBAgASgJSAGIAQESKAoGcGFyZW50GBEgASgLMhguYXNzYXkudjEuV29ya2Zsb3dQYXJlbnRCEgoQX2NvbmN1cnJlbmN5X2tleUIOCgxfc2NoZWR1bGVfaWQiNwoOV29ya2Zsb3dQYXJlbnQSFwoPd29ya2Zsb3dfcnVuX2lkGAEgASgJEgwKBG5vZGUYAiABKAkidQoPV29ya2Zsb3dGYWlsdXJlEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRInCgZmYXVsdHMYAyADKAsyFy5hc3NheS52MS5Xb3JrZmxvd0ZhdWx0EhEKBG5vZGUYBCABKAlIAIgBAUIHCgVfbm9kZSJDCg1Xb3JrZmxvd0ZhdWx0Eg0KBWZpZWxkGAEgASgJEhIKCmNvbnN0cmFpbnQYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSKRAwoPV29ya2Zsb3dSdW5Ob2RlEgsKA2tleRgBIAEoCRIqCgVzdGF0ZRgCIAEoDjIbLmFzc2F5LnYxLldvcmtmbG93Tm9kZVN0YXRlEg8KB2F0dGVtcHQYAyABKAUSKgoGZHVlX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgZvdXRwdXQYBSABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSKAoFZXJyb3IYBiABKAsyGS5hc3NheS52MS5Xb3JrZmxvd0ZhaWx1cmUSLgoKc3RhcnRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29tcGxldGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgVpdGVtcxgJIAEoCzIXLmFzc2F5LnYxLldvcmtmbG93SXRlbXMSGgoNZXZhbHVhdGlvbl9pZBgKIAEoCUgAiAEBQhAKDl9ldmFsdWF0aW9uX2lkIiwKDVdvcmtmbG93SXRlbXMSDQoFdG90YWwYASABKAUSDAoEbGVmdBgCIAEoBSJ5CgxXb3JrZmxvd1Rvb2wSEQoJb3BlcmF0aW9uGAEgASgJEhIKCmNhcGFiaWxpdHkYAiABKAkSDwoHc3VtbWFyeRgDIAEoCRIxChBhcmd1bWVudHNfc2NoZW1hGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCK9AwoQV29ya2Zsb3dBcHByb3ZhbBIXCg93b3JrZmxvd19ydW5faWQYASABKAkSDAoEbm9kZRgCIAEoCRIeChZ3b3JrZmxvd19kZWZpbml0aW9uX2lkGAMgASgJEgwKBG5hbWUYBCABKAkSDwoHdmVyc2lvbhgFIAEoBRI0Cg5ydW5fY3JlYXRlZF9ieRgGIAEoCzIcLmFzc2F5LnYxLlByaW5jaXBhbFJlZmVyZW5jZRINCgV0aXRsZRgHIAEoCRIUCgxpbnN0cnVjdGlvbnMYCCABKAkSJQoEZm9ybRgJIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJgoFaW5wdXQYCiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Eg4KBHVzZXIYCyABKAlIABIOCgR0ZWFtGAwgASgJSAASDgoEcm9sZRgNIAEoCUgAEiwKCGFza2VkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtkZWFkbGluZV9hdBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCgoIYXNzaWduZWUqlwIKEFdvcmtmbG93UnVuU3RhdGUSIgoeV09SS0ZMT1dfUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASHgoaV09SS0ZMT1dfUlVOX1NUQVRFX0NSRUFURUQQARIdChlXT1JLRkxPV19SVU5fU1RBVEVfUVVFVUVEEAISHgoaV09SS0ZMT1dfUlVOX1NUQVRFX1JVTk5JTkcQAxIdChlXT1JLRkxPV19SVU5fU1RBVEVfUEFVU0VEEAQSIAocV09SS0ZMT1dfUlVOX1NUQVRFX0NPTVBMRVRFRBAFEh0KGVdPUktGTE9XX1JVTl9TVEFURV9GQUlMRUQQBhIgChxXT1JLRkxPV19SVU5fU1RBVEVfQ0FOQ0VMTEVEEAcqwQIKEVdvcmtmbG93Tm9kZVN0YXRlEiMKH1dPUktGTE9XX05PREVfU1RBVEVfVU5TUEVDSUZJRUQQABIfChtXT1JLRkxPV19OT0RFX1NUQVRFX1BFTkRJTkcQARIdChlXT1JLRkxPV19OT0RFX1NUQVRFX1JFQURZEAISHwobV09SS0ZMT1dfTk9ERV9TVEFURV9SVU5OSU5HEAMSHwobV09SS0ZMT1dfTk9ERV9TVEFURV9XQUlUSU5HEAQSIQodV09SS0ZMT1dfTk9ERV9TVEFURV9DT01QTEVURUQQBRIeChpXT1JLRkxPV19OT0RFX1NUQVRFX0ZBSUxFRBAGEh8KG1dPUktGTE9XX05PREVfU1RBVEVfU0tJUFBFRBAHEiEKHVdPUktGTE9XX05PREVfU1RBVEVfQ0FOQ0VMTEVEEAgqcgoQV29ya2Zsb3dEZWNpc2lvbhIhCh1XT1JLRkxPV19ERUNJU0lPTl9VTlNQRUNJRklFRBAAEh0KGVdPUktGTE9XX0RFQ0lTSU9OX0FQUFJPVkUQARIcChhXT1JLRkxPV19ERUNJU0lPTl9SRUpFQ1QQAmIGcHJvdG8z", [file_assay_v1_principal, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * What a version of a workflow says.
@@ -268,6 +268,20 @@ export type WorkflowRun = Message<"assay.v1.WorkflowRun"> & {
    * @generated from field: optional string concurrency_key = 15;
    */
   concurrencyKey?: string | undefined;
+
+  /**
+   * The schedule that made it, if one did.
+   *
+   * @generated from field: optional string schedule_id = 16;
+   */
+  scheduleId?: string | undefined;
+
+  /**
+   * The node of another run that had it made, if one did.
+   *
+   * @generated from field: assay.v1.WorkflowParent parent = 17;
+   */
+  parent?: WorkflowParent | undefined;
 };
 
 /**
@@ -276,6 +290,34 @@ export type WorkflowRun = Message<"assay.v1.WorkflowRun"> & {
  */
 export const WorkflowRunSchema: GenMessage<WorkflowRun> = /*@__PURE__*/
   messageDesc(file_assay_v1_workflow, 3);
+
+/**
+ * The node that had a run made.
+ *
+ * @generated from message assay.v1.WorkflowParent
+ */
+export type WorkflowParent = Message<"assay.v1.WorkflowParent"> & {
+  /**
+   * Id of its run.
+   *
+   * @generated from field: string workflow_run_id = 1;
+   */
+  workflowRunId: string;
+
+  /**
+   * Its key; of an item, `key#0`.
+   *
+   * @generated from field: string node = 2;
+   */
+  node: string;
+};
+
+/**
+ * Describes the message assay.v1.WorkflowParent.
+ * Use `create(WorkflowParentSchema)` to create a new message.
+ */
+export const WorkflowParentSchema: GenMessage<WorkflowParent> = /*@__PURE__*/
+  messageDesc(file_assay_v1_workflow, 4);
 
 /**
  * Why a run or a node failed.
@@ -317,7 +359,7 @@ export type WorkflowFailure = Message<"assay.v1.WorkflowFailure"> & {
  * Use `create(WorkflowFailureSchema)` to create a new message.
  */
 export const WorkflowFailureSchema: GenMessage<WorkflowFailure> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 4);
+  messageDesc(file_assay_v1_workflow, 5);
 
 /**
  * What is wrong with one part of something.
@@ -352,7 +394,7 @@ export type WorkflowFault = Message<"assay.v1.WorkflowFault"> & {
  * Use `create(WorkflowFaultSchema)` to create a new message.
  */
 export const WorkflowFaultSchema: GenMessage<WorkflowFault> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 5);
+  messageDesc(file_assay_v1_workflow, 6);
 
 /**
  * A node of a run.
@@ -361,7 +403,7 @@ export const WorkflowFaultSchema: GenMessage<WorkflowFault> = /*@__PURE__*/
  */
 export type WorkflowRunNode = Message<"assay.v1.WorkflowRunNode"> & {
   /**
-   * Its name within the definition.
+   * Its name within the definition; of an item, `key#0`.
    *
    * @generated from field: string key = 1;
    */
@@ -422,6 +464,13 @@ export type WorkflowRunNode = Message<"assay.v1.WorkflowRunNode"> & {
    * @generated from field: assay.v1.WorkflowItems items = 9;
    */
   items?: WorkflowItems | undefined;
+
+  /**
+   * The last evaluation that it asked for.
+   *
+   * @generated from field: optional string evaluation_id = 10;
+   */
+  evaluationId?: string | undefined;
 };
 
 /**
@@ -429,7 +478,7 @@ export type WorkflowRunNode = Message<"assay.v1.WorkflowRunNode"> & {
  * Use `create(WorkflowRunNodeSchema)` to create a new message.
  */
 export const WorkflowRunNodeSchema: GenMessage<WorkflowRunNode> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 6);
+  messageDesc(file_assay_v1_workflow, 7);
 
 /**
  * The items of a node that runs for each of a list.
@@ -457,7 +506,178 @@ export type WorkflowItems = Message<"assay.v1.WorkflowItems"> & {
  * Use `create(WorkflowItemsSchema)` to create a new message.
  */
 export const WorkflowItemsSchema: GenMessage<WorkflowItems> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 7);
+  messageDesc(file_assay_v1_workflow, 8);
+
+/**
+ * A program that `tool` nodes can run, since a runner has it now.
+ *
+ * @generated from message assay.v1.WorkflowTool
+ */
+export type WorkflowTool = Message<"assay.v1.WorkflowTool"> & {
+  /**
+   * As a node names it.
+   *
+   * @generated from field: string operation = 1;
+   */
+  operation: string;
+
+  /**
+   * The program, as runners offer it.
+   *
+   * @generated from field: string capability = 2;
+   */
+  capability: string;
+
+  /**
+   * What it does.
+   *
+   * @generated from field: string summary = 3;
+   */
+  summary: string;
+
+  /**
+   * A JSON Schema that its arguments must fit.
+   *
+   * @generated from field: google.protobuf.Struct arguments_schema = 4;
+   */
+  argumentsSchema?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message assay.v1.WorkflowTool.
+ * Use `create(WorkflowToolSchema)` to create a new message.
+ */
+export const WorkflowToolSchema: GenMessage<WorkflowTool> = /*@__PURE__*/
+  messageDesc(file_assay_v1_workflow, 9);
+
+/**
+ * What a human node waits for: the decision of one person.
+ *
+ * @generated from message assay.v1.WorkflowApproval
+ */
+export type WorkflowApproval = Message<"assay.v1.WorkflowApproval"> & {
+  /**
+   * Id of the run.
+   *
+   * @generated from field: string workflow_run_id = 1;
+   */
+  workflowRunId: string;
+
+  /**
+   * Key of the node.
+   *
+   * @generated from field: string node = 2;
+   */
+  node: string;
+
+  /**
+   * Id of the version that the run is of.
+   *
+   * @generated from field: string workflow_definition_id = 3;
+   */
+  workflowDefinitionId: string;
+
+  /**
+   * Name of the workflow.
+   *
+   * @generated from field: string name = 4;
+   */
+  name: string;
+
+  /**
+   * Number of the version.
+   *
+   * @generated from field: int32 version = 5;
+   */
+  version: number;
+
+  /**
+   * Who made the run.
+   *
+   * @generated from field: assay.v1.PrincipalReference run_created_by = 6;
+   */
+  runCreatedBy?: PrincipalReference | undefined;
+
+  /**
+   * What is asked, in a line.
+   *
+   * @generated from field: string title = 7;
+   */
+  title: string;
+
+  /**
+   * What is asked, at length.
+   *
+   * @generated from field: string instructions = 8;
+   */
+  instructions: string;
+
+  /**
+   * A JSON Schema that the values of a decision must fit.
+   *
+   * @generated from field: google.protobuf.Struct form = 9;
+   */
+  form?: JsonObject | undefined;
+
+  /**
+   * What there is to look at: the inputs of the node.
+   *
+   * @generated from field: google.protobuf.Struct input = 10;
+   */
+  input?: JsonObject | undefined;
+
+  /**
+   * Who may decide; whoever reaches the run when left out.
+   *
+   * @generated from oneof assay.v1.WorkflowApproval.assignee
+   */
+  assignee: {
+    /**
+     * Id of a person.
+     *
+     * @generated from field: string user = 11;
+     */
+    value: string;
+    case: "user";
+  } | {
+    /**
+     * Id of a team.
+     *
+     * @generated from field: string team = 12;
+     */
+    value: string;
+    case: "team";
+  } | {
+    /**
+     * A role, and those above it.
+     *
+     * @generated from field: string role = 13;
+     */
+    value: string;
+    case: "role";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Since when it waits.
+   *
+   * @generated from field: google.protobuf.Timestamp asked_at = 14;
+   */
+  askedAt?: Timestamp | undefined;
+
+  /**
+   * When it has to be decided at the latest.
+   *
+   * @generated from field: google.protobuf.Timestamp deadline_at = 15;
+   */
+  deadlineAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message assay.v1.WorkflowApproval.
+ * Use `create(WorkflowApprovalSchema)` to create a new message.
+ */
+export const WorkflowApprovalSchema: GenMessage<WorkflowApproval> = /*@__PURE__*/
+  messageDesc(file_assay_v1_workflow, 10);
 
 /**
  * Where a run stands. The last three are ends.
@@ -617,4 +837,45 @@ export type WorkflowNodeState = (typeof WorkflowNodeState)[keyof typeof Workflow
  */
 export const WorkflowNodeStateSchema: GenEnum<WorkflowNodeState> = /*@__PURE__*/
   enumDesc(file_assay_v1_workflow, 1);
+
+/**
+ * What somebody says to what a human node asks.
+ *
+ * @generated from enum assay.v1.WorkflowDecision
+ */
+export const WorkflowDecision = {
+  /**
+   * Never right.
+   *
+   * @generated from enum value: WORKFLOW_DECISION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Yes.
+   *
+   * @generated from enum value: WORKFLOW_DECISION_APPROVE = 1;
+   */
+  APPROVE: 1,
+
+  /**
+   * No.
+   *
+   * @generated from enum value: WORKFLOW_DECISION_REJECT = 2;
+   */
+  REJECT: 2,
+} as const;
+
+/**
+ * What somebody says to what a human node asks.
+ *
+ * @generated from enum assay.v1.WorkflowDecision
+ */
+export type WorkflowDecision = (typeof WorkflowDecision)[keyof typeof WorkflowDecision] | UnknownEnum;
+
+/**
+ * Describes the enum assay.v1.WorkflowDecision.
+ */
+export const WorkflowDecisionSchema: GenEnum<WorkflowDecision> = /*@__PURE__*/
+  enumDesc(file_assay_v1_workflow, 2);
 

@@ -6,7 +6,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Event } from "./event_service_pb.ts";
 import { file_assay_v1_event_service } from "./event_service_pb.ts";
-import type { WorkflowContent, WorkflowDefinition, WorkflowFault, WorkflowRun, WorkflowRunNode, WorkflowRunState } from "./workflow_pb.ts";
+import type { WorkflowApproval, WorkflowContent, WorkflowDecision, WorkflowDefinition, WorkflowFault, WorkflowRun, WorkflowRunNode, WorkflowRunState, WorkflowTool } from "./workflow_pb.ts";
 import { file_assay_v1_workflow } from "./workflow_pb.ts";
 import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
@@ -15,7 +15,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file assay/v1/workflow_service.proto.
  */
 export const file_assay_v1_workflow_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9hc3NheS92MS93b3JrZmxvd19zZXJ2aWNlLnByb3RvEghhc3NheS52MSJUCiZXb3JrZmxvd1NlcnZpY2VDcmVhdGVEZWZpbml0aW9uUmVxdWVzdBIqCgdjb250ZW50GAEgASgLMhkuYXNzYXkudjEuV29ya2Zsb3dDb250ZW50IlsKJ1dvcmtmbG93U2VydmljZUNyZWF0ZURlZmluaXRpb25SZXNwb25zZRIwCgpkZWZpbml0aW9uGAEgASgLMhwuYXNzYXkudjEuV29ya2Zsb3dEZWZpbml0aW9uIlYKKFdvcmtmbG93U2VydmljZVZhbGlkYXRlRGVmaW5pdGlvblJlcXVlc3QSKgoHY29udGVudBgBIAEoCzIZLmFzc2F5LnYxLldvcmtmbG93Q29udGVudCJjCilXb3JrZmxvd1NlcnZpY2VWYWxpZGF0ZURlZmluaXRpb25SZXNwb25zZRINCgV2YWxpZBgBIAEoCBInCgZmYXVsdHMYAiADKAsyFy5hc3NheS52MS5Xb3JrZmxvd0ZhdWx0IlwKJVdvcmtmbG93U2VydmljZUxpc3REZWZpbml0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDAoEbmFtZRgDIAEoCSJ0CiZXb3JrZmxvd1NlcnZpY2VMaXN0RGVmaW5pdGlvbnNSZXNwb25zZRIxCgtkZWZpbml0aW9ucxgBIAMoCzIcLmFzc2F5LnYxLldvcmtmbG93RGVmaW5pdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMQojV29ya2Zsb3dTZXJ2aWNlR2V0RGVmaW5pdGlvblJlcXVlc3QSCgoCaWQYASABKAkiWAokV29ya2Zsb3dTZXJ2aWNlR2V0RGVmaW5pdGlvblJlc3BvbnNlEjAKCmRlZmluaXRpb24YASABKAsyHC5hc3NheS52MS5Xb3JrZmxvd0RlZmluaXRpb24iNQonV29ya2Zsb3dTZXJ2aWNlQXJjaGl2ZURlZmluaXRpb25SZXF1ZXN0EgoKAmlkGAEgASgJIlwKKFdvcmtmbG93U2VydmljZUFyY2hpdmVEZWZpbml0aW9uUmVzcG9uc2USMAoKZGVmaW5pdGlvbhgBIAEoCzIcLmFzc2F5LnYxLldvcmtmbG93RGVmaW5pdGlvbiL8AQofV29ya2Zsb3dTZXJ2aWNlQ3JlYXRlUnVuUmVxdWVzdBIgChZ3b3JrZmxvd19kZWZpbml0aW9uX2lkGAEgASgJSAASDgoEbmFtZRgCIAEoCUgAEhQKB3ZlcnNpb24YAyABKAVIAYgBARImCgVpbnB1dBgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEAoIcHJpb3JpdHkYBSABKAUSDQoFc3RhcnQYBiABKAgSHAoPY29uY3VycmVuY3lfa2V5GAcgASgJSAKIAQFCCgoId29ya2Zsb3dCCgoIX3ZlcnNpb25CEgoQX2NvbmN1cnJlbmN5X2tleSJGCiBXb3JrZmxvd1NlcnZpY2VDcmVhdGVSdW5SZXNwb25zZRIiCgNydW4YASABKAsyFS5hc3NheS52MS5Xb3JrZmxvd1J1biKAAQoeV29ya2Zsb3dTZXJ2aWNlTGlzdFJ1bnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEikKBXN0YXRlGAMgASgOMhouYXNzYXkudjEuV29ya2Zsb3dSdW5TdGF0ZRIMCgRuYW1lGAQgASgJIl8KH1dvcmtmbG93U2VydmljZUxpc3RSdW5zUmVzcG9uc2USIwoEcnVucxgBIAMoCzIVLmFzc2F5LnYxLldvcmtmbG93UnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIqChxXb3JrZmxvd1NlcnZpY2VHZXRSdW5SZXF1ZXN0EgoKAmlkGAEgASgJIkMKHVdvcmtmbG93U2VydmljZUdldFJ1blJlc3BvbnNlEiIKA3J1bhgBIAEoCzIVLmFzc2F5LnYxLldvcmtmbG93UnVuIjAKIldvcmtmbG93U2VydmljZUxpc3RSdW5Ob2Rlc1JlcXVlc3QSCgoCaWQYASABKAkiTwojV29ya2Zsb3dTZXJ2aWNlTGlzdFJ1bk5vZGVzUmVzcG9uc2USKAoFbm9kZXMYASADKAsyGS5hc3NheS52MS5Xb3JrZmxvd1J1bk5vZGUiPAofV29ya2Zsb3dTZXJ2aWNlRm9sbG93UnVuUmVxdWVzdBIKCgJpZBgBIAEoCRINCgVhZnRlchgCIAEoCSJUCiBXb3JrZmxvd1NlcnZpY2VGb2xsb3dSdW5SZXNwb25zZRIQCghwb3NpdGlvbhgBIAEoCRIeCgVldmVudBgCIAEoCzIPLmFzc2F5LnYxLkV2ZW50IiwKHldvcmtmbG93U2VydmljZVN0YXJ0UnVuUmVxdWVzdBIKCgJpZBgBIAEoCSJFCh9Xb3JrZmxvd1NlcnZpY2VTdGFydFJ1blJlc3BvbnNlEiIKA3J1bhgBIAEoCzIVLmFzc2F5LnYxLldvcmtmbG93UnVuIiwKHldvcmtmbG93U2VydmljZVBhdXNlUnVuUmVxdWVzdBIKCgJpZBgBIAEoCSJFCh9Xb3JrZmxvd1NlcnZpY2VQYXVzZVJ1blJlc3BvbnNlEiIKA3J1bhgBIAEoCzIVLmFzc2F5LnYxLldvcmtmbG93UnVuIi0KH1dvcmtmbG93U2VydmljZVJlc3VtZVJ1blJlcXVlc3QSCgoCaWQYASABKAkiRgogV29ya2Zsb3dTZXJ2aWNlUmVzdW1lUnVuUmVzcG9uc2USIgoDcnVuGAEgASgLMhUuYXNzYXkudjEuV29ya2Zsb3dSdW4iLQofV29ya2Zsb3dTZXJ2aWNlQ2FuY2VsUnVuUmVxdWVzdBIKCgJpZBgBIAEoCSJGCiBXb3JrZmxvd1NlcnZpY2VDYW5jZWxSdW5SZXNwb25zZRIiCgNydW4YASABKAsyFS5hc3NheS52MS5Xb3JrZmxvd1J1biIsCh5Xb3JrZmxvd1NlcnZpY2VSZXRyeVJ1blJlcXVlc3QSCgoCaWQYASABKAkiRQofV29ya2Zsb3dTZXJ2aWNlUmV0cnlSdW5SZXNwb25zZRIiCgNydW4YASABKAsyFS5hc3NheS52MS5Xb3JrZmxvd1J1bjLJDAoPV29ya2Zsb3dTZXJ2aWNlEncKEENyZWF0ZURlZmluaXRpb24SMC5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VDcmVhdGVEZWZpbml0aW9uUmVxdWVzdBoxLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUNyZWF0ZURlZmluaXRpb25SZXNwb25zZRJ9ChJWYWxpZGF0ZURlZmluaXRpb24SMi5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VWYWxpZGF0ZURlZmluaXRpb25SZXF1ZXN0GjMuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlVmFsaWRhdGVEZWZpbml0aW9uUmVzcG9uc2USdAoPTGlzdERlZmluaXRpb25zEi8uYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlTGlzdERlZmluaXRpb25zUmVxdWVzdBowLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUxpc3REZWZpbml0aW9uc1Jlc3BvbnNlEm4KDUdldERlZmluaXRpb24SLS5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VHZXREZWZpbml0aW9uUmVxdWVzdBouLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUdldERlZmluaXRpb25SZXNwb25zZRJ6ChFBcmNoaXZlRGVmaW5pdGlvbhIxLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUFyY2hpdmVEZWZpbml0aW9uUmVxdWVzdBoyLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUFyY2hpdmVEZWZpbml0aW9uUmVzcG9uc2USYgoJQ3JlYXRlUnVuEikuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlQ3JlYXRlUnVuUmVxdWVzdBoqLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUNyZWF0ZVJ1blJlc3BvbnNlEl8KCExpc3RSdW5zEiguYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlTGlzdFJ1bnNSZXF1ZXN0GikuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlTGlzdFJ1bnNSZXNwb25zZRJZCgZHZXRSdW4SJi5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VHZXRSdW5SZXF1ZXN0GicuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlR2V0UnVuUmVzcG9uc2USawoMTGlzdFJ1bk5vZGVzEiwuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlTGlzdFJ1bk5vZGVzUmVxdWVzdBotLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUxpc3RSdW5Ob2Rlc1Jlc3BvbnNlEmQKCUZvbGxvd1J1bhIpLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUZvbGxvd1J1blJlcXVlc3QaKi5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VGb2xsb3dSdW5SZXNwb25zZTABEl8KCFN0YXJ0UnVuEiguYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlU3RhcnRSdW5SZXF1ZXN0GikuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlU3RhcnRSdW5SZXNwb25zZRJfCghQYXVzZVJ1bhIoLmFzc2F5LnYxLldvcmtmbG93U2VydmljZVBhdXNlUnVuUmVxdWVzdBopLmFzc2F5LnYxLldvcmtmbG93U2VydmljZVBhdXNlUnVuUmVzcG9uc2USYgoJUmVzdW1lUnVuEikuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlUmVzdW1lUnVuUmVxdWVzdBoqLmFzc2F5LnYxLldvcmtmbG93U2VydmljZVJlc3VtZVJ1blJlc3BvbnNlEmIKCUNhbmNlbFJ1bhIpLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUNhbmNlbFJ1blJlcXVlc3QaKi5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VDYW5jZWxSdW5SZXNwb25zZRJfCghSZXRyeVJ1bhIoLmFzc2F5LnYxLldvcmtmbG93U2VydmljZVJldHJ5UnVuUmVxdWVzdBopLmFzc2F5LnYxLldvcmtmbG93U2VydmljZVJldHJ5UnVuUmVzcG9uc2ViBnByb3RvMw", [file_assay_v1_event_service, file_assay_v1_workflow, file_google_protobuf_struct]);
+  fileDesc("Ch9hc3NheS92MS93b3JrZmxvd19zZXJ2aWNlLnByb3RvEghhc3NheS52MSJUCiZXb3JrZmxvd1NlcnZpY2VDcmVhdGVEZWZpbml0aW9uUmVxdWVzdBIqCgdjb250ZW50GAEgASgLMhkuYXNzYXkudjEuV29ya2Zsb3dDb250ZW50IlsKJ1dvcmtmbG93U2VydmljZUNyZWF0ZURlZmluaXRpb25SZXNwb25zZRIwCgpkZWZpbml0aW9uGAEgASgLMhwuYXNzYXkudjEuV29ya2Zsb3dEZWZpbml0aW9uIlYKKFdvcmtmbG93U2VydmljZVZhbGlkYXRlRGVmaW5pdGlvblJlcXVlc3QSKgoHY29udGVudBgBIAEoCzIZLmFzc2F5LnYxLldvcmtmbG93Q29udGVudCJjCilXb3JrZmxvd1NlcnZpY2VWYWxpZGF0ZURlZmluaXRpb25SZXNwb25zZRINCgV2YWxpZBgBIAEoCBInCgZmYXVsdHMYAiADKAsyFy5hc3NheS52MS5Xb3JrZmxvd0ZhdWx0IlwKJVdvcmtmbG93U2VydmljZUxpc3REZWZpbml0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSDAoEbmFtZRgDIAEoCSJ0CiZXb3JrZmxvd1NlcnZpY2VMaXN0RGVmaW5pdGlvbnNSZXNwb25zZRIxCgtkZWZpbml0aW9ucxgBIAMoCzIcLmFzc2F5LnYxLldvcmtmbG93RGVmaW5pdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMQojV29ya2Zsb3dTZXJ2aWNlR2V0RGVmaW5pdGlvblJlcXVlc3QSCgoCaWQYASABKAkiWAokV29ya2Zsb3dTZXJ2aWNlR2V0RGVmaW5pdGlvblJlc3BvbnNlEjAKCmRlZmluaXRpb24YASABKAsyHC5hc3NheS52MS5Xb3JrZmxvd0RlZmluaXRpb24iNQonV29ya2Zsb3dTZXJ2aWNlQXJjaGl2ZURlZmluaXRpb25SZXF1ZXN0EgoKAmlkGAEgASgJIlwKKFdvcmtmbG93U2VydmljZUFyY2hpdmVEZWZpbml0aW9uUmVzcG9uc2USMAoKZGVmaW5pdGlvbhgBIAEoCzIcLmFzc2F5LnYxLldvcmtmbG93RGVmaW5pdGlvbiL8AQofV29ya2Zsb3dTZXJ2aWNlQ3JlYXRlUnVuUmVxdWVzdBIgChZ3b3JrZmxvd19kZWZpbml0aW9uX2lkGAEgASgJSAASDgoEbmFtZRgCIAEoCUgAEhQKB3ZlcnNpb24YAyABKAVIAYgBARImCgVpbnB1dBgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEAoIcHJpb3JpdHkYBSABKAUSDQoFc3RhcnQYBiABKAgSHAoPY29uY3VycmVuY3lfa2V5GAcgASgJSAKIAQFCCgoId29ya2Zsb3dCCgoIX3ZlcnNpb25CEgoQX2NvbmN1cnJlbmN5X2tleSJGCiBXb3JrZmxvd1NlcnZpY2VDcmVhdGVSdW5SZXNwb25zZRIiCgNydW4YASABKAsyFS5hc3NheS52MS5Xb3JrZmxvd1J1biKAAQoeV29ya2Zsb3dTZXJ2aWNlTGlzdFJ1bnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEikKBXN0YXRlGAMgASgOMhouYXNzYXkudjEuV29ya2Zsb3dSdW5TdGF0ZRIMCgRuYW1lGAQgASgJIl8KH1dvcmtmbG93U2VydmljZUxpc3RSdW5zUmVzcG9uc2USIwoEcnVucxgBIAMoCzIVLmFzc2F5LnYxLldvcmtmbG93UnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIqChxXb3JrZmxvd1NlcnZpY2VHZXRSdW5SZXF1ZXN0EgoKAmlkGAEgASgJIkMKHVdvcmtmbG93U2VydmljZUdldFJ1blJlc3BvbnNlEiIKA3J1bhgBIAEoCzIVLmFzc2F5LnYxLldvcmtmbG93UnVuIjAKIldvcmtmbG93U2VydmljZUxpc3RSdW5Ob2Rlc1JlcXVlc3QSCgoCaWQYASABKAkiTwojV29ya2Zsb3dTZXJ2aWNlTGlzdFJ1bk5vZGVzUmVzcG9uc2USKAoFbm9kZXMYASADKAsyGS5hc3NheS52MS5Xb3JrZmxvd1J1bk5vZGUiPAofV29ya2Zsb3dTZXJ2aWNlRm9sbG93UnVuUmVxdWVzdBIKCgJpZBgBIAEoCRINCgVhZnRlchgCIAEoCSJUCiBXb3JrZmxvd1NlcnZpY2VGb2xsb3dSdW5SZXNwb25zZRIQCghwb3NpdGlvbhgBIAEoCRIeCgVldmVudBgCIAEoCzIPLmFzc2F5LnYxLkV2ZW50IiwKHldvcmtmbG93U2VydmljZVN0YXJ0UnVuUmVxdWVzdBIKCgJpZBgBIAEoCSJFCh9Xb3JrZmxvd1NlcnZpY2VTdGFydFJ1blJlc3BvbnNlEiIKA3J1bhgBIAEoCzIVLmFzc2F5LnYxLldvcmtmbG93UnVuIiwKHldvcmtmbG93U2VydmljZVBhdXNlUnVuUmVxdWVzdBIKCgJpZBgBIAEoCSJFCh9Xb3JrZmxvd1NlcnZpY2VQYXVzZVJ1blJlc3BvbnNlEiIKA3J1bhgBIAEoCzIVLmFzc2F5LnYxLldvcmtmbG93UnVuIi0KH1dvcmtmbG93U2VydmljZVJlc3VtZVJ1blJlcXVlc3QSCgoCaWQYASABKAkiRgogV29ya2Zsb3dTZXJ2aWNlUmVzdW1lUnVuUmVzcG9uc2USIgoDcnVuGAEgASgLMhUuYXNzYXkudjEuV29ya2Zsb3dSdW4iLQofV29ya2Zsb3dTZXJ2aWNlQ2FuY2VsUnVuUmVxdWVzdBIKCgJpZBgBIAEoCSJGCiBXb3JrZmxvd1NlcnZpY2VDYW5jZWxSdW5SZXNwb25zZRIiCgNydW4YASABKAsyFS5hc3NheS52MS5Xb3JrZmxvd1J1biIsCh5Xb3JrZmxvd1NlcnZpY2VSZXRyeVJ1blJlcXVlc3QSCgoCaWQYASABKAkiRQofV29ya2Zsb3dTZXJ2aWNlUmV0cnlSdW5SZXNwb25zZRIiCgNydW4YASABKAsyFS5hc3NheS52MS5Xb3JrZmxvd1J1biIhCh9Xb3JrZmxvd1NlcnZpY2VMaXN0VG9vbHNSZXF1ZXN0IkkKIFdvcmtmbG93U2VydmljZUxpc3RUb29sc1Jlc3BvbnNlEiUKBXRvb2xzGAEgAygLMhYuYXNzYXkudjEuV29ya2Zsb3dUb29sImQKIldvcmtmbG93U2VydmljZUxpc3RSdW5JdGVtc1JlcXVlc3QSCgoCaWQYASABKAkSCwoDa2V5GAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJImgKI1dvcmtmbG93U2VydmljZUxpc3RSdW5JdGVtc1Jlc3BvbnNlEigKBWl0ZW1zGAEgAygLMhkuYXNzYXkudjEuV29ya2Zsb3dSdW5Ob2RlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJMCiNXb3JrZmxvd1NlcnZpY2VMaXN0QXBwcm92YWxzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJuCiRXb3JrZmxvd1NlcnZpY2VMaXN0QXBwcm92YWxzUmVzcG9uc2USLQoJYXBwcm92YWxzGAEgAygLMhouYXNzYXkudjEuV29ya2Zsb3dBcHByb3ZhbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiPAohV29ya2Zsb3dTZXJ2aWNlR2V0QXBwcm92YWxSZXF1ZXN0EgoKAmlkGAEgASgJEgsKA2tleRgCIAEoCSJSCiJXb3JrZmxvd1NlcnZpY2VHZXRBcHByb3ZhbFJlc3BvbnNlEiwKCGFwcHJvdmFsGAEgASgLMhouYXNzYXkudjEuV29ya2Zsb3dBcHByb3ZhbCKlAQoiV29ya2Zsb3dTZXJ2aWNlQ29tcGxldGVOb2RlUmVxdWVzdBIKCgJpZBgBIAEoCRILCgNrZXkYAiABKAkSLAoIZGVjaXNpb24YAyABKA4yGi5hc3NheS52MS5Xb3JrZmxvd0RlY2lzaW9uEicKBnZhbHVlcxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSDwoHY29tbWVudBgFIAEoCSJOCiNXb3JrZmxvd1NlcnZpY2VDb21wbGV0ZU5vZGVSZXNwb25zZRInCgRub2RlGAEgASgLMhkuYXNzYXkudjEuV29ya2Zsb3dSdW5Ob2RlMuEQCg9Xb3JrZmxvd1NlcnZpY2USdwoQQ3JlYXRlRGVmaW5pdGlvbhIwLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUNyZWF0ZURlZmluaXRpb25SZXF1ZXN0GjEuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlQ3JlYXRlRGVmaW5pdGlvblJlc3BvbnNlEn0KElZhbGlkYXRlRGVmaW5pdGlvbhIyLmFzc2F5LnYxLldvcmtmbG93U2VydmljZVZhbGlkYXRlRGVmaW5pdGlvblJlcXVlc3QaMy5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VWYWxpZGF0ZURlZmluaXRpb25SZXNwb25zZRJ0Cg9MaXN0RGVmaW5pdGlvbnMSLy5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VMaXN0RGVmaW5pdGlvbnNSZXF1ZXN0GjAuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlTGlzdERlZmluaXRpb25zUmVzcG9uc2USbgoNR2V0RGVmaW5pdGlvbhItLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUdldERlZmluaXRpb25SZXF1ZXN0Gi4uYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlR2V0RGVmaW5pdGlvblJlc3BvbnNlEnoKEUFyY2hpdmVEZWZpbml0aW9uEjEuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlQXJjaGl2ZURlZmluaXRpb25SZXF1ZXN0GjIuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlQXJjaGl2ZURlZmluaXRpb25SZXNwb25zZRJiCglMaXN0VG9vbHMSKS5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VMaXN0VG9vbHNSZXF1ZXN0GiouYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlTGlzdFRvb2xzUmVzcG9uc2USYgoJQ3JlYXRlUnVuEikuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlQ3JlYXRlUnVuUmVxdWVzdBoqLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUNyZWF0ZVJ1blJlc3BvbnNlEl8KCExpc3RSdW5zEiguYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlTGlzdFJ1bnNSZXF1ZXN0GikuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlTGlzdFJ1bnNSZXNwb25zZRJZCgZHZXRSdW4SJi5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VHZXRSdW5SZXF1ZXN0GicuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlR2V0UnVuUmVzcG9uc2USawoMTGlzdFJ1bk5vZGVzEiwuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlTGlzdFJ1bk5vZGVzUmVxdWVzdBotLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUxpc3RSdW5Ob2Rlc1Jlc3BvbnNlEmsKDExpc3RSdW5JdGVtcxIsLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUxpc3RSdW5JdGVtc1JlcXVlc3QaLS5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VMaXN0UnVuSXRlbXNSZXNwb25zZRJkCglGb2xsb3dSdW4SKS5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VGb2xsb3dSdW5SZXF1ZXN0GiouYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlRm9sbG93UnVuUmVzcG9uc2UwARJfCghTdGFydFJ1bhIoLmFzc2F5LnYxLldvcmtmbG93U2VydmljZVN0YXJ0UnVuUmVxdWVzdBopLmFzc2F5LnYxLldvcmtmbG93U2VydmljZVN0YXJ0UnVuUmVzcG9uc2USXwoIUGF1c2VSdW4SKC5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VQYXVzZVJ1blJlcXVlc3QaKS5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VQYXVzZVJ1blJlc3BvbnNlEmIKCVJlc3VtZVJ1bhIpLmFzc2F5LnYxLldvcmtmbG93U2VydmljZVJlc3VtZVJ1blJlcXVlc3QaKi5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VSZXN1bWVSdW5SZXNwb25zZRJiCglDYW5jZWxSdW4SKS5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VDYW5jZWxSdW5SZXF1ZXN0GiouYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlQ2FuY2VsUnVuUmVzcG9uc2USXwoIUmV0cnlSdW4SKC5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VSZXRyeVJ1blJlcXVlc3QaKS5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VSZXRyeVJ1blJlc3BvbnNlEm4KDUxpc3RBcHByb3ZhbHMSLS5hc3NheS52MS5Xb3JrZmxvd1NlcnZpY2VMaXN0QXBwcm92YWxzUmVxdWVzdBouLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUxpc3RBcHByb3ZhbHNSZXNwb25zZRJoCgtHZXRBcHByb3ZhbBIrLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUdldEFwcHJvdmFsUmVxdWVzdBosLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUdldEFwcHJvdmFsUmVzcG9uc2USawoMQ29tcGxldGVOb2RlEiwuYXNzYXkudjEuV29ya2Zsb3dTZXJ2aWNlQ29tcGxldGVOb2RlUmVxdWVzdBotLmFzc2F5LnYxLldvcmtmbG93U2VydmljZUNvbXBsZXRlTm9kZVJlc3BvbnNlYgZwcm90bzM", [file_assay_v1_event_service, file_assay_v1_workflow, file_google_protobuf_struct]);
 
 /**
  * Asks for the next version of a workflow.
@@ -769,6 +769,287 @@ export const WorkflowServiceRetryRunResponseSchema: GenMessage<WorkflowServiceRe
   messageDesc(file_assay_v1_workflow_service, 29);
 
 /**
+ * Asks for the tools.
+ *
+ * @generated from message assay.v1.WorkflowServiceListToolsRequest
+ */
+export type WorkflowServiceListToolsRequest = Message<"assay.v1.WorkflowServiceListToolsRequest"> & {
+};
+
+/**
+ * Describes the message assay.v1.WorkflowServiceListToolsRequest.
+ * Use `create(WorkflowServiceListToolsRequestSchema)` to create a new message.
+ */
+export const WorkflowServiceListToolsRequestSchema: GenMessage<WorkflowServiceListToolsRequest> = /*@__PURE__*/
+  messageDesc(file_assay_v1_workflow_service, 30);
+
+/**
+ * The tools.
+ *
+ * @generated from message assay.v1.WorkflowServiceListToolsResponse
+ */
+export type WorkflowServiceListToolsResponse = Message<"assay.v1.WorkflowServiceListToolsResponse"> & {
+  /**
+   * Those whose program a runner has now.
+   *
+   * @generated from field: repeated assay.v1.WorkflowTool tools = 1;
+   */
+  tools: WorkflowTool[];
+};
+
+/**
+ * Describes the message assay.v1.WorkflowServiceListToolsResponse.
+ * Use `create(WorkflowServiceListToolsResponseSchema)` to create a new message.
+ */
+export const WorkflowServiceListToolsResponseSchema: GenMessage<WorkflowServiceListToolsResponse> = /*@__PURE__*/
+  messageDesc(file_assay_v1_workflow_service, 31);
+
+/**
+ * Asks for a page of the items of a node.
+ *
+ * @generated from message assay.v1.WorkflowServiceListRunItemsRequest
+ */
+export type WorkflowServiceListRunItemsRequest = Message<"assay.v1.WorkflowServiceListRunItemsRequest"> & {
+  /**
+   * Id of the run.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Key of the node.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * How many, at most 200; 50 when 0.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message assay.v1.WorkflowServiceListRunItemsRequest.
+ * Use `create(WorkflowServiceListRunItemsRequestSchema)` to create a new message.
+ */
+export const WorkflowServiceListRunItemsRequestSchema: GenMessage<WorkflowServiceListRunItemsRequest> = /*@__PURE__*/
+  messageDesc(file_assay_v1_workflow_service, 32);
+
+/**
+ * A page of items.
+ *
+ * @generated from message assay.v1.WorkflowServiceListRunItemsResponse
+ */
+export type WorkflowServiceListRunItemsResponse = Message<"assay.v1.WorkflowServiceListRunItemsResponse"> & {
+  /**
+   * In the order of the list.
+   *
+   * @generated from field: repeated assay.v1.WorkflowRunNode items = 1;
+   */
+  items: WorkflowRunNode[];
+
+  /**
+   * Where the next page begins; empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message assay.v1.WorkflowServiceListRunItemsResponse.
+ * Use `create(WorkflowServiceListRunItemsResponseSchema)` to create a new message.
+ */
+export const WorkflowServiceListRunItemsResponseSchema: GenMessage<WorkflowServiceListRunItemsResponse> = /*@__PURE__*/
+  messageDesc(file_assay_v1_workflow_service, 33);
+
+/**
+ * Asks for a page of what waits for the caller.
+ *
+ * @generated from message assay.v1.WorkflowServiceListApprovalsRequest
+ */
+export type WorkflowServiceListApprovalsRequest = Message<"assay.v1.WorkflowServiceListApprovalsRequest"> & {
+  /**
+   * How many, at most 200; 50 when 0.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message assay.v1.WorkflowServiceListApprovalsRequest.
+ * Use `create(WorkflowServiceListApprovalsRequestSchema)` to create a new message.
+ */
+export const WorkflowServiceListApprovalsRequestSchema: GenMessage<WorkflowServiceListApprovalsRequest> = /*@__PURE__*/
+  messageDesc(file_assay_v1_workflow_service, 34);
+
+/**
+ * A page of what waits.
+ *
+ * @generated from message assay.v1.WorkflowServiceListApprovalsResponse
+ */
+export type WorkflowServiceListApprovalsResponse = Message<"assay.v1.WorkflowServiceListApprovalsResponse"> & {
+  /**
+   * What has waited longest first.
+   *
+   * @generated from field: repeated assay.v1.WorkflowApproval approvals = 1;
+   */
+  approvals: WorkflowApproval[];
+
+  /**
+   * Where the next page begins; empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message assay.v1.WorkflowServiceListApprovalsResponse.
+ * Use `create(WorkflowServiceListApprovalsResponseSchema)` to create a new message.
+ */
+export const WorkflowServiceListApprovalsResponseSchema: GenMessage<WorkflowServiceListApprovalsResponse> = /*@__PURE__*/
+  messageDesc(file_assay_v1_workflow_service, 35);
+
+/**
+ * Asks what a human node waits for.
+ *
+ * @generated from message assay.v1.WorkflowServiceGetApprovalRequest
+ */
+export type WorkflowServiceGetApprovalRequest = Message<"assay.v1.WorkflowServiceGetApprovalRequest"> & {
+  /**
+   * Id of the run.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Key of the node.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message assay.v1.WorkflowServiceGetApprovalRequest.
+ * Use `create(WorkflowServiceGetApprovalRequestSchema)` to create a new message.
+ */
+export const WorkflowServiceGetApprovalRequestSchema: GenMessage<WorkflowServiceGetApprovalRequest> = /*@__PURE__*/
+  messageDesc(file_assay_v1_workflow_service, 36);
+
+/**
+ * What it waits for.
+ *
+ * @generated from message assay.v1.WorkflowServiceGetApprovalResponse
+ */
+export type WorkflowServiceGetApprovalResponse = Message<"assay.v1.WorkflowServiceGetApprovalResponse"> & {
+  /**
+   * What is asked.
+   *
+   * @generated from field: assay.v1.WorkflowApproval approval = 1;
+   */
+  approval?: WorkflowApproval | undefined;
+};
+
+/**
+ * Describes the message assay.v1.WorkflowServiceGetApprovalResponse.
+ * Use `create(WorkflowServiceGetApprovalResponseSchema)` to create a new message.
+ */
+export const WorkflowServiceGetApprovalResponseSchema: GenMessage<WorkflowServiceGetApprovalResponse> = /*@__PURE__*/
+  messageDesc(file_assay_v1_workflow_service, 37);
+
+/**
+ * Decides what a human node waits for.
+ *
+ * @generated from message assay.v1.WorkflowServiceCompleteNodeRequest
+ */
+export type WorkflowServiceCompleteNodeRequest = Message<"assay.v1.WorkflowServiceCompleteNodeRequest"> & {
+  /**
+   * Id of the run.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Key of the node.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * Yes or no.
+   *
+   * @generated from field: assay.v1.WorkflowDecision decision = 3;
+   */
+  decision: WorkflowDecision;
+
+  /**
+   * What the node's form asks for. A rejection may leave it out.
+   *
+   * @generated from field: google.protobuf.Struct values = 4;
+   */
+  values?: JsonObject | undefined;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string comment = 5;
+   */
+  comment: string;
+};
+
+/**
+ * Describes the message assay.v1.WorkflowServiceCompleteNodeRequest.
+ * Use `create(WorkflowServiceCompleteNodeRequestSchema)` to create a new message.
+ */
+export const WorkflowServiceCompleteNodeRequestSchema: GenMessage<WorkflowServiceCompleteNodeRequest> = /*@__PURE__*/
+  messageDesc(file_assay_v1_workflow_service, 38);
+
+/**
+ * The node as it is now.
+ *
+ * @generated from message assay.v1.WorkflowServiceCompleteNodeResponse
+ */
+export type WorkflowServiceCompleteNodeResponse = Message<"assay.v1.WorkflowServiceCompleteNodeResponse"> & {
+  /**
+   * The node.
+   *
+   * @generated from field: assay.v1.WorkflowRunNode node = 1;
+   */
+  node?: WorkflowRunNode | undefined;
+};
+
+/**
+ * Describes the message assay.v1.WorkflowServiceCompleteNodeResponse.
+ * Use `create(WorkflowServiceCompleteNodeResponseSchema)` to create a new message.
+ */
+export const WorkflowServiceCompleteNodeResponseSchema: GenMessage<WorkflowServiceCompleteNodeResponse> = /*@__PURE__*/
+  messageDesc(file_assay_v1_workflow_service, 39);
+
+/**
  * Runs graphs of nodes that always come to an end.
  *
  * @generated from service assay.v1.WorkflowService
@@ -825,6 +1106,16 @@ export const WorkflowService: GenService<{
     output: typeof WorkflowServiceArchiveDefinitionResponseSchema;
   },
   /**
+   * Lists the tools that nodes can run here.
+   *
+   * @generated from rpc assay.v1.WorkflowService.ListTools
+   */
+  listTools: {
+    methodKind: "unary";
+    input: typeof WorkflowServiceListToolsRequestSchema;
+    output: typeof WorkflowServiceListToolsResponseSchema;
+  },
+  /**
    * Makes a run of a workflow, and starts it if that is asked for.
    *
    * @generated from rpc assay.v1.WorkflowService.CreateRun
@@ -863,6 +1154,16 @@ export const WorkflowService: GenService<{
     methodKind: "unary";
     input: typeof WorkflowServiceListRunNodesRequestSchema;
     output: typeof WorkflowServiceListRunNodesResponseSchema;
+  },
+  /**
+   * Lists the items of a node that runs for each of a list, in the order of the list.
+   *
+   * @generated from rpc assay.v1.WorkflowService.ListRunItems
+   */
+  listRunItems: {
+    methodKind: "unary";
+    input: typeof WorkflowServiceListRunItemsRequestSchema;
+    output: typeof WorkflowServiceListRunItemsResponseSchema;
   },
   /**
    * Tells the events of a run: what was, then live, until it has ended.
@@ -923,6 +1224,36 @@ export const WorkflowService: GenService<{
     methodKind: "unary";
     input: typeof WorkflowServiceRetryRunRequestSchema;
     output: typeof WorkflowServiceRetryRunResponseSchema;
+  },
+  /**
+   * Lists what waits for the caller's decision, what has waited longest first.
+   *
+   * @generated from rpc assay.v1.WorkflowService.ListApprovals
+   */
+  listApprovals: {
+    methodKind: "unary";
+    input: typeof WorkflowServiceListApprovalsRequestSchema;
+    output: typeof WorkflowServiceListApprovalsResponseSchema;
+  },
+  /**
+   * Gets what a human node waits for.
+   *
+   * @generated from rpc assay.v1.WorkflowService.GetApproval
+   */
+  getApproval: {
+    methodKind: "unary";
+    input: typeof WorkflowServiceGetApprovalRequestSchema;
+    output: typeof WorkflowServiceGetApprovalResponseSchema;
+  },
+  /**
+   * Decides what a human node waits for.
+   *
+   * @generated from rpc assay.v1.WorkflowService.CompleteNode
+   */
+  completeNode: {
+    methodKind: "unary";
+    input: typeof WorkflowServiceCompleteNodeRequestSchema;
+    output: typeof WorkflowServiceCompleteNodeResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_assay_v1_workflow_service, 0);

@@ -30,10 +30,11 @@ export type CompleteRequest = {
 export type Approval = WaitingAsk & { title: string; instructions: string; form: JsonObject | null };
 
 export const approvalOperations = (services: ApprovalServices) =>
-  ({ completeNode: completeNode(services), listApprovals: listApprovals(services) }) satisfies Record<
-    string,
-    AnyOperation
-  >;
+  ({
+    completeNode: completeNode(services),
+    listApprovals: listApprovals(services),
+    getApproval: getApproval(services),
+  }) satisfies Record<string, AnyOperation>;
 
 const completeNode = (services: ApprovalServices) =>
   operation({
@@ -50,7 +51,11 @@ const completeNode = (services: ApprovalServices) =>
     },
     async run(context, { id, key, ...said }): Promise<RunNode> {
       const orgId = orgOf(context);
-      const { run, ask } = await requireAsk(context, services, { id, key });
+      const { run, ask, isTheirs } = await requireAsk(context, services, { id, key });
+      if (!isTheirs)
+        throw nodeErrors.not_assigned(
+          'This is not yours to decide. The node names who may, or that the maker may not.',
+        );
       const graph = await services.graphs.of(orgId, run.definition.id);
       const node = requireHuman(graph, key);
       await assertFits(services, node, said);
@@ -89,18 +94,34 @@ const listApprovals = (services: ApprovalServices) =>
     },
   });
 
+const getApproval = (services: ApprovalServices) =>
+  operation({
+    name: 'workflows.approval.get',
+    summary: 'Get what a human node of a run waits for.',
+    scope: 'workflows:read',
+    narrows: true,
+    effect: 'read',
+    rate: 'control',
+    audit: null,
+    async run(context, { id, key }: { id: string; key: string }): Promise<Approval> {
+      const { run, ask } = await requireAsk(context, services, { id, key });
+      const waiting = { runId: run.id, key, definition: run.definition, maker: run.createdBy, ask };
+      return described(services, orgOf(context), waiting);
+    },
+  });
+
 async function described({ graphs }: ApprovalServices, orgId: string, waiting: WaitingAsk): Promise<Approval> {
   const graph = await graphs.of(orgId, waiting.definition.id);
   const { title, instructions, form = null } = humanConfig(requireHuman(graph, waiting.key));
   return { ...waiting, title, instructions, form };
 }
 
-/** What a node asks the caller. Whoever is asked reaches the node, whoever made the run. */
+/** What a node asks, and whether the caller may answer. Whoever is asked reaches the node, whoever made the run. */
 async function requireAsk(
   context: Context,
   services: ApprovalServices,
   { id, key }: Pick<CompleteRequest, 'id' | 'key'>,
-): Promise<{ run: WorkflowRun; ask: Ask }> {
+): Promise<{ run: WorkflowRun; ask: Ask; isTheirs: boolean }> {
   const orgId = orgOf(context);
   const run = isUuid(id) ? await findRun(context.tx, orgId, id) : null;
   if (!run) throw runErrors.not_found('There is no workflow run with this id.');
@@ -110,9 +131,7 @@ async function requireAsk(
   if (!reaches) throw runErrors.not_found('There is no workflow run with this id.');
   requireHuman(await services.graphs.of(orgId, run.definition.id), key);
   if (ask === null) throw await notWaiting(context.tx, run, key);
-  if (!isTheirs)
-    throw nodeErrors.not_assigned('This is not yours to decide. The node names who may, or that the maker may not.');
-  return { run, ask };
+  return { run, ask, isTheirs };
 }
 
 async function notWaiting(tx: Tx, { orgId, id, state }: WorkflowRun, key: string): Promise<Error> {
