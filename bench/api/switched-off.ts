@@ -143,6 +143,7 @@ const systemPool = (address: App['core']['address']): Database =>
   new Database({
     address,
     role: 'assay_system',
+    isKeyed: false,
     maxConnections: API_CONNECTIONS,
     applicationName: 'bench-without-row-security',
     constraints: {},

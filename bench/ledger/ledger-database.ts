@@ -21,6 +21,7 @@ export async function ledgerDatabase(dataDir: string): Promise<LedgerDatabase> {
     new Database({
       address,
       role,
+      isKeyed: role === 'assay_system',
       maxConnections: 16,
       applicationName: 'bench-ledger',
       constraints: {},

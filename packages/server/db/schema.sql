@@ -1542,12 +1542,12 @@ table workflow_runs · row security forced
   CREATE INDEX workflow_runs__children ON public.workflow_runs USING btree (org_id, parent_run_id) WHERE ((parent_run_id IS NOT NULL) AND (completed_at IS NULL))
   CREATE INDEX workflow_runs__dead_jobs ON public.workflow_runs USING btree (org_id, created_at DESC, id DESC) WHERE ((job IS NOT NULL) AND (state = 'failed'::text))
   CREATE INDEX workflow_runs__deadline ON public.workflow_runs USING btree (deadline_at) WHERE ((completed_at IS NULL) AND (deadline_at IS NOT NULL))
-  CREATE INDEX workflow_runs__definition ON public.workflow_runs USING btree (org_id, definition_id, created_at DESC)
+  CREATE INDEX workflow_runs__definition ON public.workflow_runs USING btree (org_id, definition_id, created_at DESC) WHERE (job IS NULL)
   CREATE INDEX workflow_runs__jobs ON public.workflow_runs USING btree (org_id, created_at DESC, id DESC) WHERE (job IS NOT NULL)
-  CREATE INDEX workflow_runs__list ON public.workflow_runs USING btree (org_id, created_at DESC, id DESC)
+  CREATE INDEX workflow_runs__list ON public.workflow_runs USING btree (org_id, created_at DESC, id DESC) WHERE (job IS NULL)
   CREATE UNIQUE INDEX workflow_runs__pk ON public.workflow_runs USING btree (org_id, id)
   CREATE INDEX workflow_runs__schedule ON public.workflow_runs USING btree (org_id, schedule_id) WHERE ((schedule_id IS NOT NULL) AND (completed_at IS NULL))
-  CREATE INDEX workflow_runs__unended ON public.workflow_runs USING btree (org_id) WHERE (completed_at IS NULL)
+  CREATE INDEX workflow_runs__unended ON public.workflow_runs USING btree (org_id, created_at DESC, id DESC) WHERE (completed_at IS NULL)
   policy system ALL to {assay_system} using true check true
   policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
   grant INSERT, SELECT, UPDATE to assay_app

@@ -37,6 +37,7 @@ export function testDatabase(): TestDatabase {
     new Database({
       address: { ...address, ...at },
       role,
+      isKeyed: role === 'assay_system',
       maxConnections: 8,
       applicationName: 'assay-test',
       constraints: CONSTRAINTS,

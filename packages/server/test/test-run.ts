@@ -78,7 +78,16 @@ export class TestRun {
       ]),
     );
     const [orgId, id, definitionId] = ['o', 'r', 'd'];
-    this.run = { orgId, id, definitionId, state: 'created', priority: 0, context: {}, nodesLeft: definitions.length };
+    this.run = {
+      orgId,
+      id,
+      definitionId,
+      state: 'created',
+      priority: 0,
+      context: {},
+      nodesLeft: definitions.length,
+      parent: null,
+    };
   }
 
   /** Reads no more than what is decided about, as the settler does. */

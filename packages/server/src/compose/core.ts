@@ -5,7 +5,7 @@ import { EventFeed, prepareEvents } from '../modules/events/index.ts';
 import { bootstrap } from '../modules/identity/index.ts';
 import { Fleet } from '../modules/runners/index.ts';
 import type { MasterKey } from '../platform/crypto/master-key.ts';
-import { Database, type DatabaseAddress } from '../platform/db/index.ts';
+import { Database, type DatabaseAddress, type DatabaseOptions } from '../platform/db/index.ts';
 import { AddressRules, HttpClient } from '../platform/http-client/index.ts';
 import { IdempotencyStore } from '../platform/idempotency-store.ts';
 import type { Log } from '../platform/log.ts';
@@ -152,19 +152,22 @@ const firstOf = (config: Config): Parameters<typeof bootstrap>[1] => ({
 
 /** The two handles: `database` sees one organization at a time, `system` all. */
 function openPools(config: Config, address: DatabaseAddress, log: Log, stack: AsyncDisposableStack) {
-  const pool = (role: string, maxConnections: number): Database =>
+  const pool = (role: string, of: Pick<DatabaseOptions, 'maxConnections' | 'isKeyed'>): Database =>
     stack.use(
       new Database({
         address,
         role,
-        maxConnections,
+        ...of,
         applicationName: `assay-${role.replace('assay_', '')}`,
         constraints: CONSTRAINTS,
         statementTimeoutMs: STATEMENT_TIMEOUT_MS,
         onConnectionError: (error) => log.warn({ err: error }, 'a database connection was lost'),
       }),
     );
-  return { database: pool('assay_app', config.databaseConnections), system: pool('assay_system', SYSTEM_CONNECTIONS) };
+  return {
+    database: pool('assay_app', { maxConnections: config.databaseConnections, isKeyed: false }),
+    system: pool('assay_system', { maxConnections: SYSTEM_CONNECTIONS, isKeyed: true }),
+  };
 }
 
 /** What carries signals in the place of the database; null when nothing does. */

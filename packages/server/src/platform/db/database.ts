@@ -18,6 +18,8 @@ export type DatabaseOptions = {
   address: DatabaseAddress;
   /** Role that every connection takes on: `assay_app` sees one organization at a time, `assay_system` all. */
   role: string | null;
+  /** Whether its statements reach rows by their keys only, whatever the planner believes of the size of a table. */
+  isKeyed: boolean;
   maxConnections: number;
   applicationName: string;
   constraints: ConstraintErrors;
@@ -34,6 +36,12 @@ const cannotRollBack = (client: pg.PoolClient): Promise<boolean> =>
     () => false,
     () => true,
   );
+
+/*
+ * A plan is made once for a connection, often when its tables are empty, and kept until they are analyzed: a join that
+ * reads the whole of a table is quick then, and slow for the thousands of rows of a busy minute.
+ */
+const KEYED = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off';
 
 /** How much longer than the server's own limit an answer is waited for. */
 const NETWORK_MS = 2_000;
@@ -56,7 +64,10 @@ export class Database implements AsyncDisposable {
       idle_in_transaction_session_timeout: options.statementTimeoutMs,
       connectionTimeoutMillis: 5_000,
       idleTimeoutMillis: 30_000,
-      ...(options.role === null ? {} : { options: `-c role=${options.role}` }),
+      options: [
+        ...(options.role === null ? [] : [`-c role=${options.role}`]),
+        ...(options.isKeyed ? [KEYED] : []),
+      ].join(' '),
     });
     // A connection in use has no listener but this one, and an error that nobody hears ends the process.
     this.#pool.on('connect', (client) => client.on('error', options.onConnectionError));

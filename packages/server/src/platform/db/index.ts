@@ -1,5 +1,5 @@
 export { type Client, newClient, newPool } from './client.ts';
-export { Database, type DatabaseAddress } from './database.ts';
+export { Database, type DatabaseAddress, type DatabaseOptions } from './database.ts';
 export { migrate, migrationState, readMigrations } from './migrations.ts';
 export { dumpSchema } from './schema-dump.ts';
 export type { ConstraintErrors } from './sql-errors.ts';

@@ -13,12 +13,12 @@ import type { ForEach, Item, JsonObject, NodeDefinition, Runtime } from '../mode
 import { completed, type Handler, type Task } from '../runtimes/model.ts';
 import { concerned, type Graphs } from './graphs.ts';
 import { type Result, WHOLE } from './model.ts';
-import type { Due, Settler } from './settler.ts';
+import type { Settler } from './settler.ts';
 import {
   attemptName,
   type Claimed,
   claimNodes,
-  readContexts,
+  type Due,
   readItemOutputs,
   renewNodes,
   sizeOfItemOutputs,
@@ -115,14 +115,9 @@ export class Engine implements AsyncDisposable {
     const { statements, leaseMs } = this.#options;
     const [signals, began] = [this.#signals, performance.now()];
     return statements(async (tx) => {
-      const claimed = await claimNodes(tx, max, leaseMs / 1000);
-      if (claimed.length < max && signals === this.#signals) this.#drainedAt = began;
-      if (claimed.length === 0) return [];
-      const contexts = await readContexts(
-        tx,
-        claimed.map(({ orgId, runId }) => ({ orgId, id: runId })),
-      );
-      return claimed.map((each) => ({ claimed: each, context: contexts.get(each.runId) ?? {} }));
+      const due = await claimNodes(tx, max, leaseMs / 1000);
+      if (due.length < max && signals === this.#signals) this.#drainedAt = began;
+      return due;
     });
   }
 

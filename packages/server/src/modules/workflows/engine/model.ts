@@ -27,6 +27,8 @@ export type RunRow = {
   priority: number;
   context: JsonObject;
   nodesLeft: number;
+  /** The node of another run that waits for its end. */
+  parent: (NodeRef & { runId: string }) | null;
 };
 
 /** A node of a run, or, from 0 on, an item of one that runs for each of a list. */

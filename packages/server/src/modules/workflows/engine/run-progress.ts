@@ -94,6 +94,10 @@ export class RunProgress {
     return this.#run.id;
   }
 
+  get parent(): RunRow['parent'] {
+    return this.#run.parent;
+  }
+
   get state(): RunState {
     return this.#state;
   }

@@ -1,10 +1,10 @@
 import type { Tx } from '../../../platform/db/index.ts';
-import { isTerminal, type JsonObject } from '../model.ts';
+import { isTerminal } from '../model.ts';
 import type { Graphs } from './graphs.ts';
 import type { NodeRef } from './model.ts';
 import { RunProgress, UnreadNode } from './run-progress.ts';
 import { type EndWork, endWorkOfStopped } from './stopped-work.ts';
-import { type Claimed, type LockedRun, lockForProgress, type RunName, writeProgress } from './store.ts';
+import { type Due, type LockedRun, lockForProgress, type RunName, writeProgress } from './store.ts';
 import { type DefinitionName, givePlaces } from './store-places.ts';
 
 export type SettlerOptions = {
@@ -29,8 +29,6 @@ export type Successor = {
   /** Gives back what was set aside, and begins what was claimed. */
   take(reserved: number, claimed: readonly Due[]): void;
 };
-/** A claimed node, and the context that it reads. */
-export type Due = { claimed: Claimed; context: JsonObject };
 
 /** What is to be decided of a run, and who waits for it. */
 type Decision<Answer> = {

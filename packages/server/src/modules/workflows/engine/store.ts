@@ -22,6 +22,9 @@ type RunRecord = {
   created_by: string;
   limited_to: string[] | null;
   request_id: string;
+  parent_run_id: string | null;
+  parent_node: string | null;
+  parent_item: number | null;
   nodes: NodeRecord[];
 };
 
@@ -35,7 +38,7 @@ const lockRuns = statement(
 const readLocked = statement<RunRecord>(
   'workflows.read_locked',
   `select r.org_id, r.id, r.definition_id, r.state, r.priority, r.context, r.nodes_left,
-     r.created_by_kind, r.created_by, r.limited_to, r.request_id, n.nodes
+     r.created_by_kind, r.created_by, r.limited_to, r.request_id, r.parent_run_id, r.parent_node, r.parent_item, n.nodes
    from json_to_recordset($1::json) as w (org_id uuid, id uuid, keys text[], items integer[], all_nodes boolean)
    join workflow_runs r on r.org_id = w.org_id and r.id = w.id
    cross join lateral (
@@ -62,9 +65,9 @@ const writeRuns = statement(
 const wakeParents = statement(
   'workflows.wake_parents',
   `update workflow_nodes n set due_at = now()
-   from workflow_runs r join unnest($1::uuid[], $2::uuid[]) as ended (org_id, id) on r.org_id = ended.org_id and r.id = ended.id
-   where r.parent_run_id is not null and n.org_id = r.org_id and n.run_id = r.parent_run_id and n.key = r.parent_node
-     and n.item = r.parent_item and n.state = 'waiting' and n.resume->>'child_run_id' = r.id::text`,
+   from unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::text[]) as p (org_id, run_id, key, item, child)
+   where n.org_id = p.org_id and n.run_id = p.run_id and n.key = p.key and n.item = p.item
+     and n.state = 'waiting' and n.resume->>'child_run_id' = p.child`,
 );
 const insertItems = statement(
   'workflows.insert_items',
@@ -145,13 +148,9 @@ const claim = statement<ClaimRecord>(
          'attempt', c.attempt) end from claimed c
    )
    select c.org_id, c.run_id, c.key, c.item, c.attempt, c.fence, c.resume, c.input, c.spread, r.definition_id,
-     r.created_by_kind, r.created_by, r.limited_to, r.request_id
+     r.created_by_kind, r.created_by, r.limited_to, r.request_id,
+     case when row_number() over (partition by r.id) = 1 then r.context end as context
    from claimed c join workflow_runs r on r.org_id = c.org_id and r.id = c.run_id`,
-);
-const contexts = statement<{ id: string; context: JsonObject }>(
-  'workflows.contexts',
-  `select r.id, r.context from workflow_runs r
-   join unnest($1::uuid[], $2::uuid[]) as wanted (org_id, id) on r.org_id = wanted.org_id and r.id = wanted.id`,
 );
 const renew = statement<{ run_id: string; key: string; item: number; fence: number }>(
   'workflows.renew',
@@ -223,6 +222,8 @@ type ClaimRecord = {
   created_by: string;
   limited_to: string[] | null;
   request_id: string;
+  /** Of the first node of each run. */
+  context: JsonObject | null;
 };
 
 export type RunName = { orgId: string; id: string };
@@ -235,6 +236,8 @@ export type Claimed = NodeName & {
   spread: Spread | null;
   definitionId: string;
 } & RunOrigin;
+/** A claimed node, and the context that it reads. */
+export type Due = { claimed: Claimed; context: JsonObject };
 /** A run that is to be locked, and which of its nodes are to be read: `all` are those with items that did not complete. */
 export type Wanted = RunName & { nodes: readonly NodeRef[] | 'all' };
 /** In whose name attempts are made, and the request that the run was made by. */
@@ -259,8 +262,7 @@ export function writeProgress(tx: Tx, decided: readonly RunProgress[]): void {
   const events = of.flatMap(({ orgId, changes }) => changes.events.map((event) => ({ orgId, event })));
   if (events.length > 0) insertEvents(tx, events);
   deferRows(tx, writeRuns, of.flatMap(runRecords));
-  const ended = of.filter(({ changes: { run, isRunSame } }) => !isRunSame && isTerminal(run.state));
-  if (ended.length > 0) tx.defer(wakeParents, namesOf(ended));
+  wakeParentsOf(tx, decided);
   deferRows(tx, insertItems, of.flatMap(itemRecords));
   deferRows(tx, writeNodes, of.flatMap(nodeRecords));
   for (const [sweep, statementOf] of Object.entries(sweeps)) {
@@ -268,6 +270,15 @@ export function writeProgress(tx: Tx, decided: readonly RunProgress[]): void {
     if (swept.length > 0) tx.defer(statementOf, namesOf(swept));
   }
   movePlaces(tx, decided);
+}
+
+function wakeParentsOf(tx: Tx, decided: readonly RunProgress[]): void {
+  const above = decided.flatMap(({ orgId, runId, state, parent }) =>
+    parent !== null && isTerminal(state) ? [{ ...parent, orgId, child: runId }] : [],
+  );
+  if (above.length === 0) return;
+  const column = <Name extends keyof (typeof above)[number]>(name: Name) => above.map((each) => each[name]);
+  tx.defer(wakeParents, [column('orgId'), column('runId'), column('key'), column('item'), column('child')]);
 }
 
 const namesOf = (names: readonly RunName[]): SqlValue[] => [names.map(({ orgId }) => orgId), names.map(({ id }) => id)];
@@ -310,27 +321,26 @@ const nodeRecords = ({ orgId: org_id, id: run_id, changes }: Decided) =>
 const optional = (name: string, value: unknown): Record<string, unknown> =>
   value === undefined ? { [`sets_${name}`]: false } : { [`sets_${name}`]: true, [name]: value };
 
-export async function claimNodes(tx: Tx, max: number, leaseSeconds: number): Promise<Claimed[]> {
-  return (await tx.query(claim, [max, leaseSeconds])).map((row) => ({
-    orgId: row.org_id,
-    runId: row.run_id,
-    key: row.key,
-    item: row.item,
-    fence: row.fence,
-    attempt: row.attempt,
-    resume: row.resume,
-    input: row.input,
-    spread: row.spread,
-    definitionId: row.definition_id,
-    ...originOf(row),
-  }));
+/** Takes what is due, the most important first. */
+export async function claimNodes(tx: Tx, max: number, leaseSeconds: number): Promise<Due[]> {
+  const rows = await tx.query(claim, [max, leaseSeconds]);
+  const contexts = new Map(rows.flatMap(({ run_id, context }) => (context === null ? [] : [[run_id, context]])));
+  return rows.map((row) => ({ claimed: toClaimed(row), context: contexts.get(row.run_id) ?? {} }));
 }
 
-/** Contexts by the ids of runs. */
-export async function readContexts(tx: Tx, names: readonly RunName[]): Promise<Map<string, JsonObject>> {
-  const rows = await tx.query(contexts, namesOf(names));
-  return new Map(rows.map(({ id, context }) => [id, context]));
-}
+const toClaimed = (row: ClaimRecord): Claimed => ({
+  orgId: row.org_id,
+  runId: row.run_id,
+  key: row.key,
+  item: row.item,
+  fence: row.fence,
+  attempt: row.attempt,
+  resume: row.resume,
+  input: row.input,
+  spread: row.spread,
+  definitionId: row.definition_id,
+  ...originOf(row),
+});
 
 /** Extends leases; gives the names of those that still hold, as `attemptName` writes them. */
 export async function renewNodes(tx: Tx, held: readonly NodeName[], seconds: number): Promise<Set<string>> {
@@ -399,7 +409,11 @@ const toRun = (row: RunRecord): RunRow => ({
   priority: row.priority,
   context: row.context,
   nodesLeft: row.nodes_left,
+  parent: parentOf(row),
 });
+
+const parentOf = ({ parent_run_id: runId, parent_node: key, parent_item: item }: RunRecord): RunRow['parent'] =>
+  runId === null || key === null || item === null ? null : { runId, key, item };
 
 const toNode = ([key, item, state, waitsFor, reached, attempt, fence, spread]: NodeRecord): NodeRow => ({
   key,

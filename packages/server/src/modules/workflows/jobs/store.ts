@@ -36,11 +36,10 @@ const byId = statement<Row>('jobs.by_id', `${SELECT} and r.id = $2`);
 const PAGE = `and ($2::text is null or r.created_by = $2)
      and ($3::uuid is null or (r.created_at, r.id) < (select c.created_at, c.id from workflow_runs c where c.org_id = $1 and c.id = $3))`;
 const NEWEST = 'order by r.created_at desc, r.id desc limit $4';
-const list = statement<Row>(
-  'jobs.list',
-  `${SELECT} ${PAGE} and ($5::text is null or case
-       when r.completed_at is not null then r.state when n.started_at is null then 'pending' else 'started' end = $5)
-   ${NEWEST}`,
+const list = statement<Row>('jobs.list', `${SELECT} ${PAGE} and ($5::text is null or r.state = $5) ${NEWEST}`);
+const listLive = statement<Row>(
+  'jobs.list_live',
+  `${SELECT} and r.completed_at is null ${PAGE} and (n.started_at is not null) = ($5 = 'started') ${NEWEST}`,
 );
 const dead = statement<Row>(
   'jobs.dead_letters',
@@ -60,7 +59,8 @@ export type JobPage = { orgId: string; createdBy: string | null; after: string |
 
 /** Jobs, newest first. */
 export async function listJobs(tx: Tx, of: JobPage & { state: JobState | null }): Promise<Job[]> {
-  return (await tx.query(list, [of.orgId, of.createdBy, of.after, of.limit, of.state])).map(toJob);
+  const isLive = of.state === 'pending' || of.state === 'started';
+  return (await tx.query(isLive ? listLive : list, [of.orgId, of.createdBy, of.after, of.limit, of.state])).map(toJob);
 }
 
 /** Jobs that failed for good, newest first. */
