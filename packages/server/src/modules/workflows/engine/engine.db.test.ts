@@ -3,6 +3,7 @@ import { eventsOf } from '../../../../test/builders.ts';
 import { testDatabase } from '../../../../test/database.ts';
 import { until } from '../../../../test/until.ts';
 import { workflowNode as node, workflowWorker } from '../../../../test/workflow-worker.ts';
+import { AppError } from '../../../kernel/errors.ts';
 import { newId } from '../../../kernel/ids.ts';
 import { insertDefinition } from '../definitions/store.ts';
 import { Expressions } from '../expressions/expressions.ts';
@@ -331,6 +332,19 @@ describe('a worker that is lost', () => {
     expect(ended?.context['all']).toHaveLength(100);
     expect([...counts.values()].every((times) => times === 1)).toBe(true);
   });
+});
+
+test('that the database leaves in the middle of an attempt is no failure of the node', async () => {
+  let attempts = 0;
+  const asks: Handler = async () => {
+    attempts += 1;
+    if (attempts === 1) throw new AppError('unavailable', 'database.unavailable', 'Not now.');
+    return completed('asked');
+  };
+  await using _worker = workflowWorker(db, expressions, { handlers: { asks } });
+  const run = await aRun([node('a', { operation: 'asks' })]);
+  expect(await isEnded(run)).toMatchObject({ state: 'completed', context: { a: 'asked' } });
+  expect(await eventsOf(db, run.id)).not.toContain('workflow.node.failed');
 });
 
 test('runs of an organization that is deleted are cancelled', async () => {

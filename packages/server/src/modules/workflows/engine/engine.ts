@@ -169,7 +169,8 @@ export class Engine implements AsyncDisposable {
     if (result !== null && !abort.signal.aborted) await this.#report(claimed, result, abort.signal);
   }
 
-  async #resultOf(claimed: Claimed, context: JsonObject, lost: AbortSignal): Promise<Result | null> {
+  /** What an attempt came to; null when that is told elsewhere, `lost` when our own database left in the middle of it. */
+  async #resultOf(claimed: Claimed, context: JsonObject, lost: AbortSignal): Promise<Result | 'lost' | null> {
     try {
       const node = await this.#nodeOf(claimed);
       if (node.forEach && claimed.item === WHOLE)
@@ -180,7 +181,7 @@ export class Engine implements AsyncDisposable {
       if (result?.kind === 'completed') assertOutputFits(result.output);
       return result;
     } catch (thrown) {
-      return this.#failed(claimed, thrown);
+      return isDatabaseAway(thrown) ? 'lost' : this.#failed(claimed, thrown);
     }
   }
 
@@ -239,24 +240,28 @@ export class Engine implements AsyncDisposable {
   }
 
   /** Tells what an attempt came to; while the database is away it waits, as long as the lease may hold. */
-  async #report({ orgId, runId, ...claimed }: Claimed, result: Result, signal: AbortSignal): Promise<void> {
+  async #report({ orgId, runId, ...claimed }: Claimed, result: Result | 'lost', signal: AbortSignal): Promise<void> {
     const { key, item, fence } = claimed;
-    const about = concerned(await this.#options.graphs.of(orgId, claimed.definitionId), claimed);
+    const { settler, graphs, log } = this.#options;
     while (!signal.aborted) {
       try {
-        await this.#options.settler.decide({ orgId, id: runId }, about, (progress) =>
-          progress.report({ key, item, fence, result }),
+        const about = concerned(await graphs.of(orgId, claimed.definitionId), claimed);
+        await settler.decide({ orgId, id: runId }, about, (progress) =>
+          result === 'lost' ? progress.lose({ key, item, fence }) : progress.report({ key, item, fence, result }),
         );
         return;
       } catch (thrown) {
-        const isAway = thrown instanceof AppError && thrown.kind === 'unavailable';
-        this.#options.log.warn({ err: thrown, run: runId, node: key }, 'the end of a node could not be recorded');
-        if (!isAway) return;
+        log.warn({ err: thrown, run: runId, node: key }, 'the end of a node could not be recorded');
+        if (!isDatabaseAway(thrown)) return;
         await pause(REPORT_AGAIN_MS);
       }
     }
   }
 }
+
+/** Our own, not a service that a node asks: that it is away is no failure of the node. */
+const isDatabaseAway = (thrown: unknown): boolean =>
+  thrown instanceof AppError && thrown.code === 'database.unavailable';
 
 const variablesOf = (context: JsonObject): Task['variables'] => ({ context, input: context['input'] ?? null });
 

@@ -150,6 +150,14 @@ describe('a run', () => {
     expect(run.run).toMatchObject({ state: 'failed', error: { code: 'workflow_node.lost' } });
   });
 
+  test('gives out again what a lost worker had as long as its policy allows more attempts', () => {
+    const run = started({ a: { policy: { retries: 6 } } });
+    for (let attempt = 1; attempt <= 5; attempt++) run.end('a', failed);
+    run.lose('a', run.claim('a'));
+    run.end('a', done);
+    expect(run.run.state).toBe('completed');
+  });
+
   test('goes over a list, no more of it at once than it may, and gives what all gave in their order', () => {
     const run = started({ a: { atOnce: 2 }, b: { dependsOn: ['a'] } });
     run.end('a', over(4));

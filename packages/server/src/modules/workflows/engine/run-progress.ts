@@ -23,7 +23,7 @@ import {
 } from './model.ts';
 import { giveOut, MOST_ITEMS, spreadOver } from './spread.ts';
 
-/** Attempts of one node; a node that takes its worker with it each time is not given out for ever. */
+/** Attempts of one node whose policy allows fewer; a node that takes its worker with it each time is not given out for ever. */
 const MOST_LOST = 5;
 const LOST: Failure = {
   code: 'workflow_node.lost',
@@ -163,7 +163,8 @@ export class RunProgress {
   lose({ fence, ...ref }: NodeRef & { fence: number }): void {
     const node = this.#holds(ref, fence);
     if (node === null || isTerminal(this.#state)) return;
-    if (node.attempt >= MOST_LOST) this.#catch(node, LOST);
+    const { retries } = this.#definitionOf(node.key).policy;
+    if (node.attempt >= Math.max(MOST_LOST, retries + 1)) this.#catch(node, LOST);
     else this.#makeReady(node);
     this.#endIfDone();
   }
