@@ -24,6 +24,7 @@ export type TestDatabase = {
 export type OpenOptions = {
   role: string | null;
   statementTimeoutMs?: number;
+  maxWaiting?: number;
   /** What is other than in the address of the database. */
   at?: Partial<ServerAddress>;
 };
@@ -33,11 +34,12 @@ export function testDatabase(): TestDatabase {
   const server = inject('server');
   const database = `test_${randomBytes(6).toString('hex')}`;
   const address = { ...server, database };
-  const open = ({ role, statementTimeoutMs = 10_000, at = {} }: OpenOptions): Database =>
+  const open = ({ role, statementTimeoutMs = 10_000, at = {}, ...bounds }: OpenOptions): Database =>
     new Database({
       address: { ...address, ...at },
       role,
       isKeyed: role === 'assay_system',
+      ...bounds,
       maxConnections: 8,
       applicationName: 'assay-test',
       constraints: CONSTRAINTS,

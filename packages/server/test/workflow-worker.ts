@@ -35,11 +35,11 @@ export const workflowNode = (key: string, { policy, ...of }: Of = {}): NodeDefin
 });
 
 /** One worker process, as far as workflows go. `handlers` are operations beside the native ones. */
-type WorkerOf = { handlers?: Record<string, Handler>; leaseMs?: number; concurrency?: number };
+type WorkerOf = { handlers?: Record<string, Handler>; leaseMs?: number; concurrency?: number; stopMs?: number };
 export function workflowWorker(
   db: ReturnType<typeof testDatabase>,
   expressions: Expressions,
-  { handlers = {}, leaseMs = 1_500, concurrency = 16 }: WorkerOf = {},
+  { handlers = {}, leaseMs = 1_500, concurrency = 16, stopMs = 10_000 }: WorkerOf = {},
 ) {
   const statements: ConstructorParameters<typeof RunJanitor>[0]['statements'] = (work) =>
     db.system.statements({ orgId: null }, work);
@@ -70,6 +70,7 @@ export function workflowWorker(
     },
     concurrency,
     leaseMs,
+    stopMs,
     log,
   });
   engine.start();

@@ -60,13 +60,13 @@ export type App = AsyncDisposable & {
   http: HttpServer | null;
 };
 
-/** What tests put in the place of the real thing. */
+/** What is there already, or what tests put in the place of the real thing. */
 export type Overrides = { log?: Log; address?: DatabaseAddress };
 
 /** Builds and starts everything that the configuration asks of this process. */
 export async function compose(config: Config, overrides: Overrides = {}): Promise<App> {
   await using stack = new AsyncDisposableStack();
-  const log = overrides.log ?? createLog({ level: config.logLevel, format: logFormat(config) });
+  const log = overrides.log ?? logOf(config);
   if (!config.rateLimits)
     log.warn(
       'RATE LIMITS ARE OFF. Anybody with a key can use all of this machine. Meant for benchmarks and tests only.',
@@ -94,8 +94,12 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   };
 }
 
-const logFormat = (config: Config): 'json' | 'pretty' =>
-  config.logFormat === 'auto' ? (process.stderr.isTTY ? 'pretty' : 'json') : config.logFormat;
+/** Where this process writes what happens. */
+export const logOf = ({ logLevel, logFormat }: Config): Log =>
+  createLog({
+    level: logLevel,
+    format: logFormat === 'auto' ? (process.stderr.isTTY ? 'pretty' : 'json') : logFormat,
+  });
 
 const workerOptions = (
   core: Core,
@@ -137,6 +141,7 @@ const workerOptions = (
     onEnded: (listener) => core.wakeups.on(TOPICS.runsEnded, listener),
     concurrency: NODES_AT_ONCE,
     leaseMs: LEASE_MS,
+    stopMs: core.config.stopSeconds * 1000,
     log: core.log.child({ subsystem: 'workflows' }),
   },
   schedules: schedulerOptions(core, operations.workflows),

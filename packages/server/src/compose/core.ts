@@ -48,6 +48,11 @@ export const TOPICS = {
 /** Longest a statement of a request may run. */
 const STATEMENT_TIMEOUT_MS = 15_000;
 const SYSTEM_CONNECTIONS = 8;
+/**
+ * Requests that wait for a connection. They take turns of a millisecond or two, so the last of them waits for a second or so;
+ * with many more each would wait until its client has gone, and be served for nobody.
+ */
+const MOST_WAITING = 1_000;
 
 export type Core = Awaited<ReturnType<typeof composeCore>>;
 
@@ -152,7 +157,7 @@ const firstOf = (config: Config): Parameters<typeof bootstrap>[1] => ({
 
 /** The two handles: `database` sees one organization at a time, `system` all. */
 function openPools(config: Config, address: DatabaseAddress, log: Log, stack: AsyncDisposableStack) {
-  const pool = (role: string, of: Pick<DatabaseOptions, 'maxConnections' | 'isKeyed'>): Database =>
+  const pool = (role: string, of: Pick<DatabaseOptions, 'maxConnections' | 'maxWaiting' | 'isKeyed'>): Database =>
     stack.use(
       new Database({
         address,
@@ -165,7 +170,12 @@ function openPools(config: Config, address: DatabaseAddress, log: Log, stack: As
       }),
     );
   return {
-    database: pool('assay_app', { maxConnections: config.databaseConnections, isKeyed: false }),
+    database: pool('assay_app', {
+      maxConnections: config.databaseConnections,
+      maxWaiting: MOST_WAITING,
+      isKeyed: false,
+    }),
+    // What was accepted is ended by this one: it waits for its turn, however many there are.
     system: pool('assay_system', { maxConnections: SYSTEM_CONNECTIONS, isKeyed: true }),
   };
 }

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type App, compose } from '../compose/compose.ts';
-import { loadConfig } from '../config/config.ts';
+import { type App, compose, logOf } from '../compose/compose.ts';
+import { type Config, loadConfig } from '../config/config.ts';
 import { SETTINGS } from '../config/settings.ts';
 import type { Bootstrap } from '../modules/identity/index.ts';
+import { isDatabaseAway } from '../platform/db/index.ts';
 import { collectStartUpGarbage } from '../platform/start-up-garbage.ts';
 import type { Invocation } from './index.ts';
 
@@ -25,7 +26,8 @@ export async function serve(invocation: Invocation): Promise<number> {
       stopping.resolve(signal);
     });
   }
-  await using app = await compose(config);
+  await using app = await composeOnceThere(config, stopping.promise);
+  if (app === null) return 0;
   if (app.firstStart && app.url) {
     // What is shown once goes out before anything can go wrong; what to do next when it can be done.
     process.stdout.write(credentials(app.url, app.grpc, app.firstStart));
@@ -36,6 +38,28 @@ export async function serve(invocation: Invocation): Promise<number> {
   const signal = await stopping.promise;
   app.core.log.info({ signal }, 'stopping; send the signal again to end at once');
   return 0;
+}
+
+/** A database that is started beside us, or again, is there by then; past this its address is more likely wrong. */
+const DATABASE_WAIT_MS = 60_000;
+const ASK_AGAIN_MS = 1_000;
+
+/**
+ * Starts, and begins anew as long as the configured database cannot be reached; our own is there or cannot be started.
+ * Null when it was told to stop before that.
+ */
+async function composeOnceThere(config: Config, stopping: Promise<NodeJS.Signals>): Promise<App | null> {
+  const log = logOf(config);
+  const until = Date.now() + DATABASE_WAIT_MS;
+  for (;;) {
+    try {
+      return await compose(config, { log });
+    } catch (thrown) {
+      if (config.databaseUrl === null || !isDatabaseAway(thrown) || Date.now() > until) throw thrown;
+      log.warn({ err: thrown }, 'the start needs a database that cannot be reached; trying again for a minute');
+    }
+    if ((await Promise.race([stopping, delay(ASK_AGAIN_MS, null)])) !== null) return null;
+  }
 }
 
 const usage = (): string => {

@@ -76,41 +76,20 @@ const MOST_BATCHES = 200;
 
 /** Starts what runs in the background, beside requests: the janitor, and chores by schedule. */
 export async function startWorker(options: WorkerOptions): Promise<AsyncDisposable> {
-  const janitor = new Janitor(options);
-  janitor.start();
-  const sequencer = new Sequencer(options.sequencer);
-  sequencer.start();
-  const anchoring = new Anchoring(options.anchoring);
-  anchoring.start();
-  const ledgerJanitor = new LedgerJanitor(options);
-  ledgerJanitor.start();
-  const fanOut = new FanOut(options.webhooks.fanOut);
-  fanOut.start();
-  const deliverer = new Deliverer(options.webhooks.deliverer);
-  deliverer.start();
-  options.mail?.start();
-  const engine = new Engine(options.workflows);
-  engine.start();
-  const runJanitor = new RunJanitor(options.workflows);
-  runJanitor.start();
-  const scheduler = new Scheduler(options.schedules);
-  scheduler.start();
-  const chores = await startChores(options.address, choresOf(options), options.log.child({ subsystem: 'chores' }));
-  return {
-    async [Symbol.asyncDispose]() {
-      await scheduler[Symbol.asyncDispose]();
-      await engine[Symbol.asyncDispose]();
-      await runJanitor[Symbol.asyncDispose]();
-      await janitor[Symbol.asyncDispose]();
-      await sequencer[Symbol.asyncDispose]();
-      await anchoring[Symbol.asyncDispose]();
-      await ledgerJanitor[Symbol.asyncDispose]();
-      await fanOut[Symbol.asyncDispose]();
-      await deliverer[Symbol.asyncDispose]();
-      await options.mail?.[Symbol.asyncDispose]();
-      await chores[Symbol.asyncDispose]();
-    },
-  };
+  await using stack = new AsyncDisposableStack();
+  const start = (part: AsyncDisposable & { start(): void }): void => stack.use(part).start();
+  start(new Janitor(options));
+  start(new Sequencer(options.sequencer));
+  start(new Anchoring(options.anchoring));
+  start(new LedgerJanitor(options));
+  start(new FanOut(options.webhooks.fanOut));
+  start(new Deliverer(options.webhooks.deliverer));
+  if (options.mail) start(options.mail);
+  start(new Engine(options.workflows));
+  start(new RunJanitor(options.workflows));
+  start(new Scheduler(options.schedules));
+  stack.use(await startChores(options.address, choresOf(options), options.log.child({ subsystem: 'chores' })));
+  return stack.move();
 }
 
 function choresOf({

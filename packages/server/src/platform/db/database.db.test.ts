@@ -175,3 +175,15 @@ describe('row security', () => {
     expect(rows).toEqual([]);
   });
 });
+
+test('more callers than may wait for a connection are turned away at once, and the others have their turn', async () => {
+  await using bounded = db.open({ role: 'assay_app', maxWaiting: 2 });
+  const orgId = await db.organization();
+  const held = Promise.withResolvers<void>();
+  const work = () => bounded.transaction({ orgId }, () => held.promise);
+  const [inUse, waiting] = [Array.from({ length: 8 }, work), Array.from({ length: 2 }, work)];
+  await expect(work()).rejects.toMatchObject({ kind: 'unavailable', code: 'database.overloaded', retryAfterMs: 1_000 });
+  held.resolve();
+  await Promise.all([...inUse, ...waiting]);
+  await work();
+});

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { AppError } from '../../kernel/errors.ts';
 import { columnTypes } from './column-types.ts';
 import { type ConstraintErrors, fromSqlError, isConnectionLost, mayRunAgain } from './sql-errors.ts';
 import { StatementHandle, Transaction, type Tx, type TxScope } from './transaction.ts';
@@ -21,6 +22,8 @@ export type DatabaseOptions = {
   /** Whether its statements reach rows by their keys only, whatever the planner believes of the size of a table. */
   isKeyed: boolean;
   maxConnections: number;
+  /** Callers that may wait for a connection; more of them are turned away at once. Left out, all of them wait. */
+  maxWaiting?: number;
   applicationName: string;
   constraints: ConstraintErrors;
   onConnectionError: (error: Error) => void;
@@ -43,6 +46,14 @@ const cannotRollBack = (client: pg.PoolClient): Promise<boolean> =>
  */
 const KEYED = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off';
 
+const overloaded = (): AppError =>
+  new AppError(
+    'unavailable',
+    'database.overloaded',
+    'More is asked at once than the database can take. Nothing was changed; try again shortly.',
+    { retryAfterMs: 1_000 },
+  );
+
 /** How much longer than the server's own limit an answer is waited for. */
 const NETWORK_MS = 2_000;
 
@@ -50,9 +61,11 @@ const NETWORK_MS = 2_000;
 export class Database implements AsyncDisposable {
   readonly #pool: pg.Pool;
   readonly #constraints: ConstraintErrors;
+  readonly #maxWaiting: number;
 
   constructor(options: DatabaseOptions) {
     this.#constraints = options.constraints;
+    this.#maxWaiting = options.maxWaiting ?? Number.POSITIVE_INFINITY;
     this.#pool = new pg.Pool({
       ...options.address,
       max: options.maxConnections,
@@ -77,7 +90,7 @@ export class Database implements AsyncDisposable {
   /**
    * Runs `work` in a transaction and commits it, or rolls it back when it throws. A key made at random that is taken
    * has it run again.
-   * @throws AppError `unavailable` when the database can't be reached, what a named constraint stands for when it
+   * @throws AppError `unavailable` when the database can't be reached or too many wait for it, what a named constraint stands for when it
    *   was violated, and whatever `work` threw
    */
   async transaction<Result>(scope: TxScope, work: (tx: Tx) => Promise<Result>): Promise<Result> {
@@ -130,6 +143,7 @@ export class Database implements AsyncDisposable {
   }
 
   async #connect(): Promise<pg.PoolClient> {
+    if (this.#pool.waitingCount >= this.#maxWaiting) throw overloaded();
     try {
       return await this.#pool.connect();
     } catch (error) {

@@ -61,10 +61,17 @@ export function fromSqlError(thrown: unknown, constraints: ConstraintErrors): un
   return thrown;
 }
 
+/** Whether the database could not be reached, or took nobody, in the words of the driver or in ours. */
+export function isDatabaseAway(thrown: unknown): boolean {
+  const error = fromSqlError(thrown, {});
+  return error instanceof AppError && error.code === UNAVAILABLE_CODE;
+}
+
+const UNAVAILABLE_CODE = 'database.unavailable';
 const databaseUnavailable = (cause: unknown): AppError =>
   new AppError(
     'unavailable',
-    'database.unavailable',
+    UNAVAILABLE_CODE,
     'The database cannot be reached right now. Nothing was changed; try again shortly.',
     { retryAfterMs: 1_000, cause },
   );

@@ -334,6 +334,17 @@ describe('a worker that is lost', () => {
   });
 });
 
+test('a worker that stops hands back at once what it does not bring to its end', async () => {
+  const never: Handler = () => new Promise(() => {});
+  const first = workflowWorker(db, expressions, { handlers: { work: never }, leaseMs: 60_000, stopMs: 10 });
+  const run = await aRun([node('a', { operation: 'work' })]);
+  await until('the first has it', async () => (await nodesOf(run))['a']?.state === 'running');
+  await first[Symbol.asyncDispose]();
+  await using _second = workflowWorker(db, expressions, { handlers: { work: async () => completed('done') } });
+  expect(await isEnded(run)).toMatchObject({ state: 'completed', context: { a: 'done' } });
+  expect(await nodesOf(run)).toMatchObject({ a: { attempt: 2 } });
+});
+
 test('that the database leaves in the middle of an attempt is no failure of the node', async () => {
   let attempts = 0;
   const asks: Handler = async () => {

@@ -38,12 +38,17 @@ export type EngineOptions = {
   /** Attempts under way at once in this process. */
   concurrency: number;
   leaseMs: number;
+  /** How long a stop waits for attempts that are under way before it hands them back. */
+  stopMs: number;
   log: Log;
 };
 
 const POLL_MS = 250;
 /** Between two tries to report while the database is away. */
 const REPORT_AGAIN_MS = 250;
+
+/** For how long one that stops tries to hand back what it could not end; afterwards its leases run out. */
+const HAND_BACK_MS = 2_000;
 
 type Held = { claimed: Claimed; abort: AbortController };
 
@@ -66,6 +71,8 @@ export class Engine implements AsyncDisposable {
   #signals = 0;
   /** When the queue was last seen to hold nobody whom there is no room for. */
   #drainedAt = Number.NEGATIVE_INFINITY;
+  /** From now on attempts that are aborted are handed back; null before that. */
+  #handingBack: AbortSignal | null = null;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -101,14 +108,21 @@ export class Engine implements AsyncDisposable {
     });
   }
 
-  /** Stops claiming and waits for what is under way. */
+  /** Stops claiming and waits for what is under way; what takes too long is handed back, for another worker to make again. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const stop of this.#stopListening) stop();
     this.#options.settler.handOverTo(null);
     await this.#loop[Symbol.asyncDispose]();
+    const late = setTimeout(() => this.#handBack(), this.#options.stopMs);
     // A commit that was under way may still hand something over.
     while (this.#underWay.size > 0) await Promise.all([...this.#underWay.values()].map(({ done }) => done));
+    clearTimeout(late);
     this.#leases[Symbol.dispose]();
+  }
+
+  #handBack(): void {
+    this.#handingBack = AbortSignal.timeout(HAND_BACK_MS);
+    for (const { held } of this.#underWay.values()) held.abort.abort();
   }
 
   async #claim(max: number): Promise<Due[]> {
@@ -166,7 +180,9 @@ export class Engine implements AsyncDisposable {
   async #attempt(held: Held, context: JsonObject): Promise<void> {
     const { claimed, abort } = held;
     const result = await this.#resultOf(claimed, context, abort.signal);
-    if (result !== null && !abort.signal.aborted) await this.#report(claimed, result, abort.signal);
+    if (!abort.signal.aborted) {
+      if (result !== null) await this.#report(claimed, result, abort.signal);
+    } else if (this.#handingBack !== null) await this.#report(claimed, 'lost', this.#handingBack);
   }
 
   /** What an attempt came to; null when that is told elsewhere, `lost` when our own database left in the middle of it. */
@@ -227,6 +243,7 @@ export class Engine implements AsyncDisposable {
     const tooLate = AbortSignal.timeout(node.policy.timeoutMs);
     const late = Promise.withResolvers<never>();
     tooLate.addEventListener('abort', () => late.reject(takesTooLong(node)), { once: true });
+    lost.addEventListener('abort', () => late.reject(lost.reason), { once: true });
     return Promise.race([handler({ ...task, signal: AbortSignal.any([lost, tooLate]) }), late.promise]);
   }
 
