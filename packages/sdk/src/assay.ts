@@ -1,11 +1,15 @@
 import type { controlRoutes } from '@assay/contract';
 import { ApiKeys } from './api-keys.ts';
+import { Approvals } from './approvals.ts';
+import { Assets } from './assets.ts';
 import { Caller } from './caller.ts';
 import type { AnswerOf } from './contract-route.ts';
 import { Evaluations } from './evaluations.ts';
 import { Events } from './events.ts';
+import { Jobs } from './jobs.ts';
 import { OAuth } from './oauth.ts';
 import { Platform } from './platform.ts';
+import { Schedules } from './schedules.ts';
 import { Secrets } from './secrets.ts';
 import { type AssayOptions, type CallOptions, Transport, type WireRequest } from './transport.ts';
 import { Webhooks } from './webhooks.ts';
@@ -39,6 +43,14 @@ export class Assay {
   readonly workflows: Workflows;
   /** Runs of workflows. */
   readonly runs: WorkflowRuns;
+  /** What runs ask of people. */
+  readonly approvals: Approvals;
+  /** Runs of workflows by the clock. */
+  readonly schedules: Schedules;
+  /** Models asked in the background. */
+  readonly jobs: Jobs;
+  /** Files of the organization. */
+  readonly assets: Assets;
   /** Signing in for a person: devices, tokens. */
   readonly oauth: OAuth;
   /** The server itself. */
@@ -55,6 +67,10 @@ export class Assay {
     this.webhooks = new Webhooks(this.#caller);
     this.workflows = new Workflows(this.#caller);
     this.runs = new WorkflowRuns(this.#caller);
+    this.approvals = new Approvals(this.#caller);
+    this.schedules = new Schedules(this.#caller);
+    this.jobs = new Jobs(this.#caller);
+    this.assets = new Assets(this.#caller);
     this.oauth = new OAuth(this.#caller);
     this.platform = new Platform(this.#caller);
   }

@@ -44,12 +44,17 @@ export type WireRequest = {
   body?: unknown;
   /** A body as forms send it (`application/x-www-form-urlencoded`), as OAuth wants it. */
   form?: Record<string, string | undefined> | undefined;
+  /** A body of any bytes. A stream is read once; a function is asked for a new one before every attempt. */
+  content?: Content | undefined;
   headers?: Record<string, string> | undefined;
   /** Statuses that are answers here although they are not 2xx. */
   accepted?: readonly number[] | undefined;
   /** Milliseconds for which the server may hold the answer back, on top of the time limit. */
   heldMs?: number | undefined;
 };
+
+/** Bytes to be sent. */
+export type Content = Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | (() => ReadableStream<Uint8Array>);
 
 const DEFAULTS = { baseUrl: 'http://127.0.0.1:3001', timeout: 60_000, maxRetries: 2 };
 
@@ -104,7 +109,9 @@ export class Transport {
   ): Promise<Read> {
     // Made once: it is what tells the server that a second attempt is the same request.
     const init = this.#prepare(request, options);
-    const attempts = 1 + (options.maxRetries ?? this.#maxRetries);
+    // What was read of a stream is gone.
+    const isOnce = request.content instanceof ReadableStream;
+    const attempts = isOnce ? 1 : 1 + (options.maxRetries ?? this.#maxRetries);
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#attempt(request, init, { options, read });
@@ -123,12 +130,11 @@ export class Transport {
   ): Promise<Read> {
     const key = await this.#apiKey();
     if (key !== null) init.headers.set('authorization', `Bearer ${key}`);
-    const timeout = (options.timeout ?? this.#timeout) + (request.heldMs ?? 0);
     const late = new AbortController();
-    const timer = setTimeout(() => late.abort(new TimeoutError(`No answer came within ${timeout} ms.`)), timeout);
+    const timer = this.#limit(request, options, late);
     const signal = options.signal ? AbortSignal.any([options.signal, late.signal]) : late.signal;
     try {
-      const response = await this.#fetch(this.#urlOf(request), { ...init, signal });
+      const response = await this.#fetch(this.#urlOf(request), { ...init, ...contentOf(request), signal });
       if (response.ok || request.accepted?.includes(response.status)) return await read(response);
       throw await refusalOf(response);
     } catch (thrown) {
@@ -138,6 +144,14 @@ export class Transport {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Bytes take as long as they take, and the answer comes behind them: only a limit of the call's own holds for them. */
+  #limit({ content, heldMs = 0 }: WireRequest, options: CallOptions, late: AbortController): Timer | undefined {
+    const limit = options.timeout ?? (content === undefined ? this.#timeout : undefined);
+    if (limit === undefined) return undefined;
+    const timeout = limit + heldMs;
+    return setTimeout(() => late.abort(new TimeoutError(`No answer came within ${timeout} ms.`)), timeout);
   }
 
   #prepare(request: WireRequest, options: CallOptions): Prepared {
@@ -164,6 +178,13 @@ export class Transport {
 }
 
 type Prepared = RequestInit & { headers: Headers };
+type Timer = ReturnType<typeof setTimeout>;
+
+/** The bytes that go along; `fetch` wants to be told that an answer comes behind a stream. */
+function contentOf({ content }: WireRequest): RequestInit & { duplex?: 'half' } {
+  if (content === undefined) return {};
+  return { body: typeof content === 'function' ? content() : content, duplex: 'half' };
+}
 
 /** Fields that have a value, as text. */
 const given = (fields: Readonly<Record<string, unknown>>): [string, string][] =>

@@ -1,8 +1,8 @@
 import type { controlRoutes, LoggedWebhookDelivery, Webhook, WebhookDelivery } from '@assay/contract';
 import type { Caller } from './caller.ts';
 import type { AnswerOf, BodyOf } from './contract-route.ts';
-import { cursorOf } from './cursor-of.ts';
-import { Listing } from './listing.ts';
+import type { Listing } from './listing.ts';
+import { type PageQuery, paged } from './paged.ts';
 import type { CallOptions } from './transport.ts';
 
 type Routes = typeof controlRoutes;
@@ -13,7 +13,7 @@ export type WebhookChange = BodyOf<Routes['updateWebhook']>;
 export type IssuedWebhook = AnswerOf<Routes['createWebhook']>['data'];
 export type WebhookPage = { webhooks: Webhook[]; next_cursor: string | null };
 export type DeliveryPage = { deliveries: WebhookDelivery[]; next_cursor: string | null };
-type DeliveryQuery = { status?: WebhookDelivery['status'] | undefined; limit?: number; cursor?: string };
+type DeliveryQuery = PageQuery & { status?: WebhookDelivery['status'] | undefined };
 
 /** Events, posted to addresses of the organization's own. */
 export class Webhooks {
@@ -30,17 +30,14 @@ export class Webhooks {
   }
 
   /** All webhooks, newest first. */
-  list(query: { limit?: number; cursor?: string } = {}, options?: CallOptions): Listing<WebhookPage, Webhook> {
-    return new Listing({
-      fetch: async (from) => {
-        const cursor = from ?? query.cursor;
+  list(query: PageQuery = {}, options?: CallOptions): Listing<WebhookPage, Webhook> {
+    return paged(
+      (cursor = query.cursor) => {
         const call = { method: 'GET', path: '/v1/webhooks', query: { ...query, cursor } } as const;
-        const { data, links } = await this.#caller.call<Routes['listWebhooks']>(call, options);
-        return { webhooks: data.webhooks, next_cursor: cursorOf(links.next) };
+        return this.#caller.call<Routes['listWebhooks']>(call, options);
       },
-      items: (page) => page.webhooks,
-      next: (page) => page.next_cursor,
-    });
+      (data) => data.webhooks,
+    );
   }
 
   async get(id: string, options?: CallOptions): Promise<Webhook> {
@@ -88,17 +85,14 @@ export class Webhooks {
 
   /** What was and is on its way to it, newest first. */
   deliveries(id: string, query: DeliveryQuery = {}, options?: CallOptions): Listing<DeliveryPage, WebhookDelivery> {
-    return new Listing({
-      fetch: async (from) => {
-        const cursor = from ?? query.cursor;
+    return paged(
+      (cursor = query.cursor) => {
         const path = '/v1/webhooks/{id}/deliveries';
         const call = { method: 'GET', path, params: { id }, query: { ...query, cursor } } as const;
-        const { data, links } = await this.#caller.call<Routes['listWebhookDeliveries']>(call, options);
-        return { deliveries: data.deliveries, next_cursor: cursorOf(links.next) };
+        return this.#caller.call<Routes['listWebhookDeliveries']>(call, options);
       },
-      items: (page) => page.deliveries,
-      next: (page) => page.next_cursor,
-    });
+      (data) => data.deliveries,
+    );
   }
 
   /** A delivery with each attempt, and the message. */

@@ -1,10 +1,10 @@
 import type { controlRoutes, StreamEvent, WorkflowDefinition, WorkflowRun, WorkflowRunNode } from '@assay/contract';
 import type { Caller } from './caller.ts';
 import type { AnswerOf, BodyOf } from './contract-route.ts';
-import { cursorOf } from './cursor-of.ts';
-import { jsonOf } from './event-data.ts';
-import { EventStream, type FollowOptions } from './event-stream.ts';
-import { Listing } from './listing.ts';
+import type { FollowOptions } from './event-stream.ts';
+import { followToEnd, untilEnd, type WaitOptions } from './followed-work.ts';
+import type { Listing } from './listing.ts';
+import { type PageQuery, paged } from './paged.ts';
 import type { CallOptions } from './transport.ts';
 
 type Routes = typeof controlRoutes;
@@ -14,7 +14,8 @@ export type WorkflowCheck = AnswerOf<Routes['validateWorkflowDefinition']>['data
 export type WorkflowPage = { workflow_definitions: WorkflowDefinition[]; next_cursor: string | null };
 export type NewWorkflowRun = BodyOf<Routes['createWorkflowRun']>;
 export type WorkflowRunPage = { workflow_runs: WorkflowRun[]; next_cursor: string | null };
-type DefinitionQuery = { name?: string | undefined; limit?: number; cursor?: string | undefined };
+export type RunItemPage = { items: WorkflowRunNode[]; next_cursor: string | null };
+type DefinitionQuery = PageQuery & { name?: string | undefined };
 type RunQuery = DefinitionQuery & { state?: WorkflowRun['state'] | undefined };
 
 /** Graphs of nodes, in versions that never change. */
@@ -39,16 +40,13 @@ export class Workflows {
 
   /** All versions, newest first. */
   list(query: DefinitionQuery = {}, options?: CallOptions): Listing<WorkflowPage, WorkflowDefinition> {
-    return new Listing({
-      fetch: async (from) => {
-        const cursor = from ?? query.cursor;
+    return paged(
+      (cursor = query.cursor) => {
         const call = { method: 'GET', path: '/v1/workflow-definitions', query: { ...query, cursor } } as const;
-        const { data, links } = await this.#caller.call<Routes['listWorkflowDefinitions']>(call, options);
-        return { workflow_definitions: data.workflow_definitions, next_cursor: cursorOf(links.next) };
+        return this.#caller.call<Routes['listWorkflowDefinitions']>(call, options);
       },
-      items: (page) => page.workflow_definitions,
-      next: (page) => page.next_cursor,
-    });
+      (data) => data.workflow_definitions,
+    );
   }
 
   async get(id: string, options?: CallOptions): Promise<WorkflowDefinition> {
@@ -79,16 +77,13 @@ export class WorkflowRuns {
 
   /** The organization's runs, newest first. */
   list(query: RunQuery = {}, options?: CallOptions): Listing<WorkflowRunPage, WorkflowRun> {
-    return new Listing({
-      fetch: async (from) => {
-        const cursor = from ?? query.cursor;
+    return paged(
+      (cursor = query.cursor) => {
         const call = { method: 'GET', path: '/v1/workflow-runs', query: { ...query, cursor } } as const;
-        const { data, links } = await this.#caller.call<Routes['listWorkflowRuns']>(call, options);
-        return { workflow_runs: data.workflow_runs, next_cursor: cursorOf(links.next) };
+        return this.#caller.call<Routes['listWorkflowRuns']>(call, options);
       },
-      items: (page) => page.workflow_runs,
-      next: (page) => page.next_cursor,
-    });
+      (data) => data.workflow_runs,
+    );
   }
 
   async get(id: string, options?: CallOptions): Promise<WorkflowRun> {
@@ -102,31 +97,54 @@ export class WorkflowRuns {
     return (await this.#caller.call<Routes['listWorkflowRunNodes']>(call, options)).data.nodes;
   }
 
-  /** What happened to a run, then what happens, to its end. */
-  async *follow(id: string, options: FollowOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
-    let { lastEventId } = options;
-    for (;;) {
-      const events = this.#untilAnEnd(id, { ...options, lastEventId });
-      let last: StreamEvent | null = null;
-      for await (const event of events) {
-        yield event;
-        last = event;
-      }
-      // A run that was retried has ended before, and went on.
-      const { completed_at } = await this.get(id, { signal: options.signal });
-      if (last !== null && completed_at !== null && last.occurred_at >= completed_at) return;
-      lastEventId = events.lastEventId;
-    }
+  /** The items of a node that runs for each of a list, in the order of the list. */
+  items(id: string, key: string, query: PageQuery = {}, options?: CallOptions): Listing<RunItemPage, WorkflowRunNode> {
+    const path = '/v1/workflow-runs/{id}/nodes/{key}/items';
+    return paged(
+      (cursor = query.cursor) => {
+        const call = { method: 'GET', path, params: { id, key }, query: { ...query, cursor } } as const;
+        return this.#caller.call<Routes['listWorkflowRunItems']>(call, options);
+      },
+      (data) => data.items,
+    );
   }
 
-  #untilAnEnd(id: string, options: FollowOptions): EventStream<StreamEvent> {
-    return new EventStream({
+  /** What happened to a run, then what happens, to its end. */
+  follow(id: string, options: FollowOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
+    return followToEnd({
       transport: this.#caller.transport,
       request: { method: 'GET', path: '/v1/workflow-runs/{id}/events', params: { id } },
-      decode: (frame) => jsonOf(frame) as StreamEvent,
-      isLast: ({ type }) => ENDS.has(type),
+      ends: ENDS,
+      endedAt: async () => (await this.get(id, { signal: options.signal })).completed_at,
       options,
     });
+  }
+
+  /**
+   * Waits until a run has ended, however it ends, and gives it as it is then: look at its `state`.
+   * @throws TimeoutError when it runs for longer than `within`; it goes on running
+   */
+  async waitForEnd(id: string, options: WaitOptions = {}): Promise<WorkflowRun> {
+    await untilEnd(`Run ${id}`, (following) => this.follow(id, following), options);
+    return this.get(id, { signal: options.signal });
+  }
+
+  /** Makes a run, starts it, and waits until it has ended, however it ends. */
+  async createAndWait(
+    run: Omit<NewWorkflowRun, 'start'>,
+    options: CallOptions & WaitOptions = {},
+  ): Promise<WorkflowRun> {
+    const { id } = await this.create({ ...run, start: true }, options);
+    return this.waitForEnd(id, options);
+  }
+
+  /** Makes a run, starts it, and tells what happens to it, to its end. */
+  async *stream(
+    run: Omit<NewWorkflowRun, 'start'>,
+    options: CallOptions & FollowOptions = {},
+  ): AsyncGenerator<StreamEvent, void, undefined> {
+    const { id } = await this.create({ ...run, start: true }, options);
+    yield* this.follow(id, options);
   }
 
   /** Starts a run that was made without being started. */
