@@ -111,6 +111,20 @@ describe('a node that asks another service', () => {
     expect(asked[0]?.headers['idempotency-key']).toBeUndefined();
   });
 
+  test('waits as long as the service asks for, and no longer than its policy lets it', async () => {
+    const answering = (retryAfter: string) => (response: ServerResponse) =>
+      asked.length === 1 ? void response.writeHead(429, { 'retry-after': retryAfter }).end() : json(response, 200, {});
+    const began = Date.now();
+    behave = answering('1');
+    const patient = await ran('patient', { url: base }, { policy: { retries: 1, backoff: { first_ms: 1 } } });
+    expect(patient.run.state).toBe('completed');
+    expect(asked).toHaveLength(2);
+    expect(Date.now() - began).toBeGreaterThanOrEqual(1_000);
+    behave = answering('3600');
+    const bounded = { retries: 1, backoff: { first_ms: 1, most_ms: 20 } };
+    expect((await ran('impatient', { url: base }, { policy: bounded })).run.state).toBe('completed');
+  });
+
   test('takes no redirect, no endless answer, and no service that is silent', async () => {
     const again = { policy: { retries: 1, backoff: { first_ms: 1 } } };
     behave = (response) => response.writeHead(302, { location: 'http://169.254.169.254/' }).end();

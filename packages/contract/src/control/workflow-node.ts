@@ -79,7 +79,10 @@ const Backoff = z
     first_ms: z.int().min(1).max(3_600_000).default(1_000).meta({ description: 'The first wait.' }),
     most_ms: z.int().min(1).max(86_400_000).default(60_000).meta({ description: 'The longest wait.' }),
   })
-  .meta({ description: 'How long a retry waits. A random share is taken off.' });
+  .meta({
+    description:
+      'How long a retry waits. A random share is taken off; what a service asks for by `Retry-After` makes it longer.',
+  });
 
 const Policy = z
   .strictObject({

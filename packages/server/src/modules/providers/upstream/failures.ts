@@ -1,3 +1,4 @@
+import { retryAfterOf } from '../../../platform/http-client/index.ts';
 import { isObject, objectOf, textOf } from '../dialects/json-reader.ts';
 import type { UpstreamFailure } from '../model.ts';
 
@@ -16,7 +17,7 @@ export function failureOf(status: number, headers: Headers, body: string): Upstr
     reason: reasonOf(status, `${said.code} ${said.message}`),
     status,
     message,
-    retryAfterMs: retryAfterOf(headers),
+    retryAfterMs: waitOf(headers),
   };
 }
 
@@ -47,18 +48,10 @@ function readMessage(body: string): { message: string; code: string } {
   }
 }
 
-/** `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3), and the finer `retry-after-ms` of some vendors. */
-function retryAfterOf(headers: Headers): number | null {
-  const fine = Number(first(headers['retry-after-ms']));
-  if (Number.isFinite(fine) && fine > 0) return Math.min(fine, LONGEST_WAIT_MS);
-  const said = first(headers['retry-after']);
-  if (said === undefined) return null;
-  const seconds = Number(said);
-  const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(said) - Date.now();
-  return Number.isFinite(wait) && wait >= 0 ? Math.min(wait, LONGEST_WAIT_MS) : null;
+function waitOf(headers: Headers): number | null {
+  const asked = retryAfterOf(headers);
+  return asked === null ? null : Math.min(asked, LONGEST_WAIT_MS);
 }
-
-const first = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value);
 
 /** A stream may fail in an event of its own, after a beginning that looked well. */
 export function failureInStream(data: unknown): UpstreamFailure | null {

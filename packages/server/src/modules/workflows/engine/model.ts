@@ -63,7 +63,8 @@ export type NodeRow = NodeRef & {
 export type Result =
   /** `passesOver` are those behind it that a branch does not go to. */
   | { kind: 'completed'; output: Json; passesOver: readonly string[] }
-  | { kind: 'failed'; failure: Failure; isFinal: boolean }
+  /** `retryAfterMs` is how long the other side asks to be left alone. */
+  | { kind: 'failed'; failure: Failure; isFinal: boolean; retryAfterMs?: number }
   | { kind: 'skipped' }
   /** The node runs for each of these. */
   | { kind: 'spread'; items: readonly Json[] }

@@ -297,14 +297,14 @@ export class RunProgress {
     }
   }
 
-  #tryAgain(node: NodeRow, { failure, isFinal }: Result & { kind: 'failed' }): void {
+  #tryAgain(node: NodeRow, { failure, isFinal, retryAfterMs = 0 }: Result & { kind: 'failed' }): void {
     const { policy } = this.#definitionOf(node.key);
     const { attempt } = node;
     if (isFinal || attempt > policy.retries) {
       this.#catch(node, failure);
       return;
     }
-    const dueAt = nextTryAt(policy.backoff, { attempt, now: this.#now, random: this.#random });
+    const dueAt = nextTryAt(policy.backoff, { attempt, retryAfterMs, now: this.#now, random: this.#random });
     const resume = node.spread === null ? null : GATHER;
     this.#change(node, { attempt, state: 'ready', dueAt: this.#heldBack(dueAt), resume, error: failure });
     this.#tellNode(node, 'ready', { attempt, retry_at: dueAt.toISOString(), error: failure });

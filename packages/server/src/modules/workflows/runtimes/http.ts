@@ -1,7 +1,7 @@
 import { AppError } from '../../../kernel/errors.ts';
 import type { Json } from '../../../kernel/json.ts';
 import type { Sensitive } from '../../../kernel/sensitive.ts';
-import type { HttpClient } from '../../../platform/http-client/index.ts';
+import { type HttpClient, retryAfterOf } from '../../../platform/http-client/index.ts';
 import type { Result } from '../engine/model.ts';
 import { nodeErrors } from '../errors.ts';
 import type { JsonObject, NodeDefinition } from '../model.ts';
@@ -51,7 +51,7 @@ export const httpHandler =
         signal: task.signal,
       });
       const text = withoutSecrets(body.toString('utf8'), secrets);
-      if (!isExpected(config, status)) return refused({ url, status, text }, config);
+      if (!isExpected(config, status)) return refused({ url, status, headers, text }, config);
       const said = Object.entries(headers).map(([name, value]): [string, Json] => [name, String(value)]);
       const kept = said.filter(([name]) => KEPT_HEADERS.has(name));
       return completed({
@@ -129,13 +129,16 @@ function headersOf(config: HttpConfig, { runId, node, item, input }: Task, secre
 const isExpected = ({ expect }: HttpConfig, status: number): boolean =>
   expect.length > 0 ? expect.includes(status) : status >= 200 && status < 300;
 
-function refused({ url, status, text }: { url: URL; status: number; text: string }, { retry_on }: HttpConfig): Result {
+type Answered = { url: URL; status: number; headers: Parameters<typeof retryAfterOf>[0]; text: string };
+
+function refused({ url, status, headers, text }: Answered, { retry_on }: HttpConfig): Result {
   const said = text.trim().slice(0, QUOTED);
   const message = `${url.host} answered with status ${status}${said === '' ? '.' : `: ${said}`}`;
   return {
     kind: 'failed',
     failure: { code: 'workflow_node.http_status', message },
     isFinal: !retry_on.includes(status),
+    retryAfterMs: retryAfterOf(headers) ?? 0,
   };
 }
 
