@@ -1,4 +1,5 @@
 import type { StreamEvent, WorkflowDefinition, WorkflowRun } from '@assay/contract';
+import { dollars } from './dollars.ts';
 import { fields, type Human, table } from './view.ts';
 
 /** A version for people. */
@@ -29,6 +30,7 @@ export const runFields = (run: WorkflowRun): Human =>
     ['failed at', run.error?.node],
     ['error', run.error && `${run.error.code}: ${run.error.message}`],
     ['priority', run.priority],
+    ['budget', run.budget_micros === null ? null : dollars(run.budget_micros)],
     ['concurrency key', run.concurrency_key],
     ['created', run.created_at],
     ['started', run.started_at],

@@ -299,7 +299,7 @@ table budgets · row security forced
   constraint budgets__period CHECK ((period = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'total'::text])))
   constraint budgets__pk PRIMARY KEY (org_id, id)
   constraint budgets__scope UNIQUE (org_id, scope_kind, scope_id, period)
-  constraint budgets__scope_kind CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'team'::text, 'project'::text, 'key'::text, 'agent'::text])))
+  constraint budgets__scope_kind CHECK ((scope_kind = ANY (ARRAY['organization'::text, 'team'::text, 'project'::text, 'key'::text, 'agent'::text, 'run'::text])))
   CREATE INDEX budgets__list ON public.budgets USING btree (org_id, created_at DESC, id DESC)
   CREATE UNIQUE INDEX budgets__pk ON public.budgets USING btree (org_id, id)
   CREATE UNIQUE INDEX budgets__scope ON public.budgets USING btree (org_id, scope_kind, scope_id, period)
@@ -1434,6 +1434,7 @@ table webhooks · row security forced
 
 table workflow_definitions · row security forced
   archived_at timestamp with time zone
+  budget_micros bigint
   concurrency jsonb not null default '[]'::jsonb
   created_at timestamp with time zone not null default now()
   created_by text not null
@@ -1509,6 +1510,8 @@ table workflow_places · row security forced
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
 table workflow_runs · row security forced
+  budget_micros bigint
+  budgeted_by uuid[]
   completed_at timestamp with time zone
   concurrency_key text
   context jsonb not null
@@ -1550,6 +1553,7 @@ table workflow_runs · row security forced
   CREATE INDEX workflow_runs__unended ON public.workflow_runs USING btree (org_id, created_at DESC, id DESC) WHERE (completed_at IS NULL)
   policy system ALL to {assay_system} using true check true
   policy tenant ALL to {assay_app} using (org_id = (current_setting('assay.org_id'::text))::uuid) check (org_id = (current_setting('assay.org_id'::text))::uuid)
+  CREATE TRIGGER workflow_runs__budget AFTER DELETE ON public.workflow_runs FOR EACH ROW WHEN ((old.budget_micros IS NOT NULL)) EXECUTE FUNCTION assay_end_run_budget()
   grant INSERT, SELECT, UPDATE to assay_app
   grant DELETE, INSERT, SELECT, UPDATE to assay_system
 
@@ -1675,6 +1679,16 @@ begin
   end loop;
   return dropped;
 end
+$function$
+
+CREATE OR REPLACE FUNCTION public.assay_end_run_budget()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  delete from budgets b where b.org_id = old.org_id and b.id = old.id and b.scope_kind = 'run';
+  return null;
+end;
 $function$
 
 CREATE OR REPLACE FUNCTION public.assay_give_workflow_places(of_org uuid, of_name text, about uuid[])

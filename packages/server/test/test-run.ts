@@ -11,7 +11,7 @@ import {
   type Sweep,
   WHOLE,
 } from '../src/modules/workflows/engine/model.ts';
-import { RunProgress, UnreadNode } from '../src/modules/workflows/engine/run-progress.ts';
+import { type Changes, RunProgress, UnreadNode } from '../src/modules/workflows/engine/run-progress.ts';
 import { dependentsOf } from '../src/modules/workflows/graph/graph-faults.ts';
 import { isTerminal, type NodeDefinition, type NodePolicy, type NodeState } from '../src/modules/workflows/model.ts';
 
@@ -87,6 +87,7 @@ export class TestRun {
       context: {},
       nodesLeft: definitions.length,
       parent: null,
+      failedAt: null,
     };
   }
 
@@ -109,8 +110,8 @@ export class TestRun {
     const answer = work(progress);
     const handed = progress.handOver(this.handsOver, 10);
     const { run, items, nodes: changes, sweep, place, events } = progress.changes;
-    if (this.run.state !== run.state) expect(place).toBe(this.#placeChange(run.state));
-    this.run = { ...this.run, ...run };
+    this.#expectPlace(place, run.state);
+    this.run = { ...this.run, ...run, failedAt: this.#failedAt(run) };
     for (const [key, of] of items)
       for (const item of of.keys()) {
         const row = { ...UNTOUCHED, key, item, state: 'pending', waitsFor: 0 } as const;
@@ -130,9 +131,13 @@ export class TestRun {
     return answer;
   }
 
-  #placeChange(next: RunRow['state']): 'asks' | 'leaves' | null {
-    if (!this.graph.isLimited) return null;
-    return next === 'queued' ? 'asks' : isTerminal(next) ? 'leaves' : null;
+  #expectPlace(place: Changes['place'], next: RunRow['state']): void {
+    const change = next === 'queued' ? 'asks' : isTerminal(next) ? 'leaves' : null;
+    expect(place).toBe(this.graph.isLimited && this.run.state !== next ? change : null);
+  }
+
+  #failedAt({ state, error }: Changes['run']): string | null {
+    return state === 'failed' ? (error?.node ?? this.run.failedAt) : null;
   }
 
   /** As the tables do it when there is a place. */
@@ -195,11 +200,12 @@ function swept(row: Row, sweep: Sweep): void {
 }
 
 export const done: Result = { kind: 'completed', output: 1, passesOver: [] };
-export const failed: Result = {
+export const failed: Result & { kind: 'failed' } = {
   kind: 'failed',
   failure: { code: 'test.failed', message: 'It failed.' },
   isFinal: false,
 };
+export const outOfBudget: Result = { ...failed, endsRun: true };
 export const gives = (output: Json): Result => ({ kind: 'completed', output, passesOver: [] });
 export const over = (items: number): Result => ({ kind: 'spread', items: Array.from({ length: items }, () => null) });
 export const started = (nodes: Record<string, NodeOf>, handsOver = 0, isLimited = false): TestRun => {

@@ -2,13 +2,21 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Cli } from '../cli.ts';
 import { usageError } from '../cli-error.ts';
 import { connect } from '../connection.ts';
+import { microDollars } from '../dollars.ts';
 import { followWorkflowRun, workflowRunFailure } from '../followed-workflow-run.ts';
 import { readJsonArgument } from '../json-file.ts';
 import { addOutputOptions } from '../output-options.ts';
 import { text } from '../view.ts';
 import { readWorkflowName } from '../workflow-name.ts';
 
-type Options = { input?: string; priority?: number; wait?: boolean; concurrencyKey?: string; idempotencyKey?: string };
+type Options = {
+  input?: string;
+  priority?: number;
+  wait?: boolean;
+  budget?: number;
+  concurrencyKey?: string;
+  idempotencyKey?: string;
+};
 
 const HELP = `
 Without --wait it prints the id. With --wait it prints the context that the run ends with, and ends with 8 when the run
@@ -22,6 +30,7 @@ export function define(command: Command, cli: Cli): void {
     .argument('<workflow>', 'its name, or NAME@VERSION')
     .option('-i, --input <json>', 'what it is given: a JSON object, @FILE, or @- for standard input')
     .option('--priority <n>', 'nodes of higher ones run first, -10 to 10', priority)
+    .option('--budget <dollars>', 'what it may cost, with the runs that it makes', microDollars)
     .option('--concurrency-key <key>', 'of runs with the same key only as many are under way as the workflow says')
     .option('-w, --wait', 'wait for its end')
     .option('--idempotency-key <key>', 'make one run, however often this is repeated with the same key')
@@ -37,12 +46,13 @@ async function run(workflow: string, options: Options, cli: Cli): Promise<void> 
   const wanted = readWorkflowName(workflow);
   const input = await readInput(options.input, cli);
   const assay = await connect(cli);
-  const { idempotencyKey, concurrencyKey, priority: urgency } = options;
+  const { idempotencyKey, concurrencyKey, budget, priority: urgency } = options;
   const body = {
     ...wanted,
     input,
     start: true,
     ...(urgency !== undefined && { priority: urgency }),
+    ...(budget !== undefined && { budget_micros: budget }),
     ...(concurrencyKey !== undefined && { concurrency_key: concurrencyKey }),
   };
   const made = await assay.runs.create(body, { signal, idempotencyKey });

@@ -33,6 +33,7 @@ const Concurrency = z
     description:
       'How many runs of the name may be under way at once. The others wait `queued`, by priority and then as they came.',
   });
+const BudgetMicros = z.int().min(0).max(1_000_000_000_000_000);
 const ConcurrencyKey = z.string().min(1).max(500);
 
 export const NewWorkflowDefinition = z
@@ -42,6 +43,9 @@ export const NewWorkflowDefinition = z
     nodes: z.array(NodeDefinition).min(1).max(2_000),
     input_schema: JsonSchema.optional().meta({ description: 'What the input of a run must fit.' }),
     timeout_ms: z.int().min(1).max(MOST_TIMEOUT_MS).optional().meta({ description: 'Longest that a run may take.' }),
+    budget_micros: BudgetMicros.optional().meta({
+      description: 'What a run may cost, in millionths of a US dollar, unless it says so itself.',
+    }),
     concurrency: Concurrency.default([]),
   })
   .meta({ id: 'NewWorkflowDefinition' });
@@ -56,6 +60,7 @@ export const WorkflowDefinition = z
     nodes: z.array(NodeDefinition),
     input_schema: JsonSchema.nullable(),
     timeout_ms: z.int().nullable(),
+    budget_micros: z.int().nullable(),
     concurrency: z.array(ConcurrencyLimit),
     created_by: z.string(),
     created_at: z.iso.datetime(),
@@ -77,6 +82,9 @@ const NewWorkflowRun = z
     version: z.int().min(1).optional().meta({ description: 'Of that name; the newest unless given.' }),
     input: Input.default({}).meta({ description: 'What the context begins with, as `$context.input`.' }),
     priority: z.int().min(-10).max(10).default(0).meta({ description: 'Nodes of higher ones run first.' }),
+    budget_micros: BudgetMicros.optional().meta({
+      description: 'What it and the runs that it makes may cost, in millionths of a US dollar.',
+    }),
     concurrency_key: ConcurrencyKey.optional().meta({
       description: 'In place of what the `key` of its limit gives.',
     }),
@@ -99,6 +107,7 @@ export const WorkflowRun = z
     workflow_definition: z.object({ id: z.uuid(), name: z.string(), version: z.int() }),
     state: RunState,
     priority: z.int(),
+    budget_micros: z.int().nullable().meta({ description: 'What it may cost; null: it is not bounded.' }),
     concurrency_key: z.string().nullable().meta({ description: 'Of those with the same, only so many are under way.' }),
     input: Input,
     context: Input.meta({ description: 'What nodes have written so far, beside the input.' }),

@@ -1,5 +1,6 @@
 import { findPersonStanding } from '../modules/access/index.ts';
 import { type Endings, type EvaluationServices, endWorkOfRuns } from '../modules/evaluations/index.ts';
+import { openRunBudget } from '../modules/metering/index.ts';
 import {
   type ApprovalServices,
   approvalOperations,
@@ -91,6 +92,7 @@ export function composeWorkflows(parts: WorkflowParts, stack: AsyncDisposableSta
     graphs,
     settler,
     ready,
+    openBudget: openRunBudget,
     ended: (runId: string): void => {
       wakeups.raise(topics.runsEnded, runId);
       told();
@@ -102,11 +104,11 @@ export type Workflows = ReturnType<typeof composeWorkflows>;
 
 /** The operations of workflows; listed without a core they are only looked at. */
 export function workflowOperations(
-  { expressions, graphs, endWork, ready, ended, rules }: Partial<Workflows>,
+  { expressions, graphs, endWork, ready, ended, openBudget, rules }: Partial<Workflows>,
   follow: FollowServices,
   evaluations: Pick<EvaluationServices, 'fleet' | 'queued' | 'queueSeconds'>,
 ) {
-  const engine = { expressions, graphs, endWork, ready, ended } as Workflows;
+  const engine = { expressions, graphs, endWork, ready, ended, openBudget } as Workflows;
   return {
     ...definitionOperations({
       ...engine,

@@ -2,6 +2,8 @@ import { defineErrors } from '../../kernel/errors.ts';
 
 export const budgetErrors = defineErrors('budget', {
   exceeded: 'over_budget',
+  /** It stays so: nothing gives a run back what it has spent. */
+  of_run_exceeded: 'over_budget',
   not_found: 'not_found',
   scope_taken: 'conflict',
   scope_unknown: 'invalid',

@@ -10,6 +10,7 @@
 export { retainCounters } from './budgets/jobs.ts';
 export { remainingOf, resetOf, type StandingBudget } from './budgets/model.ts';
 export { type BudgetServices, budgetOperations } from './budgets/operations.ts';
+export { openRunBudget } from './budgets/reads.ts';
 export { meteringConstraints } from './constraints.ts';
 export type { Hold } from './ledger/hold.ts';
 export { LedgerJanitor } from './ledger/jobs.ts';

@@ -7,6 +7,8 @@ import type { PolicyBook } from './policies/policy-book.ts';
 export type Attribution = Pick<Claims, 'teamId' | 'projectId' | 'agentId' | 'tags'> & {
   /** The unit of work that it is part of, where there is one. */
   work?: Claims['work'];
+  /** Runs whose budgets hold it. */
+  runs?: readonly string[];
 };
 
 /** Who a call is billed to, before anybody knows what serves it. */

@@ -7,6 +7,9 @@ export const definitionErrors = defineErrors('workflow_definition', {
   archived: 'conflict',
 });
 
+/** A run has spent its budget, or what is left of it is too little for a node: its code, as metering gives it. */
+export const OUT_OF_BUDGET = 'budget.of_run_exceeded';
+
 export const contextErrors = defineErrors('workflow_context', {
   no_such_path: 'invalid',
   not_a_container: 'invalid',

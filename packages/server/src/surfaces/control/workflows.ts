@@ -85,8 +85,8 @@ function serveRuns(surface: Surface, { operator }: HttpKit, of: WorkflowOperatio
     const { workflow_definition_id: id, name = '', version = null, input, priority, start } = body;
     const definition = id === undefined ? { name, version } : { id };
     const request = { definition, input: input as JsonObject, priority, start };
-    const concurrencyKey = body.concurrency_key ?? null;
-    return answer(call, await run(of.createRun, call, { ...request, concurrencyKey }), 201);
+    const limits = { concurrencyKey: body.concurrency_key ?? null, budget: body.budget_micros ?? null };
+    return answer(call, await run(of.createRun, call, { ...request, ...limits }), 201);
   });
   surface.serve(routes.listWorkflowRuns, async ({ query: { state, name, limit, cursor } }, call) => {
     const filter = { state: state ?? null, definition: name ?? null, limit, cursor: cursor ?? null };
@@ -153,6 +153,7 @@ const encodeDefinition = (of: Definition): WorkflowDefinition => ({
   nodes: of.nodes.map(encodeNode),
   input_schema: of.inputSchema,
   timeout_ms: of.timeoutMs,
+  budget_micros: of.budget,
   concurrency: encodeConcurrency(of),
   created_by: of.createdBy,
   created_at: of.createdAt.toISOString(),
@@ -165,6 +166,7 @@ export const encodeRun = (run: Run): WorkflowRun => ({
   workflow_definition: run.definition,
   state: run.state,
   priority: run.priority,
+  budget_micros: run.budget,
   concurrency_key: run.concurrencyKey,
   input: run.input,
   context: run.context,

@@ -86,13 +86,14 @@ export function decodeContent(content: WorkflowContent | undefined): DefinitionC
     const message = 'Field content: what the workflow says is missing';
     throw invalidFields([{ field: 'content', constraint: 'required', message }]);
   }
-  const { name, description, nodes, inputSchema, timeoutMs, concurrency } = content;
+  const { name, description, nodes, inputSchema, timeoutMs, budgetMicros, concurrency } = content;
   const result = NewWorkflowDefinition.safeParse({
     name,
     description,
     nodes: nodes.map((node, at) => readStruct(node, `content.nodes.${at}`)),
     ...(inputSchema && { input_schema: readStruct(inputSchema, 'content.input_schema') }),
     ...(timeoutMs !== undefined && { timeout_ms: Number(timeoutMs) }),
+    ...(budgetMicros !== undefined && { budget_micros: Number(budgetMicros) }),
     concurrency: concurrency.map(({ limit, key }) => ({ limit, key })),
   });
   if (result.success) return contentOf(result.data);
@@ -110,6 +111,7 @@ export const encodeDefinition = (of: Definition): MessageInitShape<typeof Workfl
     ...present({
       inputSchema: of.inputSchema as JsonObject | null,
       timeoutMs: of.timeoutMs === null ? null : BigInt(of.timeoutMs),
+      budgetMicros: of.budget === null ? null : BigInt(of.budget),
     }),
   },
   createdBy: of.createdBy,
@@ -128,6 +130,7 @@ export const encodeRun = (run: WorkflowRun): MessageInitShape<typeof WorkflowRun
   context: run.context as JsonObject,
   ...present({
     concurrencyKey: run.concurrencyKey,
+    budgetMicros: run.budget === null ? null : BigInt(run.budget),
     error: run.error && { ...encodeFailure(run.error), ...present({ node: run.error.node }) },
     scheduleId: run.scheduleId,
     parent: run.parent && { workflowRunId: run.parent.runId, node: run.parent.node },

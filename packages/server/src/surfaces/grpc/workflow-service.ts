@@ -39,6 +39,7 @@ type All = Handlers<typeof WorkflowService>;
 
 const MOST_PRIORITY = 10;
 const MOST_KEY = 500;
+const MOST_BUDGET = 1_000_000_000_000_000n;
 
 export function serveWorkflows(surface: RpcSurface, run: OperatorRun, of: Operations): void {
   const handlers = { ...definitions(run, of), ...runs(run, of), ...decisions(run, of), ...approvals(run, of) };
@@ -161,14 +162,17 @@ const approvals = (run: OperatorRun, of: Operations): Pick<All, 'listApprovals' 
 });
 
 function decodeNewRun(request: WorkflowServiceCreateRunRequest): NewRun {
-  const { workflow, version, input, priority, start, concurrencyKey = null } = request;
+  const { workflow, version, input, priority, start, concurrencyKey = null, budgetMicros } = request;
+  if (budgetMicros !== undefined && (budgetMicros < 0n || budgetMicros > MOST_BUDGET))
+    throw refusedField('budget_micros', 'range', `must be 0 to ${MOST_BUDGET}`);
+  const budget = budgetMicros === undefined ? null : Number(budgetMicros);
   if (Math.abs(priority) > MOST_PRIORITY)
     throw refusedField('priority', 'range', `must be -${MOST_PRIORITY} to ${MOST_PRIORITY}`);
   if (version !== undefined && (workflow.case !== 'name' || version < 1))
     throw refusedField('version', 'range', 'must be the number of a version of a `name`, from 1');
   if (concurrencyKey !== null && (concurrencyKey === '' || concurrencyKey.length > MOST_KEY))
     throw refusedField('concurrency_key', 'range', `must have 1 to ${MOST_KEY} characters`);
-  const given = { input: readStruct(input ?? {}, 'input') as JsonObject, priority, start, concurrencyKey };
+  const given = { input: readStruct(input ?? {}, 'input') as JsonObject, priority, start, concurrencyKey, budget };
   switch (workflow.case) {
     case undefined:
       throw refusedField('workflow_definition_id', 'required', 'say what to run: the id of a version, or a name');

@@ -31,6 +31,7 @@ export const contentOf = (body: NewWorkflowDefinition): DefinitionContent => ({
   nodes: body.nodes.map(decodeNode),
   inputSchema: (body.input_schema as JsonObject | undefined) ?? null,
   timeoutMs: body.timeout_ms ?? null,
+  budget: body.budget_micros ?? null,
   concurrency: [body.concurrency].flat().map(({ limit, key = null }) => ({ limit, key })),
 });
 

@@ -2,13 +2,15 @@ import type { Micros } from '../../../kernel/money.ts';
 
 /*
  * budget    a cap on what a scope may spend in each period
- * scope     the organization, or a team, project, key or agent of it
+ * scope     the organization, or a team, project, key, agent or workflow run of it
  * counter   how a budget stands in one period: spent, reserved for calls under way, and what is left
  */
 
 export const SCOPE_KINDS = ['organization', 'team', 'project', 'key', 'agent'] as const;
 export type ScopeKind = (typeof SCOPE_KINDS)[number];
 export type BudgetScope = { kind: ScopeKind; id: string };
+/** Those of runs are made and go with the run: nobody else sees or changes them. */
+export type CountedScope = BudgetScope | { kind: 'run'; id: string };
 
 export const PERIODS = ['day', 'week', 'month', 'total'] as const;
 export type Period = (typeof PERIODS)[number];

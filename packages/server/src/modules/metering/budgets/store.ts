@@ -1,3 +1,4 @@
+import type { Micros } from '../../../kernel/money.ts';
 import { type SqlValue, statement, type Tx } from '../../../platform/db/index.ts';
 import type { Statement } from '../../../platform/db/statement.ts';
 import type { Budget, Period, ScopeKind, StandingBudget } from './model.ts';
@@ -44,11 +45,19 @@ const open = statement(
      billed.micros
    from budgets b, billed where b.org_id = $1 and b.id = $2`,
 );
-const byId = statement<StandingRow>('budgets.by_id', `${WITH_STANDING} where b.org_id = $1 and b.id = $2`);
-const lock = statement<Row>('budgets.lock', `select ${COLUMNS} from budgets where org_id = $1 and id = $2 for update`);
+// Budgets of runs are nobody's to see or change.
+const VISIBLE = `scope_kind <> 'run'`;
+const byId = statement<StandingRow>(
+  'budgets.by_id',
+  `${WITH_STANDING} where b.org_id = $1 and b.id = $2 and b.${VISIBLE}`,
+);
+const lock = statement<Row>(
+  'budgets.lock',
+  `select ${COLUMNS} from budgets where org_id = $1 and id = $2 and ${VISIBLE} for update`,
+);
 const list = statement<StandingRow>(
   'budgets.list',
-  `${WITH_STANDING} where b.org_id = $1 and ($2::uuid is null or (b.created_at, b.id) <
+  `${WITH_STANDING} where b.org_id = $1 and b.${VISIBLE} and ($2::uuid is null or (b.created_at, b.id) <
      (select last.created_at, last.id from budgets last where last.org_id = $1 and last.id = $2))
    order by b.created_at desc, b.id desc limit $3`,
 );
@@ -70,6 +79,15 @@ const remove = statement<Row>(
   'budgets.delete',
   `delete from budgets where org_id = $1 and id = $2 returning ${COLUMNS}`,
 );
+const openOfRun = statement(
+  'budgets.open_of_run',
+  `with made as (
+     insert into budgets (org_id, id, name, scope_kind, scope_id, period, limit_micros, created_by)
+     values ($1, $2::uuid, 'run ' || $2::uuid, 'run', $2::uuid::text, 'total', $3, $4) returning org_id, id, limit_micros
+   )
+   insert into budget_counters (org_id, budget_id, period_start, limit_micros, ceiling_micros)
+   select m.org_id, m.id, assay_period_start('total', now()), m.limit_micros, m.limit_micros from made m`,
+);
 const deletePast = statement<{ budget_id: string }>(
   'budgets.delete_past_counters',
   `delete from budget_counters where ctid in (select ctid from budget_counters
@@ -84,6 +102,12 @@ export async function insertBudget(tx: Tx, budget: NewBudget): Promise<void> {
   await tx.query(insert, [orgId, id, name, scope.kind, scope.id, period, limit, thresholds, createdBy]);
   tx.defer(open, [orgId, id]);
 }
+
+export type RunBudget = { orgId: string; runId: string; limit: Micros; createdBy: string };
+
+/** Caps what a run may cost, from its beginning. It goes when the run is deleted. */
+export const openRunBudget = (tx: Tx, { orgId, runId, limit, createdBy }: RunBudget): void =>
+  tx.defer(openOfRun, [orgId, runId, limit, createdBy]);
 
 export async function findBudget(tx: Tx, orgId: string, id: string): Promise<StandingBudget | null> {
   const [row] = await tx.query(byId, [orgId, id]);

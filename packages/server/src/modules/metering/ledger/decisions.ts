@@ -160,7 +160,7 @@ export class Decisions {
       this.#tellThreshold(tally);
     }
     this.#billed.set(keyOf(call), cost);
-    const { orgId: _orgId, others: _others, ...claims } = reservation.claims;
+    const { orgId: _orgId, others: _others, runs: _runs, ...claims } = reservation.claims;
     this.#changes.records.push({
       ...claims,
       ...call.served,
@@ -287,9 +287,13 @@ const PER: Readonly<Record<Counter['period'], string>> = {
 };
 
 function overBudget(counter: Counter, wanted: Micros): Error {
-  const { name, period, periodStart, limit, spent, reserved } = counter;
+  const { name, scope, period, periodStart, limit, spent, reserved } = counter;
   const reset = resetOf(period, periodStart);
   const state = `${formatDollars(spent)} are spent and ${formatDollars(reserved)} reserved for calls under way`;
+  if (scope.kind === 'run')
+    return budgetErrors.of_run_exceeded(
+      `The run ${scope.id} may cost ${formatDollars(limit)}; ${state}, so the ${formatDollars(wanted)} that this may cost do not fit.`,
+    );
   const way = reset === null ? 'It never resets' : `It resets at ${reset.toISOString().replace('.000', '')}`;
   return budgetErrors.exceeded(
     `The budget "${name}" allows ${formatDollars(limit)}${PER[period]}; ${state}, so the ${formatDollars(wanted)} that this may cost do not fit. ${way}; ask for less, or have its limit raised.`,

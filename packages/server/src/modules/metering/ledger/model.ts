@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Micros } from '../../../kernel/money.ts';
 import type { Leaf } from '../../audit/index.ts';
-import type { Budget, BudgetScope } from '../budgets/model.ts';
+import type { Budget, CountedScope } from '../budgets/model.ts';
 import type { Quantities } from '../prices/model.ts';
 
 /*
@@ -27,6 +27,8 @@ export type Claims = ServedBy & {
   agentId: string | null;
   /** The unit of work that it is part of: a job, a workflow run, an agent session. */
   work: { type: string; id: string } | null;
+  /** Runs that have budgets of their own: the one that it is part of, and those above it. */
+  runs?: readonly string[];
   /** Who is asked next, in this order, where the first does not answer. */
   others?: readonly ServedBy[];
   isBatch: boolean;
@@ -77,7 +79,7 @@ export type LedgerCall = ReserveCall | SettleCall | ReleaseCall | RenewCall;
 /** A counter under lock. */
 export type Counter = Pick<Budget, 'orgId' | 'name' | 'period' | 'limit' | 'thresholds'> & {
   budgetId: string;
-  scope: BudgetScope;
+  scope: CountedScope;
   periodStart: Date;
   /** Of the period that runs now; false for one that a late settlement still belongs to. */
   isCurrent: boolean;
@@ -122,7 +124,7 @@ export type LedgerAnswer =
   | { outcome: 'lost' };
 
 /** A row to be written to usage_records. */
-export type UsageRecord = Omit<Claims, 'orgId' | 'others'> &
+export type UsageRecord = Omit<Claims, 'orgId' | 'others' | 'runs'> &
   Named & {
     at: Date;
     outcome: Outcome;
@@ -143,8 +145,8 @@ export function servedBy({ others = [] }: Claims, asked: number): { served?: Ser
 }
 
 /** The scopes whose budgets apply to a call. */
-export function scopesOf(claims: Claims): BudgetScope[] {
-  const { orgId, teamId, projectId, apiKeyId, agentId } = claims;
+export function scopesOf(claims: Claims): CountedScope[] {
+  const { orgId, teamId, projectId, apiKeyId, agentId, runs = [] } = claims;
   return (
     [
       { kind: 'organization', id: orgId },
@@ -152,8 +154,9 @@ export function scopesOf(claims: Claims): BudgetScope[] {
       { kind: 'project', id: projectId },
       { kind: 'key', id: apiKeyId },
       { kind: 'agent', id: agentId },
+      ...runs.map((id) => ({ kind: 'run', id }) as const),
     ] as const
-  ).filter((scope): scope is BudgetScope => scope.id !== null);
+  ).filter((scope): scope is CountedScope => scope.id !== null);
 }
 
 /**

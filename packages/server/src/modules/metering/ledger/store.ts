@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { bind, type SqlValue, statement, type Tx } from '../../../platform/db/index.ts';
 import { insertLeaves } from '../../audit/index.ts';
 import { insertEvents } from '../../events/index.ts';
-import type { Period, ScopeKind } from '../budgets/model.ts';
+import type { CountedScope, Period } from '../budgets/model.ts';
 import type { Quantities } from '../prices/model.ts';
 import type { Changes, LedgerState } from './decisions.ts';
 import {
@@ -53,7 +53,7 @@ type CounterRow = {
   told_percent: number;
   told_exceeded: boolean;
   name: string;
-  scope_kind: ScopeKind;
+  scope_kind: CountedScope['kind'];
   scope_id: string;
   period: Period;
   thresholds: number[];

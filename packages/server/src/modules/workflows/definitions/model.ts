@@ -1,3 +1,4 @@
+import type { Micros } from '../../../kernel/money.ts';
 import type { JsonObject, NodeDefinition } from '../model.ts';
 
 /** How many runs of a name may be under way at once: in all, or of those for which `key`, an expression in CEL, gives the same. */
@@ -12,6 +13,8 @@ export type DefinitionContent = {
   inputSchema: JsonObject | null;
   /** Longest that a run may take, milliseconds; null does not bound it. */
   timeoutMs: number | null;
+  /** What a run may cost unless it says so itself; null does not bound it. */
+  budget: Micros | null;
   /** One in all and one of a key at most. Those of the newest version hold for whoever waits. */
   concurrency: readonly ConcurrencyLimit[];
 };

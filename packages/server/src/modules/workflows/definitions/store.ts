@@ -11,6 +11,7 @@ type Row = {
   nodes: NodeDefinition[];
   input_schema: JsonObject | null;
   timeout_ms: number | null;
+  budget_micros: number | null;
   concurrency: ConcurrencyLimit[];
   created_by: string;
   created_at: Date;
@@ -18,7 +19,7 @@ type Row = {
 };
 
 const COLUMNS =
-  'org_id, id, name, version, description, nodes, input_schema, timeout_ms, concurrency, created_by, created_at, archived_at';
+  'org_id, id, name, version, description, nodes, input_schema, timeout_ms, budget_micros, concurrency, created_by, created_at, archived_at';
 
 // Versions of a name are numbered one after the other, however many come at once.
 const lockName = statement(
@@ -30,8 +31,8 @@ const VISIBLE = `left(name, 1) <> '$'`;
 
 const insert = statement<Row>(
   'workflow_definitions.insert',
-  `insert into workflow_definitions (org_id, id, name, version, description, nodes, input_schema, timeout_ms, concurrency, created_by)
-   select $1, $2, $3, coalesce(max(d.version), 0) + 1, $4, $5, $6, $7, $8, $9
+  `insert into workflow_definitions (org_id, id, name, version, description, nodes, input_schema, timeout_ms, budget_micros, concurrency, created_by)
+   select $1, $2, $3, coalesce(max(d.version), 0) + 1, $4, $5, $6, $7, $8, $9, $10
    from workflow_definitions d where d.org_id = $1 and d.name = $3 returning ${COLUMNS}`,
 );
 const byId = statement<Row>(
@@ -68,6 +69,7 @@ export async function insertDefinition(tx: Tx, of: NewDefinition): Promise<Defin
     JSON.stringify(of.nodes),
     of.inputSchema === null ? null : JSON.stringify(of.inputSchema),
     of.timeoutMs,
+    of.budget,
     JSON.stringify(of.concurrency),
     of.createdBy,
   ]);
@@ -109,6 +111,7 @@ const toDefinition = (row: Row): Definition => ({
   nodes: row.nodes,
   inputSchema: row.input_schema,
   timeoutMs: row.timeout_ms,
+  budget: row.budget_micros,
   concurrency: row.concurrency,
   createdBy: row.created_by,
   createdAt: row.created_at,

@@ -25,7 +25,15 @@ async function aRun(
   const by = { kind: 'user', id: newId(), limitedTo: null };
   const id = newId();
   await db.app.transaction({ orgId }, async (tx) => {
-    const content = { name: 'test', description: '', nodes, inputSchema: null, timeoutMs: null, concurrency: [] };
+    const content = {
+      name: 'test',
+      description: '',
+      nodes,
+      inputSchema: null,
+      timeoutMs: null,
+      budget: null,
+      concurrency: [],
+    };
     const definition = await insertDefinition(tx, { ...content, orgId, id: newId(), createdBy: by.id });
     const graph = {
       definitionId: definition.id,

@@ -7,7 +7,7 @@ import { ClaimLoop } from '../../../platform/queue/claim-loop.ts';
 import { LeaseKeeper } from '../../../platform/queue/lease-keeper.ts';
 import { assertListFits, assertOutputFits } from '../context/bounds.ts';
 import { bindInputs, sourced } from '../context/context.ts';
-import { nodeErrors } from '../errors.ts';
+import { nodeErrors, OUT_OF_BUDGET } from '../errors.ts';
 import type { Expressions } from '../expressions/expressions.ts';
 import type { ForEach, Item, JsonObject, NodeDefinition, Runtime } from '../model.ts';
 import { completed, type Handler, type Task } from '../runtimes/model.ts';
@@ -253,7 +253,8 @@ export class Engine implements AsyncDisposable {
     if (kind === 'internal')
       this.#options.log.error({ err: thrown, run: claimed.runId, node: claimed.key }, 'a node failed');
     const failure = { code, message, ...(faults.length > 0 ? { faults } : {}) };
-    return { kind: 'failed', failure, isFinal: FINAL.has(kind) };
+    const endsRun = code === OUT_OF_BUDGET;
+    return { kind: 'failed', failure, isFinal: endsRun || FINAL.has(kind), endsRun };
   }
 
   /** Tells what an attempt came to; while the database is away it waits, as long as the lease may hold. */

@@ -29,6 +29,8 @@ export type RunRow = {
   nodesLeft: number;
   /** The node of another run that waits for its end. */
   parent: (NodeRef & { runId: string }) | null;
+  /** The node, or item, whose failure ended it. */
+  failedAt: string | null;
 };
 
 /** A node of a run, or, from 0 on, an item of one that runs for each of a list. */
@@ -63,8 +65,11 @@ export type NodeRow = NodeRef & {
 export type Result =
   /** `passesOver` are those behind it that a branch does not go to. */
   | { kind: 'completed'; output: Json; passesOver: readonly string[] }
-  /** `retryAfterMs` is how long the other side asks to be left alone. */
-  | { kind: 'failed'; failure: Failure; isFinal: boolean; retryAfterMs?: number }
+  /**
+   * `isFinal` is not tried again; `endsRun` ends the run, whatever the policy of the node says. `retryAfterMs` is how long
+   * the other side asks to be left alone.
+   */
+  | { kind: 'failed'; failure: Failure; isFinal: boolean; endsRun?: boolean; retryAfterMs?: number }
   | { kind: 'skipped' }
   /** The node runs for each of these. */
   | { kind: 'spread'; items: readonly Json[] }

@@ -38,7 +38,15 @@ const NODES = [workflowNode('a', { operation: 'work' }), workflowNode('b', { ope
 
 const define = (orgId: string, concurrency: readonly ConcurrencyLimit[]): Promise<Definition> =>
   db.app.transaction({ orgId }, async (tx) => {
-    const content = { name: 'limited', description: '', nodes: NODES, inputSchema: null, timeoutMs: null, concurrency };
+    const content = {
+      name: 'limited',
+      description: '',
+      nodes: NODES,
+      inputSchema: null,
+      timeoutMs: null,
+      budget: null,
+      concurrency,
+    };
     const made = await insertDefinition(tx, { ...content, orgId, id: newId(), createdBy: 'somebody' });
     await givePlaces(tx, [made]);
     return made;

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { done, failed, gives, type NodeOf, over, started, type TestRun } from '../../../../test/test-run.ts';
+import {
+  done,
+  failed,
+  gives,
+  type NodeOf,
+  outOfBudget,
+  over,
+  started,
+  type TestRun,
+} from '../../../../test/test-run.ts';
 import { isTerminal, type NodeState } from '../model.ts';
 import { type Result, WHOLE } from './model.ts';
 
@@ -9,7 +18,7 @@ import { type Result, WHOLE } from './model.ts';
 const RUNS = Number(process.env['ASSAY_PROPERTY_RUNS'] ?? 300);
 const LONGEST_MS = 5_000 + RUNS * 20;
 
-type Script = 'done' | 'skip' | 'fail' | 'let_go' | 'stand_in';
+type Script = 'done' | 'skip' | 'fail' | 'let_go' | 'stand_in' | 'spend';
 type Scripted = {
   dependsOn: string[];
   script: Script;
@@ -24,7 +33,7 @@ const scripted = fc
   .array(
     fc.record({
       earlier: fc.array(fc.nat({ max: 30 }), { maxLength: 4 }),
-      script: fc.constantFrom<Script>('done', 'done', 'done', 'done', 'skip', 'let_go', 'stand_in', 'fail'),
+      script: fc.constantFrom<Script>('done', 'done', 'done', 'done', 'skip', 'let_go', 'stand_in', 'fail', 'spend'),
       retries: fc.nat({ max: 2 }),
       isBranch: fc.boolean(),
       taken: fc.array(fc.boolean(), { minLength: 31, maxLength: 31 }),
@@ -77,7 +86,20 @@ const itemsExpected = (key: string, { script, items }: Pick<Scripted, 'script' |
 
 const isOdd = (item: number): boolean => item % 2 === 1;
 
-const ON_ERROR = { let_go: { kind: 'continue' }, stand_in: { kind: 'fallback', value: null } } as const;
+const WRONG: Record<Script, Result> = {
+  done: failed,
+  skip: failed,
+  fail: failed,
+  let_go: failed,
+  stand_in: failed,
+  spend: outOfBudget,
+};
+const ON_ERROR = {
+  let_go: { kind: 'continue' },
+  stand_in: { kind: 'fallback', value: null },
+  // It ends the run all the same.
+  spend: { kind: 'continue' },
+} as const;
 /** Each writes what it gives behind what was given before: twice would be seen. */
 const definitionsOf = (nodes: Nodes): Record<string, NodeOf> =>
   Object.fromEntries(
@@ -92,14 +114,13 @@ const definitionsOf = (nodes: Nodes): Record<string, NodeOf> =>
 function endAsScripted(run: TestRun, name: string, { nodes, fence }: { nodes: Nodes; fence: number }): boolean {
   const { key, item, attempt, spread } = run.rowOf(name);
   const { script, passesOver, retries, items } = nodes.get(key) as Scripted;
-  const resultOf = (): Result => {
-    if (script === 'skip') return { kind: 'skipped' };
-    if (item === WHOLE && items !== null) return spread === null ? over(items) : gatheredOf(run, key);
-    const isWrong = script !== 'done' && (item === WHOLE || isOdd(item));
-    if (isWrong || attempt <= retries) return failed;
-    return item === WHOLE ? { kind: 'completed', output: null, passesOver } : gives(item);
-  };
-  return run.report(name, fence, resultOf());
+  if (script === 'skip') return run.report(name, fence, { kind: 'skipped' });
+  if (item === WHOLE && items !== null)
+    return run.report(name, fence, spread === null ? over(items) : gatheredOf(run, key));
+  const isWrong = script !== 'done' && (item === WHOLE || isOdd(item));
+  const wrong = isWrong ? WRONG[script] : failed;
+  const right: Result = item === WHOLE ? { kind: 'completed', output: null, passesOver } : gives(item);
+  return run.report(name, fence, isWrong || attempt <= retries ? wrong : right);
 }
 
 function gatheredOf(run: TestRun, key: string): Result {
@@ -123,8 +144,10 @@ test(
         expect(ends).toHaveLength(1);
         const nodeEnds = run.events.filter((event) => /node\.(completed|failed|skipped) /.test(event));
         expect(new Set(nodeEnds.map((event) => event.split(' ')[1])).size).toBe(nodeEnds.length);
-        const isFatal = (key: string): boolean =>
-          nodes.get(key)?.script === 'fail' && goesWrong(nodes.get(key) as Scripted);
+        const isFatal = (key: string): boolean => {
+          const node = nodes.get(key);
+          return node !== undefined && ['fail', 'spend'].includes(node.script) && goesWrong(node);
+        };
         const model = expected(nodes);
         if (run.run.state === 'failed') {
           const failures = Object.entries(run.states).filter(([key, state]) => state === 'failed' && isFatal(key));

@@ -3,7 +3,7 @@ import type { Json } from '../../../kernel/json.ts';
 import type { NewEvent } from '../../../platform/operation.ts';
 import { assertContextFits } from '../context/bounds.ts';
 import { bindOutputs } from '../context/context.ts';
-import { isTerminal, JOB_NODE, type NodeDefinition, type RunState } from '../model.ts';
+import { isTerminal, type NodeDefinition, type RunState } from '../model.ts';
 import { nextTryAt } from './backoff.ts';
 import {
   type Failure,
@@ -21,6 +21,7 @@ import {
   type Sweep,
   WHOLE,
 } from './model.ts';
+import { RunEvents } from './run-events.ts';
 import { giveOut, MOST_ITEMS, spreadOver } from './spread.ts';
 
 /** Attempts of one node whose policy allows fewer; a node that takes its worker with it each time is not given out for ever. */
@@ -67,7 +68,7 @@ export class RunProgress {
   readonly #random: () => number;
   readonly #changes = new Map<string, NodeChange>();
   readonly #items = new Map<string, readonly Json[]>();
-  readonly #events: NewEvent[] = [];
+  readonly #events: RunEvents;
   #sweep: Sweep | null = null;
   #state: RunState;
   #left: number;
@@ -84,6 +85,7 @@ export class RunProgress {
     this.#state = of.run.state;
     this.#left = of.run.nodesLeft;
     this.#context = of.run.context;
+    this.#events = new RunEvents(of.graph, of.run.id);
   }
 
   get orgId(): string {
@@ -112,7 +114,7 @@ export class RunProgress {
       items: this.#items,
       sweep: this.#sweep,
       place: this.#placeChange,
-      events: this.#events,
+      events: this.#events.told,
     };
   }
 
@@ -208,8 +210,11 @@ export class RunProgress {
     return true;
   }
 
-  #isToBeMadeAgain({ key, state }: NodeRow): boolean {
-    return state === 'cancelled' || (state === 'failed' && this.#definitionOf(key).policy.onError.kind !== 'continue');
+  #isToBeMadeAgain(node: NodeRow): boolean {
+    if (node.state !== 'failed') return node.state === 'cancelled';
+    const { failedAt } = this.#run;
+    const endedRun = failedAt === nameOf(node) || (node.item === WHOLE && failedAt?.startsWith(`${node.key}#`));
+    return endedRun || this.#definitionOf(node.key).policy.onError.kind !== 'continue';
   }
 
   cancel(): void {
@@ -297,7 +302,11 @@ export class RunProgress {
     }
   }
 
-  #tryAgain(node: NodeRow, { failure, isFinal, retryAfterMs = 0 }: Result & { kind: 'failed' }): void {
+  #tryAgain(node: NodeRow, { failure, isFinal, endsRun = false, retryAfterMs = 0 }: Result & { kind: 'failed' }): void {
+    if (endsRun) {
+      this.#failWith(node, failure);
+      return;
+    }
     const { policy } = this.#definitionOf(node.key);
     const { attempt } = node;
     if (isFinal || attempt > policy.retries) {
@@ -321,6 +330,17 @@ export class RunProgress {
       this.#release(node, () => 'reached');
       return;
     }
+    this.#endWith(node, failure);
+  }
+
+  /** Whatever the node's policy says. */
+  #failWith(node: NodeRow, failure: Failure): void {
+    this.#end(node, { state: 'failed', error: failure });
+    this.#tellNode(node, 'failed', { error: failure });
+    this.#endWith(node, failure);
+  }
+
+  #endWith(node: NodeRow, failure: Failure): void {
     if (node.item !== WHOLE) this.#end(this.#rowOf(node.key), { state: 'failed', error: failure });
     this.#stop('failed', { node: nameOf(node), ...failure });
   }
@@ -441,10 +461,6 @@ export class RunProgress {
     return this.#nodes.get(nameOf({ key, item })) ?? { ...UNTOUCHED, key, item };
   }
 
-  get #isJob(): boolean {
-    return this.#graph.nodes.has(JOB_NODE);
-  }
-
   #definitionOf(key: string): NodeDefinition {
     const definition = this.#graph.nodes.get(key);
     if (!definition) throw new Error(`Definition ${this.#graph.definitionId} has no node ${key}.`);
@@ -456,41 +472,13 @@ export class RunProgress {
   }
 
   #tellRun(what: string): void {
-    const error = this.#error === null ? {} : { error: this.#error };
-    if (this.#isJob) {
-      const type = JOB_EVENTS[what];
-      if (type !== undefined)
-        this.#events.push({ type, subject: this.#run.id, data: { job_id: this.#run.id, ...error } });
-      return;
-    }
-    this.#events.push({
-      type: `workflow.run.${what}`,
-      subject: this.#run.id,
-      data: { workflow_run_id: this.#run.id, definition: this.#graph.name, state: this.#state, ...error },
-    });
+    this.#events.ofRun(what, { state: this.#state, error: this.#error });
   }
 
   #tellNode(node: NodeRow, what: string, more: Record<string, unknown>): void {
-    if (this.#isJob) {
-      if (what === 'started')
-        this.#events.push({ type: 'job.started', subject: this.#run.id, data: { job_id: this.#run.id, ...more } });
-      return;
-    }
-    this.#events.push({
-      type: `workflow.node.${what}`,
-      subject: this.#run.id,
-      data: { workflow_run_id: this.#run.id, node: nameOf(node), ...more },
-    });
+    this.#events.ofNode(node, what, more);
   }
 }
-
-/** What is told of a job, by what happens to its run; of its node only that it started. */
-const JOB_EVENTS: Readonly<Record<string, string>> = {
-  completed: 'job.completed',
-  failed: 'job.failed',
-  cancelled: 'job.cancelled',
-  resumed: 'job.retried',
-};
 
 const UNTOUCHED = { state: 'pending', waitsFor: 0, reached: 0, attempt: 0, fence: 0, spread: null } as const;
 /** What tells the attempt that gathers the outputs of items from the one that finds the items. */

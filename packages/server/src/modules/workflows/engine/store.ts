@@ -18,6 +18,7 @@ type RunRecord = {
   priority: number;
   context: JsonObject;
   nodes_left: number;
+  failed_at: string | null;
   created_by_kind: string;
   created_by: string;
   limited_to: string[] | null;
@@ -25,6 +26,7 @@ type RunRecord = {
   parent_run_id: string | null;
   parent_node: string | null;
   parent_item: number | null;
+  budgeted_by: string[] | null;
   nodes: NodeRecord[];
 };
 
@@ -37,8 +39,9 @@ const lockRuns = statement(
 // read that somebody names, or that are to be made again.
 const readLocked = statement<RunRecord>(
   'workflows.read_locked',
-  `select r.org_id, r.id, r.definition_id, r.state, r.priority, r.context, r.nodes_left,
-     r.created_by_kind, r.created_by, r.limited_to, r.request_id, r.parent_run_id, r.parent_node, r.parent_item, n.nodes
+  `select r.org_id, r.id, r.definition_id, r.state, r.priority, r.context, r.nodes_left, r.error->>'node' as failed_at,
+     r.created_by_kind, r.created_by, r.limited_to, r.request_id, r.budgeted_by,
+     r.parent_run_id, r.parent_node, r.parent_item, n.nodes
    from json_to_recordset($1::json) as w (org_id uuid, id uuid, keys text[], items integer[], all_nodes boolean)
    join workflow_runs r on r.org_id = w.org_id and r.id = w.id
    cross join lateral (
@@ -148,7 +151,7 @@ const claim = statement<ClaimRecord>(
          'attempt', c.attempt) end from claimed c
    )
    select c.org_id, c.run_id, c.key, c.item, c.attempt, c.fence, c.resume, c.input, c.spread, r.definition_id,
-     r.created_by_kind, r.created_by, r.limited_to, r.request_id,
+     r.created_by_kind, r.created_by, r.limited_to, r.request_id, r.budgeted_by,
      case when row_number() over (partition by r.id) = 1 then r.context end as context
    from claimed c join workflow_runs r on r.org_id = c.org_id and r.id = c.run_id`,
 );
@@ -224,6 +227,7 @@ type ClaimRecord = {
   request_id: string;
   /** Of the first node of each run. */
   context: JsonObject | null;
+  budgeted_by: string[] | null;
 };
 
 export type RunName = { orgId: string; id: string };
@@ -240,8 +244,8 @@ export type Claimed = NodeName & {
 export type Due = { claimed: Claimed; context: JsonObject };
 /** A run that is to be locked, and which of its nodes are to be read: `all` are those with items that did not complete. */
 export type Wanted = RunName & { nodes: readonly NodeRef[] | 'all' };
-/** In whose name attempts are made, and the request that the run was made by. */
-export type RunOrigin = { maker: Actor; requestId: string };
+/** In whose name attempts are made, the request that the run was made by, and the runs whose budgets hold it. */
+export type RunOrigin = { maker: Actor; requestId: string; budgetedBy: readonly string[] };
 export type LockedRun = { run: RunRow; nodes: NodeRow[]; origin: RunOrigin };
 
 /** Locks runs, and reads nodes of them. Runs that are not there are left out. */
@@ -396,9 +400,11 @@ export async function readGraph(tx: Tx, orgId: string, id: string): Promise<Grap
   return (await tx.query(graph, [orgId, id]))[0] ?? null;
 }
 
-const originOf = (row: Pick<RunRecord, 'created_by_kind' | 'created_by' | 'limited_to' | 'request_id'>): RunOrigin => ({
+type OriginRecord = Pick<RunRecord, 'created_by_kind' | 'created_by' | 'limited_to' | 'request_id' | 'budgeted_by'>;
+const originOf = (row: OriginRecord): RunOrigin => ({
   maker: { kind: row.created_by_kind, id: row.created_by, limitedTo: row.limited_to },
   requestId: row.request_id,
+  budgetedBy: row.budgeted_by ?? [],
 });
 
 const toRun = (row: RunRecord): RunRow => ({
@@ -410,6 +416,7 @@ const toRun = (row: RunRecord): RunRow => ({
   context: row.context,
   nodesLeft: row.nodes_left,
   parent: parentOf(row),
+  failedAt: row.failed_at,
 });
 
 const parentOf = ({ parent_run_id: runId, parent_node: key, parent_item: item }: RunRecord): RunRow['parent'] =>

@@ -1,4 +1,5 @@
 import { isUuid, newId } from '../../../kernel/ids.ts';
+import type { Micros } from '../../../kernel/money.ts';
 import type { Tx } from '../../../platform/db/index.ts';
 import type { Context } from '../../../platform/operation.ts';
 import type { Definition } from '../definitions/model.ts';
@@ -16,6 +17,8 @@ export type MakingServices = {
   expressions: Expressions;
   /** A signal, raised behind the commit: nodes became ready. */
   ready(): void;
+  /** Caps what a run may cost. */
+  openBudget(tx: Tx, of: { orgId: string; runId: string; limit: Micros; createdBy: string }): void;
 };
 
 /** Of a key, characters: it is part of an index. */
@@ -29,6 +32,8 @@ export type NewRunRequest = {
   start: boolean;
   /** In place of what the definition's own key gives; null to let it give one. */
   concurrencyKey?: string | null;
+  /** What it may cost; null is what the definition says. */
+  budget?: Micros | null;
 };
 
 /** Makes a run in the caller's name, of a definition that there is; gives its id. */
@@ -42,6 +47,7 @@ export async function makeRun(
     scheduleId,
     parent = null,
     concurrencyKey = null,
+    budget: ownBudget = null,
     ...wanted
   }: NewRunRequest & {
     scheduleId: string | null;
@@ -56,6 +62,8 @@ export async function makeRun(
   const graph = await services.graphs.of(orgId, definition.id);
   const progress = newProgress(graph, { orgId, id: newId(), priority, input });
   emitCreated(context, progress.runId, definition);
+  const budget = ownBudget ?? definition.budget;
+  if (budget !== null) services.openBudget(tx, { orgId, runId: progress.runId, limit: budget, createdBy: by.id });
   if (start) progress.start();
   for (const event of progress.changes.events) context.emit(event);
   insertRunWithNodes(tx, {
@@ -67,6 +75,7 @@ export async function makeRun(
     scheduleId,
     parent,
     concurrencyKey: key,
+    budget,
     createdBy: actorOf(by),
     requestId: call.requestId,
     deadlineSeconds: definition.timeoutMs === null ? null : definition.timeoutMs / 1000,

@@ -1,3 +1,4 @@
+import type { Micros } from '../../../kernel/money.ts';
 import type { Principal } from '../../../kernel/principal.ts';
 import type { Failure, RunError } from '../engine/model.ts';
 import type { JsonObject, NodeState, RunState } from '../model.ts';
@@ -10,8 +11,8 @@ export type Actor = Maker & { limitedTo: readonly string[] | null };
 
 export const actorOf = ({ kind, id, limitedTo }: Principal): Actor => ({ kind, id, limitedTo: limitedTo ?? null });
 
-/** The node that has a run made, and how many runs are above that one. */
-export type Parent = { runId: string; key: string; item: number; depth: number };
+/** The node that has a run made, and how many runs are above that one, and whose budgets hold it. */
+export type Parent = { runId: string; key: string; item: number; depth: number; budgetedBy: readonly string[] };
 
 export type WorkflowRun = {
   orgId: string;
@@ -21,6 +22,8 @@ export type WorkflowRun = {
   /** Of those with the same one only so many are under way at once; null where that is not limited. */
   concurrencyKey: string | null;
   priority: number;
+  /** What it and the runs below it may cost; null does not bound it. */
+  budget: Micros | null;
   input: JsonObject;
   context: JsonObject;
   error: RunError | null;

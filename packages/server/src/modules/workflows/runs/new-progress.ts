@@ -9,6 +9,16 @@ export function newProgress(
 ): RunProgress {
   const { definitionId } = graph;
   const [context, nodesLeft] = [{ input }, graph.nodes.size];
-  const run = { orgId, id, definitionId, state: 'created', priority, context, nodesLeft, parent: null } as const;
+  const run = {
+    orgId,
+    id,
+    definitionId,
+    state: 'created',
+    priority,
+    context,
+    nodesLeft,
+    parent: null,
+    failedAt: null,
+  } as const;
   return new RunProgress({ graph, run, nodes: [], now: new Date() });
 }

@@ -1,3 +1,4 @@
+import type { Micros } from '../../../kernel/money.ts';
 import { type SqlValue, statement, type Tx } from '../../../platform/db/index.ts';
 import { type Failure, nameOf, type RunError, type Spread } from '../engine/model.ts';
 import type { RunProgress } from '../engine/run-progress.ts';
@@ -13,6 +14,7 @@ type Row = {
   definition_version: number;
   state: RunState;
   priority: number;
+  budget_micros: number | null;
   concurrency_key: string | null;
   input: JsonObject;
   context: JsonObject;
@@ -43,8 +45,8 @@ type NodeRecord = {
 const insertRun = statement(
   'workflow_runs.insert',
   `insert into workflow_runs (org_id, id, definition_id, state, priority, input, context, nodes_left, created_by_kind, created_by,
-     request_id, schedule_id, job, parent_run_id, parent_node, parent_item, depth, limited_to, concurrency_key, started_at, deadline_at, completed_at)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $14, $15, $16, $17, $18, $19, $20, case when $4 not in ('created', 'queued') then now() end,
+     request_id, schedule_id, job, parent_run_id, parent_node, parent_item, depth, limited_to, concurrency_key, budget_micros, budgeted_by, started_at, deadline_at, completed_at)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, case when $4 not in ('created', 'queued') then now() end,
      now() + make_interval(secs => $12), case when $4 = 'completed' then now() end)`,
 );
 const insertNodes = statement(
@@ -53,7 +55,7 @@ const insertNodes = statement(
    select $1, $2, n.key, n.position, n.state, $3, n.waits_for, n.due_at
    from json_to_recordset($4::json) as n (key text, position integer, state text, waits_for integer, due_at timestamptz)`,
 );
-const FIELDS = `r.org_id, r.id, r.definition_id, d.name as definition_name, d.version as definition_version, r.state, r.priority, r.concurrency_key,
+const FIELDS = `r.org_id, r.id, r.definition_id, d.name as definition_name, d.version as definition_version, r.state, r.priority, r.budget_micros, r.concurrency_key,
   r.input, r.context, r.error, r.created_by_kind, r.created_by, r.schedule_id, r.parent_run_id, r.parent_node, r.created_at, r.started_at, r.deadline_at, r.completed_at`;
 const FROM =
   'from workflow_runs r join workflow_definitions d on d.org_id = r.org_id and d.id = r.definition_id where r.org_id = $1';
@@ -65,9 +67,9 @@ const list = statement<Row>(
      and ($5::uuid is null or (r.created_at, r.id) < (select c.created_at, c.id from workflow_runs c where c.org_id = $1 and c.id = $5))
    order by r.created_at desc, r.id desc limit $6`,
 );
-const depthOf = statement<{ depth: number }>(
+const depthOf = statement<{ depth: number; budgeted_by: string[] | null }>(
   'workflow_runs.depth',
-  'select depth from workflow_runs where org_id = $1 and id = $2',
+  'select depth, budgeted_by from workflow_runs where org_id = $1 and id = $2',
 );
 const NODE_FIELDS = 'key, item, state, attempt, due_at, output, spread, error, started_at, completed_at';
 const nodes = statement<NodeRecord>(
@@ -113,7 +115,15 @@ export type NewRun = {
   /** The node of another run that has it made. */
   parent?: Parent | null;
   concurrencyKey?: string | null;
+  /** What it may cost. */
+  budget?: Micros | null;
 };
+
+/** Runs whose budgets hold one that is made; null where there are none. */
+function budgetsOf({ progress, budget = null, parent }: NewRun): string[] | null {
+  const held = [...(budget === null ? [] : [progress.runId]), ...(parent?.budgetedBy ?? [])];
+  return held.length === 0 ? null : held;
+}
 
 /** Adds a run with its nodes as far as they were decided on already. */
 export function insertRunWithNodes(tx: Tx, of: NewRun): void {
@@ -125,16 +135,8 @@ export function insertRunWithNodes(tx: Tx, of: NewRun): void {
   const { parent } = of;
   const above = [parent?.runId ?? null, parent?.key ?? null, parent?.item ?? null, parent?.depth ?? 0];
   const job = of.job === undefined ? null : JSON.stringify(of.job);
-  tx.defer(insertRun, [
-    ...values,
-    ...json,
-    nodesLeft,
-    ...by,
-    job,
-    ...above,
-    of.createdBy.limitedTo,
-    of.concurrencyKey ?? null,
-  ]);
+  const limits = [of.createdBy.limitedTo, of.concurrencyKey ?? null, of.budget ?? null, budgetsOf(of)];
+  tx.defer(insertRun, [...values, ...json, nodesLeft, ...by, job, ...above, ...limits]);
   const rows = of.nodes.map(({ key, dependsOn }, position) => {
     const { state: nodeState, dueAt } = changes.nodes.get(key) ?? { state: 'pending', dueAt: null };
     return { key, position, state: nodeState, waits_for: dependsOn.length, due_at: dueAt && (of.dueAt ?? dueAt) };
@@ -143,9 +145,11 @@ export function insertRunWithNodes(tx: Tx, of: NewRun): void {
   movePlaces(tx, [of.progress]);
 }
 
-/** How many runs are above one. */
-export const findDepth = async (tx: Tx, orgId: string, id: string): Promise<number> =>
-  (await tx.query(depthOf, [orgId, id]))[0]?.depth ?? 0;
+/** How many runs are above one, and the runs whose budgets hold it. */
+export async function findAbove(tx: Tx, orgId: string, id: string): Promise<Pick<Parent, 'depth' | 'budgetedBy'>> {
+  const [row] = await tx.query(depthOf, [orgId, id]);
+  return { depth: row?.depth ?? 0, budgetedBy: row?.budgeted_by ?? [] };
+}
 
 export async function findRun(tx: Tx, orgId: string, id: string): Promise<WorkflowRun | null> {
   const [row] = await tx.query(byId, [orgId, id]);
@@ -214,6 +218,7 @@ const toRun = (row: Row): WorkflowRun => ({
   definition: { id: row.definition_id, name: row.definition_name, version: row.definition_version },
   state: row.state,
   priority: row.priority,
+  budget: row.budget_micros,
   concurrencyKey: row.concurrency_key,
   input: row.input,
   context: row.context,

@@ -58,7 +58,7 @@ async function* eventsOf(pieces: StreamedAnswer['pieces']) {
   for await (const { events } of pieces) yield* events;
 }
 
-function chatInput(config: ChatConfig, { runId, input, node }: Task): ChatInput {
+function chatInput(config: ChatConfig, { runId, input, node, budgetedBy }: Task): ChatInput {
   const system = config.system === undefined ? [] : [{ role: 'system', content: config.system }];
   const messages = [...system, ...turnsOf(config, input)];
   const format = config.output === 'json' ? { response_format: formatOf(config.schema) } : {};
@@ -72,7 +72,14 @@ function chatInput(config: ChatConfig, { runId, input, node }: Task): ChatInput 
     stream: true,
     maxTokens,
     passedOn: {},
-    attribution: { teamId: team, projectId: project, agentId: agent, tags: { node: node.key, ...tags }, work },
+    attribution: {
+      teamId: team,
+      projectId: project,
+      agentId: agent,
+      tags: { node: node.key, ...tags },
+      work,
+      ...(budgetedBy.length === 0 ? {} : { runs: budgetedBy }),
+    },
     caching: { noCache: false, noStore: false, maxAgeSeconds: null },
   };
 }

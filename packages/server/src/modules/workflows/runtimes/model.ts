@@ -10,6 +10,8 @@ export type Task = {
   /** In whose name it is done, and the request that the run was made by. */
   maker: Actor;
   requestId: string;
+  /** Runs whose budgets hold what it costs. */
+  budgetedBy: readonly string[];
   node: NodeDefinition;
   /** Which of the list that the node runs for; null for one that runs once. */
   item: Item | null;

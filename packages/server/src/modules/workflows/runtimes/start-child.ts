@@ -6,7 +6,7 @@ import { lockForProgress, writeProgress } from '../engine/store.ts';
 import { nodeErrors } from '../errors.ts';
 import type { JsonObject } from '../model.ts';
 import { type MakingServices, makeRun } from '../runs/make-run.ts';
-import { findDepth } from '../runs/store.ts';
+import { findAbove } from '../runs/store.ts';
 
 /** Runs above one another. A workflow that runs itself without end is stopped here. */
 const MOST_DEPTH = 10;
@@ -44,10 +44,11 @@ export const startChild = (services: MakingServices) =>
       const orgId = String(by.orgId);
       const [locked] = await lockForProgress(tx, [{ orgId, id: runId, nodes: [node] }]);
       if (!locked) throw superseded();
-      const depth = (await findDepth(tx, orgId, runId)) + 1;
+      const above = await findAbove(tx, orgId, runId);
+      const depth = above.depth + 1;
       if (depth > MOST_DEPTH)
         throw nodeErrors.too_deep(`${MOST_DEPTH} runs are above this one: a workflow cannot run others beyond that.`);
-      const parent = { runId, ...node, depth };
+      const parent = { runId, ...node, ...above, depth };
       const request = {
         definition: { name, version },
         input,

@@ -1,7 +1,7 @@
 import type { Call } from '../../../platform/operation.ts';
 import { readPath, valueAt } from '../context/context.ts';
 import { type Result, WHOLE } from '../engine/model.ts';
-import { nodeErrors } from '../errors.ts';
+import { nodeErrors, OUT_OF_BUDGET } from '../errors.ts';
 import { isTerminal } from '../model.ts';
 import type { WorkflowRun } from '../runs/model.ts';
 import { completed, type Handler, type Task } from './model.ts';
@@ -45,8 +45,10 @@ async function goOn({ findRun }: SubworkflowServices, { orgId, node, resume }: T
   throw nodeErrors.too_late(`"${node.key}" took longer than ${node.policy.timeoutMs} ms.`);
 }
 
-/** What somebody has stopped is not tried again. */
-function failed({ id, state, error }: WorkflowRun): Result {
+/** What somebody has stopped is not tried again; of a budget that is spent and not its own, this run is to end as well. */
+function failed({ id, state, error, budget }: WorkflowRun): Result {
+  if (error?.code === OUT_OF_BUDGET && budget === null)
+    return { kind: 'failed', failure: { code: error.code, message: error.message }, isFinal: true, endsRun: true };
   const why = error === null ? '' : `: ${error.message} (${error.code})`;
   const message = `The run ${id} ${state === 'failed' ? 'failed' : 'was cancelled'}${why}`;
   return { kind: 'failed', failure: { code: `workflow_node.child_${state}`, message }, isFinal: state !== 'failed' };

@@ -23,7 +23,7 @@ type Work = ConstructorParameters<typeof Scheduler>[0]['statements'];
 const statements: Work = (work) => db.system.statements({ orgId: null }, work);
 const transaction: Work = (work) => db.system.transaction({ orgId: null }, work);
 const operator = governed(db);
-const services = { graphs: new Graphs(statements), expressions, ready: () => {} };
+const services = { graphs: new Graphs(statements), expressions, ready: () => {}, openBudget: () => {} };
 const operations = scheduleOperations(services);
 const fire = fireSchedule(services);
 
@@ -69,6 +69,7 @@ async function aSchedule(of: Partial<ScheduleRequest> = {}) {
     nodes: [node],
     inputSchema: null,
     timeoutMs: null,
+    budget: null,
     concurrency: [],
   };
   await db.app.transaction({ orgId }, (tx) =>

@@ -1,0 +1,1 @@
+export { openRunBudget } from './store.ts';
