@@ -119,6 +119,7 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
   'tenancy.organization.create': () => ({ name: `Organization ${randomUUID()}` }),
   'tenancy.organization.update': ({ canary }) => ({ name: canary || 'Organization' }),
   'tenancy.billing.set': () => ({ posture: 'active' }),
+  'assets.quota.set': () => ({ quota_bytes: null }),
   'tenancy.billing.receive': ({ orgId }) => ({
     type: 'organization.billing.updated',
     data: { organization_id: orgId, posture: 'active' },

@@ -9,7 +9,7 @@ import type { Route } from './route.ts';
 
 export { BuildsError, buildsRoutes, LoginRequest, RefreshRequest, TokenAnswer } from './builds/routes.ts';
 export { ApiKey, NewApiKey } from './control/api-key.ts';
-export { Asset, AssetUpload } from './control/asset.ts';
+export { Asset, AssetUpload, AssetUsage } from './control/asset.ts';
 export { AuditCheckpoint, AuditEntry, AuditKey } from './control/audit-log.ts';
 export { AuthzCheck, MAX_CHECKS } from './control/authz.ts';
 export { Budget, NewBudget } from './control/budgets.ts';

@@ -127,6 +127,7 @@ table assets · row security forced
   constraint assets__digest CHECK ((digest ~ '^[0-9a-f]{64}$'::text))
   constraint assets__pk PRIMARY KEY (org_id, id)
   CREATE INDEX assets__by_digest ON public.assets USING btree (org_id, digest)
+  CREATE INDEX assets__by_maker ON public.assets USING btree (org_id, created_by, created_at DESC, id DESC) WHERE (created_by IS NOT NULL)
   CREATE INDEX assets__expiry ON public.assets USING btree (expires_at) WHERE (expires_at IS NOT NULL)
   CREATE INDEX assets__list ON public.assets USING btree (org_id, created_at DESC, id DESC)
   CREATE UNIQUE INDEX assets__pk ON public.assets USING btree (org_id, id)

@@ -46,7 +46,30 @@ export const AssetUpload = z.object({
 });
 export type AssetUpload = z.input<typeof AssetUpload>;
 
+export const AssetUsage = z
+  .object({
+    organization_id: z.uuid(),
+    asset_count: z.int(),
+    stored_bytes: z.int().meta({ description: 'Of all assets, each with its size.' }),
+    reserved_bytes: z.int().meta({ description: 'Room that uploads under way hold.' }),
+    quota_bytes: z.int().nullable().meta({ description: "The organization's own; null: that of the installation." }),
+    limit_bytes: z.int().nullable().meta({ description: 'Which of them holds; null: none does.' }),
+  })
+  .meta({ id: 'AssetUsage' });
+export type AssetUsage = z.infer<typeof AssetUsage>;
+
+const AssetQuota = z
+  .strictObject({
+    quota_bytes: z
+      .int()
+      .min(0)
+      .nullable()
+      .meta({ description: 'How much it may store; null: as much as the installation lets everybody.' }),
+  })
+  .meta({ id: 'AssetQuota' });
+
 const Identified = z.object({ id: z.string().max(64) });
+const OneUsage = enveloped(z.object({ asset_usage: AssetUsage }));
 const OneAsset = enveloped(z.object({ asset: Asset }));
 
 /** Files of an organization. */
@@ -103,5 +126,25 @@ export const assetRoutes = {
     summary: 'Delete an asset',
     params: Identified,
     answers: { 200: { description: 'The asset as it was.', schema: OneAsset } },
+  }),
+  getAssetUsage: route({
+    surface: 'control',
+    method: 'GET',
+    path: '/v1/organizations/{id}/asset-usage',
+    operation: 'assets.usage.get',
+    organization: 'id',
+    summary: 'How much an organization stores, and may',
+    params: Identified,
+    answers: { 200: { description: 'What is stored now, and the quota.', schema: OneUsage } },
+  }),
+  setAssetQuota: route({
+    surface: 'control',
+    method: 'PATCH',
+    path: '/v1/organizations/{id}/asset-usage',
+    operation: 'assets.quota.set',
+    summary: 'Set how much an organization may store, as an administrator of the installation',
+    params: Identified,
+    body: AssetQuota,
+    answers: { 200: { description: 'What is stored now, and the quota.', schema: OneUsage } },
   }),
 };

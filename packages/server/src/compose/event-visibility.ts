@@ -18,6 +18,7 @@ const TYPES: Readonly<Record<string, string>> = {
   evaluation: 'evaluation',
   workflow: 'workflow_run',
   job: 'job',
+  asset: 'asset',
   'workflow.schedule': 'workflow_schedule',
 };
 

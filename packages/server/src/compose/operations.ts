@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { isUuid } from '../kernel/ids.ts';
 import { accessOperations, type ResourceTypes } from '../modules/access/index.ts';
-import { assetOperations, readAsset } from '../modules/assets/index.ts';
+import { assetOperations, quotaOperations, readAsset } from '../modules/assets/index.ts';
 import {
   auditLogOperations,
   auditProofOperations,
@@ -20,7 +21,7 @@ import {
   sessionOperations,
   whoAmI,
 } from '../modules/identity/index.ts';
-import { tenancyOperations } from '../modules/tenancy/index.ts';
+import { lockOrganization, tenancyOperations } from '../modules/tenancy/index.ts';
 import type { AnyOperation, AuditedAct, Context } from '../platform/operation.ts';
 import { captureOperationsOf } from './captures.ts';
 import { type Core, TOPICS } from './core.ts';
@@ -31,7 +32,7 @@ import { peopleOperations } from './people.ts';
 import { providerOperations } from './providers.ts';
 import { RELEASE } from './release.ts';
 import { resourceTypes } from './resource-types.ts';
-import { tenancyServices } from './tenancy.ts';
+import { recorderOf, tenancyServices } from './tenancy.ts';
 import { vaultOperations } from './vault-operations.ts';
 import { webhookOperations } from './webhooks.ts';
 import { workflowOperations } from './workflows.ts';
@@ -83,7 +84,14 @@ function operationsOver(core: Core, types: ResourceTypes) {
     audit: auditOperations(core),
     events: eventOperations({ feed: core.feed, visibility: eventVisibility(types) }),
     webhooks: webhookOperations(core, eventVisibility(types)),
-    assets: assetOperations({ contents: core.contents, allowedTypes: core.config?.assetTypes ?? [] }),
+    assets: {
+      ...assetOperations({ contents: core.contents, allowedTypes: core.config?.assetTypes ?? [] }),
+      ...quotaOperations({
+        installationQuotaBytes: core.config?.assetQuotaBytes || null,
+        holdOrganization: (tx, id) => lockOrganization(tx, isUuid(id) ? id : null),
+        recorder: recorderOf(core),
+      }),
+    },
     vault: vaultOperations(core),
     providers: providerOperations(core.providers ?? {}, {
       vault: core.vault ?? ({} as typeof core.vault),

@@ -1,6 +1,6 @@
 import { isUuid } from '../kernel/ids.ts';
 import { type FindOwners, findTenancyRows, type Owner, type ResourceTypes } from '../modules/access/index.ts';
-import { existingAssets } from '../modules/assets/index.ts';
+import { findAssetOwners } from '../modules/assets/index.ts';
 import { findEvaluationOwners } from '../modules/evaluations/index.ts';
 import { findKeyMakers } from '../modules/identity/index.ts';
 import { findRunOwners, findScheduleOwners } from '../modules/workflows/index.ts';
@@ -47,8 +47,7 @@ export function resourceTypes(statements: Statements): ResourceTypes {
     workflow_definition: { scopes: 'workflows', find: null },
     asset: {
       scopes: 'assets',
-      find: async (orgId, ids) =>
-        ownerless(await statements(orgId, (tx) => existingAssets(tx, orgId, ids.filter(isUuid)))),
+      find: (orgId, ids) => statements(orgId, (tx) => findAssetOwners(tx, orgId, ids.filter(isUuid))),
     },
     audit_log: { scopes: 'audit', find: null },
     event: { scopes: 'events', find: null },

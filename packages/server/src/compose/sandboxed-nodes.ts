@@ -39,8 +39,9 @@ const servicesOf = (core: Core, { workflows, assets }: Operations): SandboxedSer
     if (!core.fleet.tools.has(program)) throw missingProgram(program);
   },
   async readAsset({ principal }, id, mostBytes) {
-    assertAllowed(principal, assets.downloadAsset, new Date());
+    const { ownOnly } = assertAllowed(principal, assets.downloadAsset, new Date());
     const orgId = String(principal.orgId);
-    return core.database.statements({ orgId }, (tx) => readSmallAsset(tx, core.contents, { orgId, id, mostBytes }));
+    const wanted = { orgId, id, createdBy: ownOnly ? principal.id : null, mostBytes };
+    return core.database.statements({ orgId }, (tx) => readSmallAsset(tx, core.contents, wanted));
   },
 });

@@ -11,9 +11,21 @@ import { leafOfAct } from './governance.ts';
 import { urlOf } from './listening-address.ts';
 import { findPersonIn, tellDisabled } from './webhooks.ts';
 
+/** Writes down what happened in an organization other than the caller's own. */
+export const recorderOf = ({ told }: Pick<Core, 'told'>): TenancyServices['recorder'] => ({
+  audit(tx, { call, orgId, actor }, act) {
+    insertLeaf(tx, leafOfAct(call, act, { orgId: orgId ?? INSTALLATION, ...(actor ? { actor } : {}) }));
+    tx.onCommit(told);
+  },
+  emit(tx, orgId, event) {
+    insertEvent(tx, orgId, event);
+    tx.onCommit(told);
+  },
+});
+
 /** What tenancy is given by those that it must not know. */
 export function tenancyServices(core: Core): TenancyServices {
-  const { config, wakeups, logins, told, mailer, systemTransaction, systemStatements } = core;
+  const { config, wakeups, logins, mailer, systemTransaction, systemStatements } = core;
   return {
     scopes: {
       isScope: (text) => Object.hasOwn(SCOPES, text),
@@ -21,16 +33,7 @@ export function tenancyServices(core: Core): TenancyServices {
       within: scopesWithin,
       coverage,
     },
-    recorder: {
-      audit(tx, { call, orgId, actor }, act) {
-        insertLeaf(tx, leafOfAct(call, act, { orgId: orgId ?? INSTALLATION, ...(actor ? { actor } : {}) }));
-        tx.onCommit(told);
-      },
-      emit(tx, orgId, event) {
-        insertEvent(tx, orgId, event);
-        tx.onCommit(told);
-      },
-    },
+    recorder: recorderOf(core),
     mailer,
     grantsChanged: (tx) => wakeups.raiseWith(tx, TOPICS.grants),
     keys: {

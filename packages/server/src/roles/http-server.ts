@@ -1,6 +1,6 @@
 import { allRoutes, openApiDocument } from '@assay/contract';
 import type { accessOperations } from '../modules/access/index.ts';
-import type { assetOperations } from '../modules/assets/index.ts';
+import type { assetOperations, quotaOperations } from '../modules/assets/index.ts';
 import type { evaluationOperations } from '../modules/evaluations/index.ts';
 import type { eventOperations } from '../modules/events/index.ts';
 import type {
@@ -72,7 +72,7 @@ export type HttpServerOptions = {
     captures: CaptureOperations;
     providers: ProviderOperations;
     tenancy: ReturnType<typeof tenancyOperations>;
-    assets: ReturnType<typeof assetOperations>;
+    assets: ReturnType<typeof assetOperations> & ReturnType<typeof quotaOperations>;
     evaluations: ReturnType<typeof evaluationOperations>;
     workflows: WorkflowOperations & ScheduleOperations & JobOperations;
   };

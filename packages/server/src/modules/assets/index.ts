@@ -13,6 +13,7 @@ export { collectGarbage } from './jobs.ts';
 export { type Asset, faultOfName, isMediaType } from './model.ts';
 export { assetOperations, type ReceivedFile } from './operations.ts';
 export type { Objects } from './ports.ts';
-export { existingAssets, readAsset, readSmallAsset } from './reads.ts';
+export { type AssetUsage, quotaOperations } from './quota.ts';
+export { findAssetOwners, readAsset, readSmallAsset } from './reads.ts';
 export { addAssets, deleteAssets, type NewAsset } from './references.ts';
 export { assetResealer } from './reseal.ts';

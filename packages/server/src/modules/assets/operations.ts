@@ -24,8 +24,8 @@ type One = { id: string };
 /** Digests that its content may have (`If-Match`); null: any. */
 type ExpectedDigests = { expected: readonly string[] | null };
 
-const WRITE = { scope: 'assets:write', rate: 'control' } as const;
-const READ = { scope: 'assets:read', effect: 'read', rate: 'control', audit: null } as const;
+const WRITE = { scope: 'assets:write', narrows: true, rate: 'control' } as const;
+const READ = { scope: 'assets:read', narrows: true, effect: 'read', rate: 'control', audit: null } as const;
 
 export const assetOperations = (services: AssetServices) =>
   ({
@@ -89,7 +89,8 @@ const listAssets = operation({
     const [createdAt = '', id = ''] =
       input.cursor === null ? [] : decodeCursor(input.cursor, [(key) => !Number.isNaN(Date.parse(key)), isUuid]);
     const after = input.cursor === null ? null : { createdAt, id };
-    const found = await store.listAssets(context.tx, orgOf(context), { after, limit: input.limit + 1 });
+    const createdBy = context.ownOnly ? context.by.id : null;
+    const found = await store.listAssets(context.tx, orgOf(context), { after, createdBy, limit: input.limit + 1 });
     const items = found.slice(0, input.limit);
     const last = items.at(-1);
     const isMore = found.length > input.limit && last !== undefined;
@@ -111,7 +112,7 @@ const downloadAsset = ({ contents }: AssetServices) =>
     summary: 'Download a stored file.',
     async run(context, { id }: One): Promise<OpenAsset> {
       const found = isUuid(id) ? await store.findWithContent(context.tx, orgOf(context), id) : null;
-      if (!found) throw notFound();
+      if (!found || !reaches(context, found.asset)) throw notFound();
       return {
         asset: found.asset,
         async open(range) {
@@ -137,7 +138,7 @@ const deleteAsset = operation({
   },
   async run(context, { id, expected }): Promise<Asset> {
     const asset = isUuid(id) ? await store.lockAsset(context.tx, orgOf(context), id) : null;
-    if (!asset) throw notFound();
+    if (!asset || !reaches(context, asset)) throw notFound();
     if (expected !== null && !expected.includes(asset.digest))
       throw assetErrors.changed('This asset has another content than you expect. Look at it again.');
     await deleteAssets(context.tx, asset.orgId, [asset.id]);
@@ -148,9 +149,13 @@ const deleteAsset = operation({
 
 async function requireAsset(context: Context, id: string): Promise<Asset> {
   const asset = isUuid(id) ? await store.findAsset(context.tx, orgOf(context), id) : null;
-  if (!asset) throw notFound();
+  if (!asset || !reaches(context, asset)) throw notFound();
   return asset;
 }
+
+/** Whether the caller's permission goes as far as this asset. */
+const reaches = ({ ownOnly, by }: Pick<Context, 'ownOnly' | 'by'>, { createdBy }: Asset): boolean =>
+  !ownOnly || createdBy?.id === by.id;
 
 const notFound = () => assetErrors.not_found('There is no asset with this id.');
 const orgOf = ({ by }: Pick<Context, 'by'>): string => String(by.orgId);

@@ -3,17 +3,23 @@ import { isUuid } from '../../kernel/ids.ts';
 import { statement, type Tx } from '../../platform/db/index.ts';
 import type { Contents } from './contents.ts';
 import { assetErrors } from './errors.ts';
+import type { Asset } from './model.ts';
 import { findWithContent } from './store.ts';
 
-const existing = statement<{ id: string }>(
-  'assets.existing',
-  'select id from assets where org_id = $1 and id = any($2::uuid[])',
+const owners = statement<{ id: string; created_by_kind: string | null; created_by: string | null }>(
+  'assets.owners',
+  'select id, created_by_kind, created_by from assets where org_id = $1 and id = any($2::uuid[])',
 );
 
-/** Which of these assets an organization has. */
-export async function existingAssets(tx: Tx, orgId: string, ids: readonly string[]): Promise<string[]> {
-  return (await tx.query(existing, [orgId, ids])).map(({ id }) => id);
+type Owner = Asset['createdBy'];
+
+/** Who stored each of these assets, of those that an organization has. */
+export async function findAssetOwners(tx: Tx, orgId: string, ids: readonly string[]): Promise<Map<string, Owner>> {
+  const rows = await tx.query(owners, [orgId, ids]);
+  return new Map(rows.map(({ id, created_by_kind, created_by }) => [id, ownerOf(created_by_kind, created_by)]));
 }
+
+const ownerOf = (kind: string | null, id: string | null): Owner => (kind === null || id === null ? null : { kind, id });
 
 /** The whole content of an organization's asset. For callers that have decided already that it may be read. */
 export async function readAsset(tx: Tx, contents: Contents, orgId: string, id: string): Promise<Buffer> {
@@ -22,13 +28,17 @@ export async function readAsset(tx: Tx, contents: Contents, orgId: string, id: s
   return content ? buffer(content) : Buffer.alloc(0);
 }
 
-/** The same of one that may be missing, or longer than its reader can take. @throws AppError `not_found`, `too_large` */
+/**
+ * The same of one that may be missing, or longer than its reader can take, or not theirs where they reach only their own.
+ * @throws AppError `not_found`, `too_large`
+ */
 export async function readSmallAsset(
   tx: Tx,
   contents: Contents,
-  { orgId, id, mostBytes }: { orgId: string; id: string; mostBytes: number },
+  { orgId, id, createdBy, mostBytes }: { orgId: string; id: string; createdBy: string | null; mostBytes: number },
 ): Promise<Buffer> {
-  const found = isUuid(id) ? await findWithContent(tx, orgId, id) : null;
+  const there = isUuid(id) ? await findWithContent(tx, orgId, id) : null;
+  const found = createdBy === null || there?.asset.createdBy?.id === createdBy ? there : null;
   const size = found?.asset.sizeBytes ?? 0;
   if (size > mostBytes)
     throw assetErrors.too_large(`The asset ${id} has ${size} bytes; ${mostBytes} can be read here.`);

@@ -71,9 +71,12 @@ const replaceKey = statement(
   'update asset_contents set sealed_key = $3, key_version = $4 where org_id = $1 and digest = $2',
 );
 
+/** Opens the account of an organization that has none yet. */
+export const addUsage = (tx: Tx, orgId: string): void => tx.defer(openUsage, [orgId]);
+
 /** Makes an upload known, before its first byte is written. It has no room yet. */
 export function addUpload(tx: Tx, orgId: string, object: string): void {
-  tx.defer(openUsage, [orgId]);
+  addUsage(tx, orgId);
   tx.defer(openUpload, [orgId, object]);
 }
 

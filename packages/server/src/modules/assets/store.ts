@@ -42,6 +42,7 @@ const list = statement<Row>(
   'assets.list',
   `select ${COLUMNS} from assets
    where org_id = $1 and ${THERE} and ($2::timestamptz is null or (created_at, id) < ($2, $3))
+     and ($5::text is null or created_by = $5)
    order by created_at desc, id desc limit $4`,
 );
 const remove = statement<{ digest: string; size_bytes: number }>(
@@ -90,13 +91,11 @@ export async function lockAsset(tx: Tx, orgId: string, id: string): Promise<Asse
   return row ? toAsset(row) : null;
 }
 
-/** The newest first, after this place of the list. */
-export async function listAssets(
-  tx: Tx,
-  orgId: string,
-  { after, limit }: { after: { createdAt: string; id: string } | null; limit: number },
-): Promise<Asset[]> {
-  return (await tx.query(list, [orgId, after?.createdAt ?? null, after?.id ?? null, limit])).map(toAsset);
+type Wanted = { after: { createdAt: string; id: string } | null; createdBy: string | null; limit: number };
+
+/** The newest first, after this place of the list; those that one caller stored where it is named. */
+export async function listAssets(tx: Tx, orgId: string, { after, createdBy, limit }: Wanted): Promise<Asset[]> {
+  return (await tx.query(list, [orgId, after?.createdAt ?? null, after?.id ?? null, limit, createdBy])).map(toAsset);
 }
 
 /** Deletes rows, and gives what they referred to. Everybody deletes through `deleteAssets`, which keeps the accounts. */

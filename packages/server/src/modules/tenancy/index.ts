@@ -16,7 +16,7 @@ export type { Member, MembershipLine } from './members/model.ts';
 export type { Membership, Organization, User } from './model.ts';
 export { tenancyOperations } from './operations.ts';
 export type { TenancyServices } from './ports.ts';
-export { findMembership, findMemberships, findUserById } from './reads.ts';
+export { findMembership, findMemberships, findUserById, lockOrganization } from './reads.ts';
 export type { CustomRole } from './roles/model.ts';
 export type { ServiceAccount } from './service-accounts/model.ts';
 export type { Team, TeamMember } from './teams/model.ts';

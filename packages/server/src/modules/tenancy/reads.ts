@@ -62,3 +62,5 @@ const toMembership = (row: MembershipRow): Membership => ({
   customScopes: row.custom_scopes,
   organization: toOrganization(row),
 });
+
+export { lockOrganization } from './organizations/store.ts';

@@ -380,6 +380,57 @@ describe('assets', () => {
     });
   });
 
+  test('of others are not there for who may see only their own', async () => {
+    const { key, orgId } = await owner();
+    const { userId } = await aPerson(db, { orgId });
+    const { raw: own } = await aKey(db, { orgId, createdBy: userId, scopes: ['assets:read:own', 'assets:write:own'] });
+    const [theirs, mine] = [await anAsset({ key }), await anAsset({ key: own, body: 'mine' })];
+    const listed = (await api.ask('GET /v1/assets', { key: own })).body as { data: { assets: Asset[] } };
+    expect(listed.data.assets).toEqual([mine]);
+    for (const line of ['GET /v1/assets/ID', 'GET /v1/assets/ID/metadata', 'DELETE /v1/assets/ID']) {
+      const status = async (id: string) => (await api.ask(line.replace('ID', id), { key: own })).status;
+      expect([line, await status(theirs.id), await status(mine.id)]).toEqual([line, 404, 200]);
+    }
+    expect((await api.ask(`GET /v1/assets/${theirs.id}`, { key })).status).toBe(200);
+  });
+
+  test('are within the quota that an administrator of the installation gave the organization', async () => {
+    const { key, orgId } = await owner();
+    const { userId } = await aPerson(db, { orgId });
+    const { raw: admin, id } = await aKey(db, { orgId, createdBy: userId, scopes: KEY_TEMPLATES.full_access });
+    await db.owner.query(
+      `insert into platform_grants (principal_kind, principal_id, granted_by) values ('api_key', $1, 'test')`,
+      [id],
+    );
+    const path = `/v1/organizations/${orgId}/asset-usage`;
+    const ask = async (line: string, as: string, body?: object) => {
+      const answer = await api.ask(line, { key: as, ...(body && { body }) });
+      return answer.status === 200
+        ? controlRoutes.getAssetUsage.answers[200].schema.parse(answer.body).data.asset_usage
+        : answer.status;
+    };
+    await anAsset({ key });
+    const free = { organization_id: orgId, asset_count: 1, stored_bytes: 5, reserved_bytes: 0 };
+    expect(await ask(`GET ${path}`, key)).toEqual({ ...free, quota_bytes: null, limit_bytes: null });
+    expect(await ask(`PATCH ${path}`, key, { quota_bytes: 8 })).toBe(403);
+    const bounded = { ...free, quota_bytes: 8, limit_bytes: 8 };
+    expect(await ask(`PATCH ${path}`, admin, { quota_bytes: 8 })).toEqual(bounded);
+    expect(await refusal({ key })).toBe('413 quota_exceeded');
+    await anAsset({ key, body: '123' });
+    expect(await ask(`PATCH ${path}`, admin, { quota_bytes: -1 })).toBe(400);
+    expect(await ask(`PATCH ${path.replace(orgId, newId())}`, admin, { quota_bytes: 8 })).toBe(404);
+    expect(await ask(`PATCH ${path}`, admin, { quota_bytes: null })).toMatchObject({ limit_bytes: null });
+    await anAsset({ key });
+    const { rows } = await db.owner.query(
+      `select detail from audit_leaves where org_id = $1 and action = 'organization.asset_quota_updated' order by id`,
+      [orgId],
+    );
+    expect(rows.map(({ detail }) => detail)).toEqual([
+      { before: null, after: 8 },
+      { before: 8, after: null },
+    ]);
+  });
+
   test('are deleted only with the content that was expected', async () => {
     const { key } = await owner();
     const { id, sha256: tag } = await anAsset({ key });

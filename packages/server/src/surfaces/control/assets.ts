@@ -3,9 +3,11 @@ import { type Asset, AssetUpload, controlRoutes as routes } from '@assay/contrac
 import type { z } from 'zod';
 import { AppError } from '../../kernel/errors.ts';
 import {
+  type AssetUsage,
   type assetOperations,
   faultOfName,
   isMediaType,
+  type quotaOperations,
   type ReceivedFile,
   type Asset as StoredAsset,
 } from '../../modules/assets/index.ts';
@@ -19,7 +21,7 @@ import { drop, type IncomingFile, incomingFile } from '../http/upload.ts';
 import { envelope } from './envelope.ts';
 import { pageLinks } from './page-links.ts';
 
-export type AssetOperations = ReturnType<typeof assetOperations>;
+export type AssetOperations = ReturnType<typeof assetOperations> & ReturnType<typeof quotaOperations>;
 
 type Raw = Parameters<Handler<typeof routes.getAsset>>[2];
 
@@ -56,6 +58,19 @@ export function serveAssets(surface: Surface, { operator }: HttpKit, of: AssetOp
 
   surface.serve(routes.getAsset, async ({ params }, call, raw) =>
     answerWith(call, raw, await run(of.getAsset, call, params)),
+  );
+
+  const usageOf = (call: HttpCall, usage: AssetUsage) =>
+    envelope(call, {
+      status: 200,
+      data: { asset_usage: encodeUsage(usage) },
+      links: { self: `/v1/organizations/${usage.orgId}/asset-usage` },
+    });
+  surface.serve(routes.getAssetUsage, async (_decoded, call) =>
+    usageOf(call, await run(of.getAssetUsage, call, undefined)),
+  );
+  surface.serve(routes.setAssetQuota, async ({ params, body }, call) =>
+    usageOf(call, await run(of.setAssetQuota, call, { id: params.id, quotaBytes: body.quota_bytes })),
   );
 
   surface.serve(routes.deleteAsset, async ({ params }, call, raw) => {
@@ -170,6 +185,15 @@ function answerWith(call: HttpCall, { reply }: Raw, asset: StoredAsset, status =
   reply.header('etag', `"${asset.digest}"`);
   return envelope(call, { status, data: { asset: encodeAsset(asset) }, links: { self: `/v1/assets/${asset.id}` } });
 }
+
+const encodeUsage = (usage: AssetUsage) => ({
+  organization_id: usage.orgId,
+  asset_count: usage.assetCount,
+  stored_bytes: usage.storedBytes,
+  reserved_bytes: usage.reservedBytes,
+  quota_bytes: usage.quotaBytes,
+  limit_bytes: usage.limitBytes,
+});
 
 const encodeAsset = (asset: StoredAsset): Asset => ({
   id: asset.id,
