@@ -35,11 +35,18 @@ export const workflowNode = (key: string, { policy, ...of }: Of = {}): NodeDefin
 });
 
 /** One worker process, as far as workflows go. `handlers` are operations beside the native ones. */
-type WorkerOf = { handlers?: Record<string, Handler>; leaseMs?: number; concurrency?: number; stopMs?: number };
+type WorkerOf = {
+  handlers?: Record<string, Handler>;
+  leaseMs?: number;
+  concurrency?: number;
+  stopMs?: number;
+  capabilities?: () => ReadonlySet<string>;
+};
+const NOTHING: ReadonlySet<string> = new Set();
 export function workflowWorker(
   db: ReturnType<typeof testDatabase>,
   expressions: Expressions,
-  { handlers = {}, leaseMs = 1_500, concurrency = 16, stopMs = 10_000 }: WorkerOf = {},
+  { handlers = {}, leaseMs = 1_500, concurrency = 16, stopMs = 10_000, capabilities = () => NOTHING }: WorkerOf = {},
 ) {
   const statements: ConstructorParameters<typeof RunJanitor>[0]['statements'] = (work) =>
     db.system.statements({ orgId: null }, work);
@@ -68,6 +75,7 @@ export function workflowWorker(
       ended.add(listener);
       return () => ended.delete(listener);
     },
+    capabilities,
     concurrency,
     leaseMs,
     stopMs,

@@ -38,6 +38,7 @@ import { schedulerOptions } from './schedules.ts';
 import { tenancyServices } from './tenancy.ts';
 import { webhookWork } from './webhooks.ts';
 import { workflowHandlers } from './workflow-nodes.ts';
+import { capabilitiesOf } from './workflows.ts';
 
 /** All that a sandbox needs is there; what the user's shell adds, shims for example, is of no use. */
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -137,6 +138,7 @@ const workerOptions = (
     ...core.workflows,
     statements: core.systemStatements,
     handlers: { ...workflowHandlers(core, operations, stack), ...sandboxedHandlers(core, operations) },
+    capabilities: () => capabilitiesOf(core.fleet),
     onReady: core.onWake(TOPICS.workflows),
     onEnded: (listener) => core.wakeups.on(TOPICS.runsEnded, listener),
     concurrency: NODES_AT_ONCE,

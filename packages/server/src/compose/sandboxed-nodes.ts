@@ -1,13 +1,7 @@
 import { assertAllowed } from '../modules/access/index.ts';
 import { readSmallAsset } from '../modules/assets/index.ts';
 import { cancelEvaluation, findEvaluation } from '../modules/evaluations/index.ts';
-import {
-  codeHandlers,
-  missingProgram,
-  type SandboxedServices,
-  toolHandlers,
-  wasmHandlers,
-} from '../modules/workflows/index.ts';
+import { codeHandlers, type SandboxedServices, toolHandlers, wasmHandlers } from '../modules/workflows/index.ts';
 import { type Core, TOPICS } from './core.ts';
 import { callFor } from './maker-call.ts';
 import type { Operations } from './operations.ts';
@@ -34,9 +28,6 @@ const servicesOf = (core: Core, { workflows, assets }: Operations): SandboxedSer
     };
     await core.database.transaction({ orgId }, (tx) => cancelEvaluation(tx, { orgId, id, reason }, signals));
     core.told();
-  },
-  requireProgram(program) {
-    if (!core.fleet.tools.has(program)) throw missingProgram(program);
   },
   async readAsset({ principal }, id, mostBytes) {
     const { ownOnly } = assertAllowed(principal, assets.downloadAsset, new Date());

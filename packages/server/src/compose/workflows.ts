@@ -20,6 +20,7 @@ import {
   Settler,
   scheduleOperations,
   startChild,
+  WASI,
 } from '../modules/workflows/index.ts';
 import type { Tx } from '../platform/db/index.ts';
 import { AddressRules } from '../platform/http-client/index.ts';
@@ -132,5 +133,12 @@ const teamsOf: ApprovalServices['teamsOf'] = async (tx, orgId, userId) =>
   ((await findPersonStanding(tx, orgId, userId))?.teams ?? []).map(({ teamId }) => teamId);
 
 /** What the server can do, and the runners that there are. */
-const capabilitiesOf = ({ languages, tools }: EvaluationServices['fleet']): ReadonlySet<string> =>
-  new Set(['native', ...languages.map(({ language }) => `language:${language}`), ...tools]);
+export const capabilitiesOf = ({ languages, tools }: EvaluationServices['fleet']): ReadonlySet<string> =>
+  new Set([
+    'native',
+    'provider',
+    ...(languages.length > 0 ? ['code'] : []),
+    ...(tools.has(WASI) ? ['wasm'] : []),
+    ...languages.map(({ language }) => `language:${language}`),
+    ...tools,
+  ]);

@@ -251,6 +251,23 @@ describe('a worker', () => {
     expect(await isEnded(run)).toMatchObject({ state: 'cancelled', context: {} });
     expect((await nodesOf(run))['a']).toMatchObject({ state: 'cancelled', output: null });
   });
+
+  test('lets a node wait for a capability that nobody has now, and says so', async () => {
+    const capabilities = new Set<string>();
+    await using worker = workflowWorker(db, expressions, { capabilities: () => capabilities });
+    const run = await aRun([node('a', { requires: ['tool:jq'] })]);
+    worker.look();
+    const waits = await until('the node waits', async () => {
+      const { a } = await nodesOf(run);
+      return a?.state === 'waiting' ? a : null;
+    });
+    expect(waits).toMatchObject({ attempt: 1, error: { code: 'workflow_node.missing_capability' } });
+    capabilities.add('tool:jq');
+    await db.owner.query('update workflow_nodes set due_at = now() where run_id = $1', [run.id]);
+    worker.look();
+    expect(await isEnded(run)).toMatchObject({ state: 'completed' });
+    expect((await nodesOf(run))['a']).toMatchObject({ attempt: 1, error: null });
+  });
 });
 
 describe('what became ready', () => {

@@ -13,6 +13,7 @@ import type { ForEach, Item, JsonObject, NodeDefinition, Runtime } from '../mode
 import { completed, type Handler, type Task } from '../runtimes/model.ts';
 import { concerned, type Graphs } from './graphs.ts';
 import { type Result, WHOLE } from './model.ts';
+import { resumeOf, waitForNeeds } from './needs.ts';
 import type { Settler } from './settler.ts';
 import {
   attemptName,
@@ -31,6 +32,8 @@ export type EngineOptions = {
   graphs: Graphs;
   expressions: Expressions;
   handlers: Partial<Record<Runtime, Readonly<Record<string, Handler>>>>;
+  /** What the installation can do now; a node that needs more waits for it. */
+  capabilities(): ReadonlySet<string>;
   /** Calls back when nodes may have become ready, here or elsewhere. */
   onReady(listener: () => void): () => void;
   /** Calls back with the id of a run that ended while attempts may have been under way. */
@@ -193,6 +196,11 @@ export class Engine implements AsyncDisposable {
         return await this.#forEach(claimed, { ...node, forEach: node.forEach }, context);
       const item = claimed.item === WHOLE ? null : { index: claimed.item, value: claimed.input };
       if (item === null && !(await this.#isWanted(claimed, node, context))) return { kind: 'skipped' };
+      const waiting = waitForNeeds(node, claimed.resume, {
+        capabilities: this.#options.capabilities(),
+        now: new Date(),
+      });
+      if (waiting !== null) return waiting;
       const result = await this.#run(node, this.#taskOf(claimed, { node, context, item }), lost);
       if (result?.kind === 'completed') assertOutputFits(result.output);
       return result;
@@ -212,7 +220,8 @@ export class Engine implements AsyncDisposable {
     of: { node: NodeDefinition; context: JsonObject; item: Item | null },
   ): Omit<Task, 'signal'> {
     const { node, context, item } = of;
-    return { ...claimed, node, item, variables: variablesOf(context), input: bindInputs(node.inputs, context, item) };
+    const input = bindInputs(node.inputs, context, item);
+    return { ...claimed, resume: resumeOf(claimed.resume), node, item, variables: variablesOf(context), input };
   }
 
   async #isWanted({ resume }: Claimed, { when }: NodeDefinition, context: JsonObject): Promise<boolean> {

@@ -75,9 +75,9 @@ export type Result =
   | { kind: 'spread'; items: readonly Json[] }
   /**
    * The same attempt goes on at `at`, or when somebody wakes it (null), with what it leaves in `resume`. `tells` is said
-   * in the event.
+   * in the event, null where it was before; `why` is what it waits for against its will.
    */
-  | { kind: 'waiting'; at: Date | null; resume: JsonObject; tells?: JsonObject };
+  | { kind: 'waiting'; at: Date | null; resume: JsonObject; tells?: JsonObject | null; why?: Failure };
 
 /** The report of an attempt. */
 export type Report = NodeRef & { fence: number; result: Result };

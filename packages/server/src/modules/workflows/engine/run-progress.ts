@@ -272,9 +272,13 @@ export class RunProgress {
         this.#spread(node, result.items);
         break;
       case 'waiting':
-        this.#change(node, { state: 'waiting', dueAt: result.at, resume: result.resume });
-        this.#tellNode(node, 'waiting', { until: result.at?.toISOString() ?? null, ...result.tells });
+        this.#wait(node, result);
     }
+  }
+
+  #wait(node: NodeRow, { at, resume, tells, why }: Result & { kind: 'waiting' }): void {
+    this.#change(node, { state: 'waiting', dueAt: at, resume, error: why ?? null });
+    if (tells !== null) this.#tellNode(node, 'waiting', { until: at?.toISOString() ?? null, ...tells });
   }
 
   #complete(node: NodeRow, { output, passesOver }: Result & { kind: 'completed' }): void {

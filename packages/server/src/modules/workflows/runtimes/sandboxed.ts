@@ -17,15 +17,7 @@ export type SandboxedServices = {
   cancelEvaluation(orgId: string, id: string, reason: string): Promise<void>;
   /** @throws AppError when the caller may not read it, it is not there, or it is longer */
   readAsset(call: Call, id: string, mostBytes: number): Promise<Buffer>;
-  /** @throws AppError when no runner has this program */
-  requireProgram(program: string): void;
 };
-
-/** A runner may have it later: the node's policy says whether to try again. */
-export const missingProgram = (program: string): Error =>
-  nodeErrors.missing_capability(
-    `No runner has "${program}" now. Install the program where a runner is, and restart it.`,
-  );
 
 /** Reads an asset in the name of whoever made the run. */
 export type AssetReader = (id: string, mostBytes: number) => Promise<Buffer>;

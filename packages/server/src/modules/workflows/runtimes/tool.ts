@@ -31,7 +31,6 @@ async function toolRequest(task: Task, readAsset: AssetReader, services: ToolSer
   const { input, node } = task;
   const config = node.config as ToolConfig;
   const tool = toolOf(node);
-  services.requireProgram(tool.program);
   const values = { ...config.arguments, ...objectInput('arguments', input['arguments']) };
   const faults = await services.expressions.misfits(tool.schema, values, 'arguments');
   if (faults.length > 0) throw nodeErrors.bad_input(`The arguments do not fit "${tool.operation}".`, { faults });

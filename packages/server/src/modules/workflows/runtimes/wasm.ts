@@ -17,19 +17,14 @@ const MAGIC = Buffer.from([0x00, 0x61, 0x73, 0x6d]);
 /** By their operation. */
 export const wasmHandlers = (services: SandboxedServices): Readonly<Record<string, Handler>> => ({
   run_module: sandboxed(services, {
-    request: (task, readAsset) => wasmRequest(task, readAsset, services),
+    request: wasmRequest,
     output: (evaluation, { node }) => evaluationOutput(evaluation, (node.config as WasmConfig).stdout),
   }),
 });
 
-async function wasmRequest(
-  task: Task,
-  readAsset: AssetReader,
-  services: SandboxedServices,
-): Promise<EvaluationRequest> {
+async function wasmRequest(task: Task, readAsset: AssetReader): Promise<EvaluationRequest> {
   const { input, node } = task;
   const config = node.config as WasmConfig;
-  services.requireProgram(WASI);
   const given = config.asset_id === undefined ? (input['module'] ?? null) : { asset_id: config.asset_id };
   const module = await bytesInput('module', given, readAsset);
   if (!module.subarray(0, MAGIC.length).equals(MAGIC)) refuseInput('module', 'wasm', 'is no WebAssembly module');
