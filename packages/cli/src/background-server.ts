@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFile, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { EXIT_CODES } from '@assay/contract/exit-codes';
+import { writePrivately } from './atomic-file.ts';
 import { CliError } from './cli-error.ts';
+import { withLock } from './file-lock.ts';
 import { identifyProcess } from './process-identity.ts';
 
 /**
@@ -45,6 +47,11 @@ export class BackgroundServer {
     return join(this.#folder, 'server.pid');
   }
 
+  /** Held while it is found out who holds the pid file, and changed. */
+  get #lockFile(): string {
+    return join(this.#folder, 'server.lock');
+  }
+
   /** Standard output of the server, kept apart from its log: the first start writes its secrets there. */
   get #wordsFile(): string {
     return join(this.#folder, 'server.out');
@@ -62,18 +69,20 @@ export class BackgroundServer {
   }
 
   /** Remembers where the server answers. */
-  async isReadyAt(url: string): Promise<void> {
-    const holder = await this.#holder();
-    if (holder?.is === 'server') await this.#hold({ ...holder, url });
+  async isReadyAt(url: string, signal: AbortSignal): Promise<void> {
+    await withLock(this.#lockFile, signal, async () => {
+      const holder = await this.#holder();
+      if (holder?.is === 'server') await this.#hold({ ...holder, url });
+    });
   }
 
   /**
    * Starts a server that outlives this process. It does not wait until the server is ready.
    * @throws CliError when a server runs, or is being started, in this data directory
    */
-  async start({ program, args, ...options }: ServerStart): Promise<void> {
+  async start({ program, args, ...options }: ServerStart, signal: AbortSignal): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    await this.#claim();
+    await withLock(this.#lockFile, signal, () => this.#claim());
     await this.#setLogAside();
     await this.#keepUnread();
     await using log = await open(this.logFile, 'a', 0o600);
@@ -122,29 +131,21 @@ export class BackgroundServer {
       .join('\n');
   }
 
-  /** Takes the pid file for this process: of two starts at the same time, one gives way. */
+  /** Takes the pid file for this process. Under the lock: of two starts at the same time, one gives way. */
   async #claim(): Promise<void> {
-    if ((await this.#holder()) === null) await rm(this.#pidFile, { force: true });
-    const { pid } = process;
-    const self: Holder = { is: 'starter', pid, identity: await identifyProcess(pid), url: null, logFrom: 0 };
-    try {
-      await writeFile(this.#pidFile, JSON.stringify(self), { flag: 'wx', mode: 0o600 });
-    } catch (cause) {
-      if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause;
+    if ((await this.#holder()) !== null) {
       throw new CliError('A server runs, or is being started, in this data directory.', {
         code: 'conflict',
         exit: EXIT_CODES.conflict,
         hint: 'See how it goes with `assay status`.',
-        cause,
       });
     }
+    const { pid } = process;
+    await this.#hold({ is: 'starter', pid, identity: await identifyProcess(pid), url: null, logFrom: 0 });
   }
 
-  /** Whole or not at all: a reader never sees half of it. */
-  async #hold(holder: Holder): Promise<void> {
-    const draft = `${this.#pidFile}.new`;
-    await writeFile(draft, JSON.stringify(holder), { mode: 0o600 });
-    await rename(draft, this.#pidFile);
+  #hold(holder: Holder): Promise<void> {
+    return writePrivately(this.#pidFile, JSON.stringify(holder));
   }
 
   async #holder(): Promise<Holder | null> {

@@ -22,7 +22,7 @@ export async function ensureRunning(server: BackgroundServer, start: ServerStart
     });
     if (found) return { ...found, isNew: false };
   }
-  await server.start(start);
+  await server.start(start, until.signal);
   return { ...(await untilReady(server, until)), isNew: true };
 }
 
@@ -40,7 +40,7 @@ export async function untilReady(
     const url = running.url ?? addressIn(await server.words());
     if (url !== null) seen = (await readinessOf(url, signal)) ?? seen;
     if (url !== null && seen?.status === 'ready') {
-      await server.isReadyAt(url);
+      await server.isReadyAt(url, signal);
       return { url, pid: running.pid };
     }
     if (Date.now() > deadline) throw late(server, seen);

@@ -20,7 +20,7 @@ afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
 test('a server in the background is shown by status and stopped by down', async () => {
   const server = new BackgroundServer(dataDir);
-  await server.start({ program, args: [], env: process.env, cwd: dataDir });
+  await server.start({ program, args: [], env: process.env, cwd: dataDir }, new AbortController().signal);
   const { url, pid } = await untilReady(server, {
     deadline: Date.now() + 10_000,
     signal: new AbortController().signal,
