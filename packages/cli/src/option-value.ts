@@ -55,3 +55,10 @@ export function moment(value: string): string {
     throw new InvalidArgumentError('It must be a time from now like 90d, or a date like 2027-01-31.');
   return new Date(ms).toISOString();
 }
+
+/** How urgent something is. */
+export function priority(value: string): number {
+  if (!/^-?\d{1,2}$/.test(value) || Math.abs(Number(value)) > 10)
+    throw new InvalidArgumentError('It must be -10 to 10.');
+  return Number(value);
+}

@@ -74,6 +74,11 @@ export class Printer {
     return this.#stderr.isTTY === true;
   }
 
+  /** Whether a person sees the result appear. */
+  get isTerminal(): boolean {
+    return this.#stdout.isTTY === true;
+  }
+
   /** Where progress can be drawn; null when nobody would see it move. */
   get animated(): Sink | null {
     return this.format === 'human' && this.#stderr.isTTY === true ? this.#stderr : null;

@@ -10,7 +10,7 @@ const ERASE_LINE = '\r\u001b[K';
 /** Shows that something is being waited for: a spinner on a terminal, else a line now and then. */
 export class Progress implements Disposable {
   readonly #printer: Printer;
-  readonly #what: string;
+  #what: string;
   readonly #started = Date.now();
   readonly #until: number | null;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -22,7 +22,12 @@ export class Progress implements Disposable {
     this.#printer = printer;
     this.#what = what;
     if (printer.animated) this.#every(FRAME_MS, () => this.#draw());
-    else if (options.plain) this.#every(PLAIN_MS, () => void printer.note(`${what}: ${this.#time}`));
+    else if (options.plain) this.#every(PLAIN_MS, () => void printer.note(`${this.#what}: ${this.#time}`));
+  }
+
+  /** Says how far it has come. */
+  tell(what: string): void {
+    this.#what = what;
   }
 
   /** Ends it and leaves no trace. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { events, type Route, type Routes } from './wire-server.ts';
 
 /*
@@ -205,7 +206,127 @@ export const workflowRun = {
   completed_at: '2026-01-02T03:04:06.000Z',
 };
 
+export const job = {
+  job_id: '55555555-2222-4333-8444-555555555555',
+  workflow_run_id: '55555555-2222-4333-8444-555555555555',
+  status: 'completed',
+  modality: 'text',
+  priority: 0,
+  cost_estimate: null,
+  request: { modality: 'text', input: 'Hi.' },
+  output: { text: 'Hello.' },
+  error: null as { code: string; message: string } | null,
+  attempts: 1,
+  created_by: { kind: 'api_key', id: KEY_ID },
+  created_at: '2026-01-02T03:04:05.000Z',
+  run_at: null,
+  started_at: '2026-01-02T03:04:05.000Z',
+  completed_at: '2026-01-02T03:04:06.000Z',
+};
+const jobSums = { calls: 1, cost_usd: 0.000002, input_tokens: 1, output_tokens: 1 };
+const jobUsage = {
+  job_id: job.job_id,
+  ...jobSums,
+  seconds: { waited: 0.1, ran: 1 },
+  attempts: 1,
+  by_model: [{ provider: 'echo', model: 'echo', ...jobSums }],
+};
+
+export const schedule = {
+  id: '66666666-2222-4333-8444-555555555555',
+  name: 'Nightly',
+  workflow_name: 'orders',
+  workflow_version: 2,
+  cron: '0 3 * * *',
+  time_zone: 'Europe/Berlin',
+  overlap: 'skip',
+  catch_up: 'latest',
+  input: {},
+  priority: 0,
+  start: true,
+  status: 'active',
+  paused_at: null,
+  paused_reason: null,
+  next_runs: ['2026-01-03T02:00:00.000Z'],
+  acts_as: { kind: 'user', id: 'u1' },
+  created_at: '2026-01-02T03:04:05.000Z',
+  updated_at: '2026-01-02T03:04:05.000Z',
+};
+const firing = {
+  scheduled_for: '2026-01-02T02:00:00.000Z',
+  outcome: 'started',
+  workflow_run_id: RUN_ID,
+  error: null,
+  fired_at: '2026-01-02T02:00:00.000Z',
+};
+
+export const approval = {
+  workflow_run_id: RUN_ID,
+  node: 'release',
+  workflow_definition: { id: DEFINITION_ID, name: 'orders', version: 2 },
+  run_created_by: { kind: 'api_key', id: KEY_ID },
+  title: 'Publish?',
+  instructions: '',
+  form: null,
+  input: { summary: 'Good.' },
+  assignee: { role: 'operator' },
+  asked_at: '2026-01-02T03:04:05.000Z',
+  deadline_at: null,
+};
+
+const ASSET_ID = '99999999-2222-4333-8444-555555555555';
+const sha256Of = (content: string): string => createHash('sha256').update(content).digest('hex');
+export const asset = {
+  id: ASSET_ID,
+  filename: 'a.txt',
+  media_type: 'text/plain',
+  size_bytes: 3,
+  sha256: sha256Of('abc'),
+  created_by: null,
+  created_at: '2026-01-02T03:04:05.000Z',
+  expires_at: null,
+};
+/** A download of a file; `sha256`: what it is said to be. */
+export const file = (content: string, filename = 'a.txt', sha256 = sha256Of(content)): Route => ({
+  text: content,
+  headers: {
+    'content-type': 'application/octet-stream',
+    'content-length': String(Buffer.byteLength(content)),
+    'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(filename)}`,
+    etag: `"${sha256}"`,
+  },
+});
+
 export const HEALTHY: Routes = {
+  'POST /v1/jobs': { status: 202, json: { data: { job: { ...job, status: 'pending', completed_at: null } } } },
+  'GET /v1/jobs': { json: { data: { jobs: [job] }, links: { next: '/v1/jobs?cursor=more' } } },
+  'GET /v1/jobs/dead-letters': data({ jobs: [job] }),
+  [`GET /v1/jobs/${job.job_id}`]: data({ job }),
+  [`GET /v1/jobs/${job.job_id}/usage`]: data({ usage: jobUsage }),
+  [`GET /v1/jobs/${job.job_id}/events`]: events([
+    {
+      id: '1-6',
+      event: 'job.completed',
+      data: { type: 'job.completed', occurred_at: job.completed_at, data: {} },
+    },
+  ]),
+  [`POST /v1/jobs/${job.job_id}/cancel`]: data({ job }),
+  [`POST /v1/jobs/${job.job_id}/retry`]: data({ job }),
+  'POST /v1/workflow-schedules': { ...data({ workflow_schedule: schedule }), status: 201 },
+  'GET /v1/workflow-schedules': data({ workflow_schedules: [schedule] }),
+  [`GET /v1/workflow-schedules/${schedule.id}`]: data({ workflow_schedule: schedule, firings: [firing] }),
+  [`DELETE /v1/workflow-schedules/${schedule.id}`]: data({ workflow_schedule: schedule }),
+  [`POST /v1/workflow-schedules/${schedule.id}/pause`]: data({ workflow_schedule: schedule }),
+  [`POST /v1/workflow-schedules/${schedule.id}/resume`]: data({ workflow_schedule: schedule }),
+  [`POST /v1/workflow-schedules/${schedule.id}/trigger`]: { ...data({ workflow_run: workflowRun }), status: 201 },
+  'GET /v1/workflow-approvals': data({ workflow_approvals: [approval] }),
+  [`GET /v1/workflow-runs/${RUN_ID}/nodes/release/approval`]: data({ workflow_approval: approval }),
+  [`POST /v1/workflow-runs/${RUN_ID}/nodes/release/complete`]: data({ node: { key: 'release', state: 'completed' } }),
+  'POST /v1/assets': { ...data({ asset }), status: 201 },
+  'GET /v1/assets': data({ assets: [asset] }),
+  [`GET /v1/assets/${ASSET_ID}`]: file('abc'),
+  [`DELETE /v1/assets/${ASSET_ID}`]: data({ asset }),
+
   'POST /v1/workflow-definitions': { status: 201, json: { data: { workflow_definition: definition } } },
   'POST /v1/workflow-definitions/validate': { json: { data: { valid: true, faults: [] } } },
   'GET /v1/workflow-definitions': {
@@ -316,6 +437,27 @@ export const LINES: readonly (readonly string[])[] = [
   ['runs', 'cancel', RUN_ID],
   ['runs', 'retry', RUN_ID],
   ['runs', 'graph', RUN_ID],
+  ['approvals', 'list'],
+  ['approvals', 'get', RUN_ID, 'release'],
+  ['approvals', 'approve', RUN_ID, 'release', '-m', 'Fine.', '--values', '{"channel": "web"}'],
+  ['approvals', 'reject', RUN_ID, 'release'],
+  ['schedules', 'create', 'Nightly', '--workflow', 'orders@2', '--cron', '0 3 * * *'],
+  ['schedules', 'list', '--workflow', 'orders'],
+  ['schedules', 'get', schedule.id],
+  ['schedules', 'pause', schedule.id],
+  ['schedules', 'resume', schedule.id],
+  ['schedules', 'run', schedule.id],
+  ['schedules', 'delete', schedule.id, '--yes'],
+  ['jobs', 'create', 'Hi.', '--model', 'echo', '--wait'],
+  ['jobs', 'list', '--status', 'completed'],
+  ['jobs', 'get', job.job_id],
+  ['jobs', 'watch', job.job_id],
+  ['jobs', 'cancel', job.job_id],
+  ['jobs', 'retry', job.job_id],
+  ['jobs', 'usage', job.job_id],
+  ['jobs', 'dead-letters', '--code', 'provider.unavailable'],
+  ['assets', 'list'],
+  ['assets', 'rm', ASSET_ID, '--yes'],
   ['keys', 'create', 'ci'],
   ['keys', 'list'],
   ['keys', 'revoke', KEY_ID, '--yes'],

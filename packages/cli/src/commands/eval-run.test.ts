@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { EXIT_CODES } from '@assay/contract/exit-codes';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { assay } from '../../test/assay.ts';
-import { HEALTHY, ID, logFrames, record, submitted } from '../../test/samples.ts';
+import { file, HEALTHY, ID, logFrames, record, submitted } from '../../test/samples.ts';
 import { events, type Routes, WireServer } from '../../test/wire-server.ts';
 
 const RUN = ['eval', 'run', '-c', 'x', '--lang', 'python'];
@@ -179,7 +179,7 @@ test('result files are saved in the folder, never outside it and never over anot
   const routes: Routes = {
     ...ending({}),
     [`GET /api/eval/${ID}`]: { json: { ...record, files } },
-    'GET /v1/assets/asset-1': { text: 'abc', headers: { 'content-type': 'application/octet-stream' } },
+    'GET /v1/assets/asset-1': file('abc'),
   };
   await using server = await WireServer.start(routes);
   const argv = [...RUN, '--wait', '--save', 'results'];

@@ -1,10 +1,11 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { usageError } from '../cli-error.ts';
 import { connect } from '../connection.ts';
 import { microDollars } from '../dollars.ts';
 import { followWorkflowRun, workflowRunFailure } from '../followed-workflow-run.ts';
-import { readJsonArgument } from '../json-file.ts';
+import { readJsonObject } from '../json-file.ts';
+import { priority } from '../option-value.ts';
 import { addOutputOptions } from '../output-options.ts';
 import { text } from '../view.ts';
 import { readWorkflowName } from '../workflow-name.ts';
@@ -44,7 +45,7 @@ async function run(workflow: string, options: Options, cli: Cli): Promise<void> 
   if (printer.format === 'jsonl' && !options.wait)
     throw usageError('--jsonl needs --wait: without it there is one document.');
   const wanted = readWorkflowName(workflow);
-  const input = await readInput(options.input, cli);
+  const input = await readJsonObject(options.input, cli);
   const assay = await connect(cli);
   const { idempotencyKey, concurrencyKey, budget, priority: urgency } = options;
   const body = {
@@ -66,20 +67,4 @@ async function run(workflow: string, options: Options, cli: Cli): Promise<void> 
   const failure = workflowRunFailure(ended);
   if (failure && printer.format !== 'json' && printer.format !== 'jsonl') throw failure;
   cli.exit = failure?.exit ?? cli.exit;
-}
-
-type Input = NonNullable<Parameters<Awaited<ReturnType<typeof connect>>['runs']['create']>[0]['input']>;
-
-async function readInput(argument: string | undefined, cli: Cli): Promise<Input> {
-  if (argument === undefined) return {};
-  const input = await readJsonArgument(argument, cli);
-  if (typeof input !== 'object' || input === null || Array.isArray(input))
-    throw usageError('The input is no JSON object.', 'It looks like {"name": "value"}.');
-  return input as Input;
-}
-
-function priority(value: string): number {
-  if (!/^-?\d{1,2}$/.test(value) || Math.abs(Number(value)) > 10)
-    throw new InvalidArgumentError('It must be -10 to 10.');
-  return Number(value);
 }
