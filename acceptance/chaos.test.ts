@@ -1,14 +1,17 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { StreamEvent } from '@assay/contract';
 import { afterAll, expect, test } from 'vitest';
+import { Checks } from './harness/chaos/checks.ts';
 import { Cluster } from './harness/chaos/cluster.ts';
+import { ALL_PLACES, workflowsOf } from './harness/chaos/definitions.ts';
 import { type Fault, faultsOf, inflict } from './harness/chaos/faults.ts';
-import { type Accepted, ITEMS, MixedLoad, PROBE, WORDS, WORKFLOW } from './harness/chaos/mixed-load.ts';
-import { endsOf, readHistory } from './harness/history.ts';
+import { type Accepted, MixedLoad } from './harness/chaos/mixed-load.ts';
+import { OrderDesk } from './harness/chaos/order-desk.ts';
+import { FaultyProvider } from './harness/faulty-provider.ts';
 import { processesMarked } from './harness/processes.ts';
 import { until } from './harness/until.ts';
 import { WebhookInbox } from './harness/webhook-inbox.ts';
+import { dataOf } from './harness/workflow-client.ts';
 
 /*
  * Two API servers, two workers and two runners on one PostgreSQL, under everything that callers do at once, while members
@@ -25,10 +28,12 @@ const RECOVERY_MS = Number(process.env['ASSAY_CHAOS_RECOVERY_MS'] ?? 15_000);
 const SETTLING_MS = 120_000;
 
 const inbox = await WebhookInbox.open();
+const desk = await OrderDesk.open();
+const provider = await FaultyProvider.start();
 const cluster = await Cluster.start({ ASSAY_OUTBOUND_NETWORKS: 'loopback' });
 afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
-  await inbox[Symbol.asyncDispose]();
+  for (const each of [inbox, desk, provider]) await each[Symbol.asyncDispose]();
 });
 const caller = cluster.api.as();
 const assay = cluster.api.sdk();
@@ -43,7 +48,7 @@ async function recovers(load: MixedLoad, fault: string, withinMs = RECOVERY_MS):
   const before = recoveries.slice(-3).map(([earlier]) => earlier);
   const what = `everything works again after ${[...before, fault].join(', ')} (seed ${SEED})`;
   const run = load
-    .run(`probe-${randomInt(1e9)}`, PROBE)
+    .run(`probe-${randomInt(1e9)}`, 'probe', 10)
     .then((id) => until(`a run ends: ${what}`, async () => (await assay.runs.get(id)).completed_at !== null, withinMs));
   const program = until(
     `a program ends: ${what}`,
@@ -73,113 +78,68 @@ async function torment(load: MixedLoad): Promise<void> {
 const nameOf = (fault: Fault): string =>
   fault.kind === 'database' ? `database ${fault.signal}` : `${fault.kind} ${[fault.who].flat().join(' and ')}`;
 
+/** What the load needs: a webhook, a provider, workflows and a schedule, whose id it gives. */
+async function prepare(): Promise<string> {
+  const webhook = { url: inbox.url, event_types: ['workflow.run.completed', 'team.created'] };
+  inbox.secret = (await assay.webhooks.create(webhook)).secret;
+  const counting = { name: 'counting', kind: 'openai-compatible', base_url: `${provider.url}/openai/v1`, api_key: 'k' };
+  dataOf(await caller.post('/v1/providers', { ...counting, models: [{ id: 'm' }] }), 201);
+  // A definition with programs in it is refused while nobody could run them.
+  await until('the runners are known', async () => (await caller.get('/api/languages')).text.includes('"python"'));
+  for (const workflow of Object.values(workflowsOf(desk.url))) await assay.workflows.deploy(workflow as never);
+  const schedule = {
+    name: 'each minute',
+    workflow_name: 'probe',
+    cron: '* * * * *',
+    overlap: 'allow',
+    catch_up: 'all',
+  };
+  const answer = await caller.post('/v1/workflow-schedules', schedule);
+  return dataOf<{ workflow_schedule: { id: string } }>(answer, 201).workflow_schedule.id;
+}
+
 test(
   `whatever breaks for ${SECONDS} s, everything accepted ends once, has its effect once, is billed once and told of`,
   async () => {
-    const webhook = { url: inbox.url, event_types: ['workflow.run.completed', 'team.created'] };
-    inbox.secret = (await assay.webhooks.create(webhook)).secret;
-    // A definition with programs in it is refused while nobody could run them.
-    await until('the runners are known', async () => (await caller.get('/api/languages')).text.includes('"python"'));
-    for (const workflow of [WORKFLOW, PROBE]) await assay.workflows.deploy(workflow as never);
+    const scheduleId = await prepare();
     const mark = `86400.${randomInt(1e9)}`;
-    const load = new MixedLoad(cluster, mark);
-    const accepted = await Promise.race([
-      cluster.deserted,
-      torment(load)
-        .then(() => load.end())
-        .then(settled),
-    ]);
+    const load = new MixedLoad({ cluster, provider, mark });
+    const tormented = torment(load).then(() => load.end());
+    const accepted = await Promise.race([cluster.deserted, tormented]);
+    await settled(accepted);
 
-    await expectRunsAreRight(accepted);
-    await expectProgramsAreRight(accepted, mark);
-    await expectBillsAreRight(accepted);
+    const checks = new Checks({ api: cluster.api, orgId, load, desk, provider });
+    expect(load.strange).toEqual([]);
+    expect(await checks.wrongRuns(), cluster.log).toEqual([]);
+    expect(checks.doubledOrders()).toEqual([]);
+    expect(await checks.wrongPrograms(), cluster.log).toEqual([]);
+    await until('no process of a program is left', () => processesMarked(mark).length === 0);
+    expect(await checks.wrongJobs(), cluster.log).toEqual([]);
+    expect(await checks.lostAssets()).toEqual([]);
+    expect(await checks.wrongFirings(scheduleId)).toEqual([]);
     await expectTold(accepted);
+    await expectIdle(load, checks);
+    expect(await checks.wrongBills(), cluster.log).toEqual([]);
+
     const counts = Object.entries(accepted).map(([kind, { size }]) => `${size} ${kind}`);
     const took = recoveries.map(([fault, ms]) => `  ${fault}: ${ms} ms\n`).join('');
-    process.stderr.write(`chaos, seed ${SEED}: ${counts.join(', ')}; recovered after\n${took}`);
+    const what = [...counts, `${load.meddlings} meddlings`].join(', ');
+    process.stderr.write(`chaos, seed ${SEED}: ${what}; recovered after\n${took}`);
     expect(recoveries.length).toBeGreaterThan(1);
   },
   SECONDS * 1_000 + 2 * SETTLING_MS + 300_000,
 );
 
-/** Gives what was accepted once nothing of it is under way. */
-async function settled(accepted: Accepted): Promise<Accepted> {
+/** Waits until nothing of what was accepted is under way. */
+async function settled({ runs, meddled, jobs }: Accepted): Promise<void> {
   await until('the queue is empty', async () => (await assay.platform.queue()).queue_length === 0, SETTLING_MS);
-  const open = new Set(accepted.runs.values());
-  await until(
-    'every run has ended',
-    async () => {
-      for (const id of open) {
-        if ((await assay.runs.get(id)).completed_at === null) return false;
-        open.delete(id);
-      }
-      return true;
-    },
-    SETTLING_MS,
-  );
-  return accepted;
-}
-
-async function expectRunsAreRight({ runs }: Accepted): Promise<void> {
-  const ends = Map.groupBy(await historyOf('workflow.run.*'), ({ subject }) => subject);
-  const isEnd = ({ type }: StreamEvent): boolean => /\.(completed|failed|cancelled)$/.test(type);
-  const wrong: object[] = [];
-  for (const id of runs.values()) {
-    const { state, context, error } = await assay.runs.get(id);
-    const told = (ends.get(id) ?? []).filter(isEnd).map(({ type }) => type);
-    const words = [...(context['words'] as string[])].sort();
-    const found = { state, told, words, many: context['many'] };
-    const right = {
-      state: 'completed',
-      told: ['workflow.run.completed'],
-      words: WORDS,
-      many: ITEMS.map((n) => n * 2),
-    };
-    if (JSON.stringify(found) !== JSON.stringify(right)) wrong.push({ id, ...found, error });
-  }
-  expect(wrong, cluster.log).toEqual([]);
-}
-
-async function expectProgramsAreRight({ evaluations }: Accepted, mark: string): Promise<void> {
-  const ends = endsOf(await readHistory(cluster.api));
-  const wrong: object[] = [];
-  for (const [prints, id] of evaluations) {
-    const { output, reason, attempt } = await assay.evaluations.get(id);
-    const told = ends.get(id)?.length;
-    // What lost its runner at every attempt is given up; everything else ran to its end, and shows one run's output.
-    const isRight = reason === 'runner_lost' ? attempt === 3 : reason === 'ok' && output === `${prints}\n`;
-    if (!isRight || told !== 1) wrong.push({ id, reason, output, attempt, told });
-  }
-  expect(wrong, cluster.log).toEqual([]);
-  await until('no process of a program is left', () => processesMarked(mark).length === 0);
-}
-
-type UsageRecord = { id: string; tags: Record<string, string>; outcome: string };
-
-async function expectBillsAreRight({ calls }: Accepted): Promise<void> {
-  const bills = Map.groupBy(await usageRecords(), ({ tags }) => tags['call'] ?? '');
-  const wrong = [...calls].filter((call) => bills.get(call)?.length !== 1);
-  expect(
-    wrong.map((call) => ({ call, bills: bills.get(call) })),
-    cluster.log,
-  ).toEqual([]);
-}
-
-async function usageRecords(): Promise<UsageRecord[]> {
-  const records: UsageRecord[] = [];
-  let path: string | undefined = `/v1/organizations/${orgId}/usage/records?limit=200`;
-  while (path !== undefined) {
-    const { body } = await caller.get(path);
-    const { data, links } = body as { data: { usage_records: UsageRecord[] }; links: { next?: string } };
-    records.push(...data.usage_records);
-    path = links.next;
-  }
-  return records;
+  for (const id of [...runs.values(), ...meddled.values(), ...jobs.values()])
+    await until(`${id} has ended`, async () => (await assay.runs.get(id)).completed_at !== null, SETTLING_MS);
 }
 
 /** Every completed run and every team was told of, under one id however often it was sent. */
-async function expectTold({ runs, teams }: Accepted): Promise<void> {
-  const subjects = [...runs.values(), ...teams.values()];
+async function expectTold({ runs, asked, teams }: Accepted): Promise<void> {
+  const subjects = [...runs.values(), ...asked.values(), ...teams.values()];
   const idsOf = (): Map<string, Set<string>> => {
     const ids = new Map<string, Set<string>>();
     for (const { id, subject } of inbox.delivered) ids.set(subject, (ids.get(subject) ?? new Set()).add(id));
@@ -191,13 +151,16 @@ async function expectTold({ runs, teams }: Accepted): Promise<void> {
   expect(inbox.refused).toBe(0);
 }
 
-/** Everything that the event stream has told of a family until now. */
-async function historyOf(types: string): Promise<StreamEvent[]> {
-  const { id } = (await assay.apiKeys.create({ name: 'Marks a moment', scopes: ['events:read'] })).api_key;
-  const told: StreamEvent[] = [];
-  for await (const event of assay.events.stream({ types: [types, 'apikey.created'] }, { lastEventId: '0-0' })) {
-    if (event.subject === id) return told;
-    told.push(event);
-  }
-  throw new Error('The event stream ended before it told of the mark.');
+/** Every place of every worker can be taken at the same time, and then nothing is held any more. */
+async function expectIdle(load: MixedLoad, checks: Checks): Promise<void> {
+  const id = await load.run('together', 'together');
+  await until(`${ALL_PLACES} nodes are under way`, () => desk.together === ALL_PLACES, SETTLING_MS);
+  desk.release();
+  await until('they have ended', async () => (await assay.runs.get(id)).completed_at !== null);
+  const nothing = async () => {
+    const left = await checks.leftovers();
+    if (left.length > 0) throw new Error(JSON.stringify(left));
+    return true;
+  };
+  await until('nothing is held any more', nothing, SETTLING_MS);
 }

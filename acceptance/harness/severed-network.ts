@@ -11,6 +11,10 @@ export type SeveredNetwork = AsyncDisposable & {
   url: string;
   /** From now on nothing passes, in either direction, nor is a new connection answered. */
   cut(): void;
+  /** From now on every connection is closed, as of a database that does not run. */
+  refuse(): void;
+  /** How many connections were refused. */
+  readonly refused: number;
   /** Connections from before stay dead; new ones pass. */
   mend(): void;
 };
@@ -19,11 +23,17 @@ export type SeveredNetwork = AsyncDisposable & {
 export async function severedNetwork({ dataDir }: Pick<Server, 'dataDir'>): Promise<SeveredNetwork> {
   const socketPath = join(await realpath(join(dataDir, 'run')), '.s.PGSQL.5432');
   let isCut = false;
+  let isRefused = false;
+  let refused = 0;
   const sockets = new Set<Socket>();
   const relay = createServer((near) => {
     sockets.add(near);
     near.on('error', () => {});
     if (isCut) return void near.pause();
+    if (isRefused) {
+      refused += 1;
+      return void near.destroy();
+    }
     const far = connect(socketPath);
     sockets.add(far);
     far.on('error', () => near.destroy());
@@ -42,8 +52,16 @@ export async function severedNetwork({ dataDir }: Pick<Server, 'dataDir'>): Prom
         socket.pause();
       }
     },
+    refuse() {
+      isRefused = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    get refused() {
+      return refused;
+    },
     mend() {
       isCut = false;
+      isRefused = false;
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -97,12 +97,18 @@ export class Cluster implements AsyncDisposable {
       DATABASE_URL: await databaseUrlOf(api),
       ASSAY_MASTER_KEY_FILE: join(api.dataDir, 'master.key'),
     };
-    const second = await Server.start({ args: ['--role', 'api'], env: shared, awaitReady: false });
-    const worker = async (name: string): Promise<Portless> => {
+    const assets = join(api.dataDir, 'assets');
+    await mkdir(assets, { recursive: true });
+    const dataDirOf = async (name: string): Promise<string> => {
       const dataDir = join(root, name);
       await mkdir(dataDir);
-      return new Portless([SERVER, 'serve', '--role', 'worker'], { ...shared, ASSAY_DATA_DIR: dataDir });
+      await symlink(assets, join(dataDir, 'assets'));
+      return dataDir;
     };
+    const dataDir = await dataDirOf('second-api');
+    const second = await Server.start({ args: ['--role', 'api'], env: shared, dataDir, awaitReady: false });
+    const worker = async (name: string): Promise<Portless> =>
+      new Portless([SERVER, 'serve', '--role', 'worker'], { ...shared, ASSAY_DATA_DIR: await dataDirOf(name) });
     const runner = async (name: string, at: Server): Promise<Portless> => {
       const stateDir = join(root, name);
       await mkdir(stateDir);

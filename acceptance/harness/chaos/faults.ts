@@ -8,7 +8,9 @@ const FROZEN_MS = 13_000;
 export type Fault =
   | { kind: 'kill'; who: readonly Member[] }
   | { kind: 'freeze'; who: Exclude<Member, 'api'> }
-  | { kind: 'database'; signal: 'SIGKILL' | 'SIGINT' };
+  | { kind: 'database'; signal: 'SIGKILL' | 'SIGINT' }
+  /** A worker is started while the database is down. */
+  | { kind: 'early_start'; who: 'worker' };
 
 const each: Fault[] = [
   ...MEMBERS.map((member): Fault => ({ kind: 'kill', who: [member] })),
@@ -17,6 +19,7 @@ const each: Fault[] = [
   { kind: 'freeze', who: 'second_api' },
   { kind: 'database', signal: 'SIGKILL' },
   { kind: 'database', signal: 'SIGINT' },
+  { kind: 'early_start', who: 'worker' },
   { kind: 'kill', who: ['worker', 'second_worker'] },
   { kind: 'kill', who: ['runner', 'second_runner'] },
   { kind: 'kill', who: MEMBERS },
@@ -47,6 +50,12 @@ export async function inflict(cluster: Cluster, fault: Fault, thaws: Promise<voi
     }
     case 'freeze':
       if (cluster.frozen.size === 0) thaws.push(freeze(cluster, fault.who));
+      return;
+    case 'early_start':
+      if (cluster.frozen.has(fault.who)) return;
+      await cluster.end(fault.who, 'SIGKILL');
+      process.kill(await cluster.postgresPid(), 'SIGKILL');
+      await cluster.start(fault.who);
       return;
     case 'database':
       process.kill(await cluster.postgresPid(), fault.signal);

@@ -64,6 +64,9 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   );
   const { database, system } = openPools(config, address, log, stack);
   const wakeups = stack.use(new Wakeups(address, log, relayOf(config, log)));
+  wakeups.onSilence = () => {
+    for (const pool of [database, system]) pool.distrust();
+  };
   await wakeups.start();
 
   const systemTransaction: Governed['systemTransaction'] = (work) => system.transaction({ orgId: null }, work);

@@ -70,9 +70,22 @@ export function defineErrors<const Kinds extends Record<string, ErrorKind>>(
   return Object.fromEntries(entries) as { [Reason in keyof Kinds]: Refuse };
 }
 
-/** Anything that is not an AppError is a bug of ours: it becomes `internal` with a fixed message. */
+/** Until somebody has made room. */
+const DISK_FULL_AGAIN_MS = 10_000;
+const isDiskFull = (thrown: unknown): boolean =>
+  thrown instanceof Error && 'code' in thrown && (thrown.code === 'ENOSPC' || thrown.code === 'EDQUOT');
+
+/** What was refused because a disk of ours is full, whoever noticed it. */
+export const diskFull = (cause: unknown): AppError =>
+  new AppError('unavailable', 'disk.full', 'A disk of this server is full. Nothing was changed; try again later.', {
+    retryAfterMs: DISK_FULL_AGAIN_MS,
+    cause,
+  });
+
+/** Anything that is not an AppError is a bug of ours, or a full disk: a bug becomes `internal` with a fixed message. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
+  if (isDiskFull(thrown)) return diskFull(thrown);
   return new AppError(
     'internal',
     'internal.unexpected',

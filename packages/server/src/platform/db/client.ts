@@ -17,4 +17,8 @@ export const newClient = (address: DatabaseAddress, applicationName: string): pg
 export const newPool = (address: DatabaseAddress, applicationName: string, max: number): pg.Pool =>
   new pg.Pool({ ...address, application_name: applicationName, max });
 
+/** Closes a connection without a word to the other side, who does not answer any more. */
+export const abandon = (client: pg.ClientBase): void =>
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+
 export type Client = pg.Client;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { aQueuedEvaluation } from '../../../test/builders.ts';
 import { testDatabase } from '../../../test/database.ts';
+import { severedNetwork } from '../../../test/severed-network.ts';
 import { newId } from '../../kernel/ids.ts';
 import { statement } from './statement.ts';
 
@@ -186,4 +187,18 @@ test('more callers than may wait for a connection are turned away at once, and t
   held.resolve();
   await Promise.all([...inUse, ...waiting]);
   await work();
+});
+
+test('connections that are not trusted any more are given to nobody', async () => {
+  await using network = await severedNetwork(db.address);
+  await using pool = db.open({ role: 'assay_app', at: network.address });
+  const orgId = await db.organization();
+  const ask = () => pool.statements({ orgId }, (tx) => tx.query(countEvents, ['one']));
+  await Promise.all(Array.from({ length: 8 }, ask));
+  network.cut();
+  pool.distrust();
+  network.mend();
+  const askedAt = performance.now();
+  await ask();
+  expect(performance.now() - askedAt).toBeLessThan(5_000);
 });

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { AppError } from '../../kernel/errors.ts';
+import { abandon } from './client.ts';
 import { columnTypes } from './column-types.ts';
 import { type ConstraintErrors, fromSqlError, isConnectionLost, mayRunAgain } from './sql-errors.ts';
 import { StatementHandle, Transaction, type Tx, type TxScope } from './transaction.ts';
@@ -62,6 +63,9 @@ export class Database implements AsyncDisposable {
   readonly #pool: pg.Pool;
   readonly #constraints: ConstraintErrors;
   readonly #maxWaiting: number;
+  /** Connections from before the last time that they were found to be dead. */
+  readonly #distrusted = new WeakSet<pg.PoolClient>();
+  readonly #open = new Set<pg.PoolClient>();
 
   constructor(options: DatabaseOptions) {
     this.#constraints = options.constraints;
@@ -83,7 +87,11 @@ export class Database implements AsyncDisposable {
       ].join(' '),
     });
     // A connection in use has no listener but this one, and an error that nobody hears ends the process.
-    this.#pool.on('connect', (client) => client.on('error', options.onConnectionError));
+    this.#pool.on('connect', (client) => {
+      client.on('error', options.onConnectionError);
+      this.#open.add(client);
+    });
+    this.#pool.on('remove', (client) => this.#open.delete(client));
     this.#pool.on('error', () => {});
   }
 
@@ -138,6 +146,14 @@ export class Database implements AsyncDisposable {
     return { total: this.#pool.totalCount, idle: this.#pool.idleCount, waiting: this.#pool.waitingCount };
   }
 
+  /**
+   * Gives nobody a connection any more that is open now: a network that swallows everything closes none, and each would cost
+   * a caller its whole patience.
+   */
+  distrust(): void {
+    for (const client of this.#open) this.#distrusted.add(client);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pool.end();
   }
@@ -145,7 +161,12 @@ export class Database implements AsyncDisposable {
   async #connect(): Promise<pg.PoolClient> {
     if (this.#pool.waitingCount >= this.#maxWaiting) throw overloaded();
     try {
-      return await this.#pool.connect();
+      for (;;) {
+        const client = await this.#pool.connect();
+        if (!this.#distrusted.has(client)) return client;
+        client.release(true);
+        abandon(client);
+      }
     } catch (error) {
       throw fromSqlError(error, this.#constraints);
     }

@@ -1,4 +1,4 @@
-export { type Client, newClient, newPool } from './client.ts';
+export { abandon, type Client, newClient, newPool } from './client.ts';
 export { Database, type DatabaseAddress, type DatabaseOptions } from './database.ts';
 export { migrate, migrationState, readMigrations } from './migrations.ts';
 export { dumpSchema } from './schema-dump.ts';

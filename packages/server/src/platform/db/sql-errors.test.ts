@@ -46,6 +46,10 @@ describe('a fault of the database', () => {
     expect((refusal as AppError).message).not.toContain('server says no');
   });
 
+  test('that is a full disk says so', () => {
+    expect(fromSqlError(fault('53100'), {})).toMatchObject({ kind: 'unavailable', code: 'disk.full' });
+  });
+
   test('that ran past its time is the deadline', () => {
     expect(kindOf(fault('57014'))).toBe('deadline');
   });

@@ -1,4 +1,4 @@
-import { AppError } from '../../kernel/errors.ts';
+import { AppError, diskFull } from '../../kernel/errors.ts';
 
 type DatabaseFault = { code: string; severity?: string; constraint?: string; message: string };
 
@@ -9,6 +9,7 @@ const isDatabaseFault = (thrown: unknown): thrown is DatabaseFault =>
 const UNREACHABLE = /^(ECONN|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/;
 /** SQLSTATE classes and codes that mean "the server can't serve now, the statement was fine" (PostgreSQL, appendix A). */
 const UNAVAILABLE = /^(08|53|57P0[1-4]|40001|40P01|55P03|25006)/;
+const DISK_FULL = '53100';
 const QUERY_CANCELED = '57014';
 /** Text with NUL, which PostgreSQL stores neither as text (22021) nor within JSON (22P05). */
 const UNSTORABLE: ReadonlySet<string> = new Set(['22021', '22P05']);
@@ -41,6 +42,7 @@ export function fromSqlError(thrown: unknown, constraints: ConstraintErrors): un
   if (!isDatabaseFault(thrown)) return thrown;
   const known = thrown.constraint === undefined ? undefined : constraints[thrown.constraint];
   if (known !== undefined && known !== 'again') return known();
+  if (thrown.code === DISK_FULL) return diskFull(thrown);
   if (UNAVAILABLE.test(thrown.code) || UNREACHABLE.test(thrown.code)) return databaseUnavailable(thrown);
   if (thrown.code === QUERY_CANCELED) {
     return new AppError(

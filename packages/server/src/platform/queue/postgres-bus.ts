@@ -1,4 +1,4 @@
-import { type Client, type DatabaseAddress, newClient, statement, type Tx } from '../db/index.ts';
+import { abandon, type Client, type DatabaseAddress, newClient, statement, type Tx } from '../db/index.ts';
 import type { Log } from '../log.ts';
 import type { Bus, BusListener } from './bus.ts';
 
@@ -17,10 +17,6 @@ export const SILENCE_MS = 5_000;
 
 const BEAT = { name: 'beat', text: 'select 1' };
 
-/** Closes a connection without a word to the other side, who does not answer any more. */
-const abandon = (client: Client): void =>
-  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
-
 /** LISTEN and NOTIFY, on a connection of its own. */
 export class PostgresBus implements Bus {
   readonly #address: DatabaseAddress;
@@ -32,10 +28,13 @@ export class PostgresBus implements Bus {
   #beat: NodeJS.Timeout | null = null;
   #retry: NodeJS.Timeout | null = null;
   #stopped = false;
+  readonly #onSilence: () => void;
 
-  constructor(address: DatabaseAddress, log: Log) {
+  /** @param onSilence called when the other side is found to answer nothing any more, on a connection that nobody closed */
+  constructor(address: DatabaseAddress, log: Log, onSilence: () => void) {
     this.#address = address;
     this.#log = log;
+    this.#onSilence = onSilence;
   }
 
   async start(listener: BusListener): Promise<void> {
@@ -90,7 +89,10 @@ export class PostgresBus implements Bus {
     this.#beat = setTimeout(() => {
       if (this.#client !== client) return;
       const askedAt = performance.now();
-      const silent = setTimeout(() => abandon(client), SILENCE_MS);
+      const silent = setTimeout(() => {
+        abandon(client);
+        this.#onSilence();
+      }, SILENCE_MS);
       client
         .query(BEAT)
         .then(() => {

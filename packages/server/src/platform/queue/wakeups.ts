@@ -29,10 +29,12 @@ export class Wakeups implements AsyncDisposable {
   #timer: NodeJS.Timeout | null = null;
   #sending = false;
   #stopped = false;
+  /** Called when the database answers nothing any more although nobody closed the connection: others are as dead. */
+  onSilence: () => void = () => {};
 
   /** @param relay what carries signals as long as it is there; the database when it is null */
   constructor(address: DatabaseAddress, log: Log, relay: Bus | null = null) {
-    this.#database = new PostgresBus(address, log.child({ subsystem: 'wakeups' }));
+    this.#database = new PostgresBus(address, log.child({ subsystem: 'wakeups' }), () => this.onSilence());
     this.#relay = relay;
   }
 

@@ -286,9 +286,9 @@ export class Engine implements AsyncDisposable {
   }
 }
 
-/** Our own, not a service that a node asks: that it is away is no failure of the node. */
+/** Our own database, not a service that a node asks: that it is away, or its disk full, is no failure of the node. */
 const isDatabaseAway = (thrown: unknown): boolean =>
-  thrown instanceof AppError && thrown.code === 'database.unavailable';
+  thrown instanceof AppError && (thrown.code === 'database.unavailable' || thrown.code === 'disk.full');
 
 const variablesOf = (context: JsonObject): Task['variables'] => ({ context, input: context['input'] ?? null });
 
