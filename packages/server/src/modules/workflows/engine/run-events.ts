@@ -17,23 +17,24 @@ export class RunEvents {
     const why = error === null ? {} : { error };
     if (this.#isJob) {
       const type = JOB_EVENTS[what];
-      if (type !== undefined) this.#tell(type, { job_id: this.#runId, ...why });
+      if (type !== undefined) this.#tell({ type, data: { job_id: this.#runId, ...why } });
       return;
     }
     const data = { workflow_run_id: this.#runId, definition: this.#graph.name, state, ...why };
-    this.#tell(`workflow.run.${what}`, data);
+    this.#tell({ type: `workflow.run.${what}`, data });
   }
 
   ofNode(node: NodeRef, what: string, more: Record<string, unknown>): void {
     if (this.#isJob) {
-      if (what === 'started') this.#tell('job.started', { job_id: this.#runId, ...more });
+      if (what === 'started') this.#tell({ type: 'job.started', data: { job_id: this.#runId, ...more } });
       return;
     }
-    this.#tell(`workflow.node.${what}`, { workflow_run_id: this.#runId, node: nameOf(node), ...more });
+    const data = { workflow_run_id: this.#runId, node: nameOf(node), ...more };
+    this.#tell({ type: `workflow.node.${what}`, data });
   }
 
-  #tell(type: string, data: Record<string, unknown>): void {
-    this.told.push({ type, subject: this.#runId, data });
+  #tell(event: Pick<NewEvent, 'type' | 'data'>): void {
+    this.told.push({ ...event, subject: this.#runId });
   }
 
   get #isJob(): boolean {
