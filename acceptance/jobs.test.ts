@@ -1,14 +1,15 @@
-import type { Job, JobUsage } from '@assay/contract';
+import type { Job, JobUsage, UsageRecord } from '@assay/contract';
 import { ControlError } from '@assay/contract';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Answer } from './harness/client.ts';
+import { FaultyProvider } from './harness/faulty-provider.ts';
 import { Server } from './harness/server.ts';
 import { until } from './harness/until.ts';
 
 /* Jobs from outside, over real ports: made, followed, cancelled, tried again, and made once however often they are asked for. */
 const server = await Server.start({
   args: ['--role', 'api,worker'],
-  env: { ASSAY_GRPC_PORT: 'off', ASSAY_RATE_LIMITS: 'off' },
+  env: { ASSAY_GRPC_PORT: 'off', ASSAY_RATE_LIMITS: 'off', ASSAY_OUTBOUND_NETWORKS: 'loopback' },
   awaitReady: false,
 });
 const { apiKey } = server.credentials;
@@ -57,6 +58,48 @@ describe('a job', () => {
     expect(usage).toMatchObject({ attempts: 1, by_model: [{ provider: 'echo', calls: 1 }] });
     expect(usage.input_tokens).toBeGreaterThan(0);
     expect(usage.output_tokens).toBeGreaterThan(0);
+  });
+
+  test('is billed to whom its headers name', async () => {
+    const headers = { 'X-Assay-Project': 'rivers', 'X-Assay-Tags': 'step=summary' };
+    const { job_id, job } = dataOf<Submitted>(
+      await client.post('/v1/jobs', { model: 'echo', input: 'Hello.' }, headers),
+      202,
+    );
+    expect(job.request).toMatchObject({ billed_to: { project: 'rivers', tags: { step: 'summary' } } });
+    await ended(job_id);
+    const { organization_id: orgId } = await server.sdk().me();
+    const [record] = await until('it is billed', async () => {
+      const answer = await client.get(`/v1/organizations/${orgId}/usage/records?work=${job_id}`);
+      const { usage_records } = dataOf<{ usage_records: UsageRecord[] }>(answer);
+      return usage_records.length > 0 ? usage_records : null;
+    });
+    expect(record).toMatchObject({
+      project_id: 'rivers',
+      tags: { step: 'summary' },
+      work: { type: 'job', id: job_id },
+    });
+    const unclear = await client.post('/v1/jobs', { model: 'echo', input: 'Hello.' }, { 'X-Assay-Team': 'rivers' });
+    expect(refusal(unclear).status).toBe(400);
+  });
+
+  test('is stopped at the provider when it is cancelled, and pays for what was said until then', async () => {
+    await using provider = await FaultyProvider.start();
+    const own = { name: 'faulty', kind: 'openai-compatible', base_url: `${provider.url}/openai/v1`, api_key: 'k' };
+    dataOf(await client.post('/v1/providers', { ...own, models: [{ id: 'm' }] }), 201);
+    provider.expect('endless', { tries: ['endless'], pieces: 1, paceMs: 5, input: 3 });
+    const { job_id } = await submit({ model: 'm', input: 'call endless.', params: { max_tokens: 10_000 } });
+    await until('the provider speaks', () => provider.served('endless').sent > 3);
+    dataOf(await client.post(`/v1/jobs/${job_id}/cancel`));
+    expect((await read(job_id)).status).toBe('cancelled');
+    await until('the provider has stopped', () => provider.open === 0);
+    const usage = await until('it is billed', async () => {
+      const told = dataOf<{ usage: JobUsage }>(await client.get(`/v1/jobs/${job_id}/usage`)).usage;
+      return told.calls > 0 ? told : null;
+    });
+    expect(usage).toMatchObject({ calls: 1, attempts: 1 });
+    expect(usage.output_tokens).toBeGreaterThan(2);
+    expect(usage.output_tokens).toBeLessThan(10_000);
   });
 
   test('asks for vectors', async () => {

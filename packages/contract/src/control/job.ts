@@ -39,9 +39,9 @@ export const Job = z
     modality: Modality,
     priority: z.int(),
     cost_estimate: CostEstimate.nullable().meta({ description: 'Null for what costs nothing.' }),
-    request: z
-      .record(z.string(), z.json())
-      .meta({ description: 'What was asked: provider, model, tier, input, params.' }),
+    request: z.record(z.string(), z.json()).meta({
+      description: 'What was asked: provider, model, tier, input, params; and `billed_to`, where headers said it.',
+    }),
     output: z.json().meta({ description: 'What it gave; null until it has completed.' }),
     error: Failure.nullable().meta({ description: 'Why it failed, or why the last attempt did.' }),
     attempts: z.int(),

@@ -5,6 +5,7 @@ import { gathered, type StreamedAnswer } from '../modules/providers/index.ts';
 import { completed, type Handler, type JobServices, type Task } from '../modules/workflows/index.ts';
 import type { Call } from '../platform/operation.ts';
 import { encodeEmbedding, encodeExecution } from '../surfaces/control/index.ts';
+import { attributionOfJob, type JobBilling } from '../surfaces/http/jobs.ts';
 import { chatOf, embeddingOf } from '../surfaces/http/model-calls.ts';
 import type { Core } from './core.ts';
 import type { Operations } from './operations.ts';
@@ -27,25 +28,26 @@ export const jobHandler =
     callFor: (task: Task) => Promise<Call>,
   ): Handler =>
   async (task) => {
-    const { modality, ...asked } = requestOf(task);
+    const { modality, billed_to, ...asked } = requestOf(task);
     if (modality === 'noop') return completed(asked.input as Json);
-    const work = { type: 'job', id: task.runId };
+    const attribution = {
+      ...attributionOfJob({ ...(billed_to && { billed_to }) }),
+      work: { type: 'job', id: task.runId },
+    };
     const call = await callFor(task);
     if (modality === 'embedding') {
       const input = embeddingOf({ ...asked, modality }, {});
-      const attribution = { ...input.attribution, work };
       const answer = await operator.run(providers.executeEmbedding, call, { ...input, attribution });
       return completed(encodeEmbedding(answer));
     }
     const input = chatOf({ ...asked, modality }, {}, true);
-    const attribution = { ...input.attribution, work };
     const answer = await operator.run(providers.executeChat, call, { ...input, attribution });
     if (answer.kind !== 'stream') throw new Error('A stream was asked for.');
     const said = await gathered(eventsOf(answer.pieces));
     return completed(encodeExecution(said, await answer.bill));
   };
 
-type Asked = Omit<ExecuteRequest, 'modality'> & { modality: ExecuteRequest['modality'] | 'noop' };
+type Asked = Omit<ExecuteRequest, 'modality'> & JobBilling & { modality: ExecuteRequest['modality'] | 'noop' };
 
 /** What was asked, as it was read when the job was made. */
 const requestOf = ({ variables }: Task): Asked => variables.input as unknown as Asked;

@@ -16,8 +16,8 @@ export function serveJobs(surface: Surface, { operator }: HttpKit, of: JobOperat
   const answer = (call: Call, job: Job) =>
     envelope(call, { status: 200, data: { job: encodeJob(job) }, links: { self: `/v1/jobs/${job.id}` } });
 
-  surface.serve(routes.createJob, async ({ body }, call) => {
-    const job = await submitJob(run, of, { call, body });
+  surface.serve(routes.createJob, async ({ body }, call, { request }) => {
+    const job = await submitJob(run, of, { call, body, headers: request.headers });
     const { job_id, status, workflow_run_id, cost_estimate, ...rest } = encodeJob(job);
     const named = { job_id, status, workflow_run_id, cost_estimate };
     const data = { ...named, job: { ...named, ...rest } };

@@ -18,8 +18,9 @@ export function serveJobs(surface: RpcSurface, run: HttpKit['operator']['run'], 
     });
 
   surface.serve(JobService, 'control', {
-    async create(request, call) {
-      return { job: encodeJob(await submitJob(run, of, { call, body: decodeNewJob(request) })) };
+    async create(request, call, metadata) {
+      const body = decodeNewJob(request);
+      return { job: encodeJob(await submitJob(run, of, { call, body, headers: metadata })) };
     },
 
     async list({ status, ...page }, call) {
