@@ -1,20 +1,25 @@
 import { API_KEY, type RunningAssay } from '../product/running-assay.ts';
-import { several, type Walker } from './walker.ts';
+import { several, type Walk, type Walker } from './walker.ts';
 
-const noop = (key: string, more: object = {}) => ({
+/** A step that a worker makes, in a transaction of its own, and one that only moves values, in that of what comes before. */
+const STEPS = { made: { operation: 'validate', config: { schema: {} } }, moved: { operation: 'noop', config: {} } };
+type Step = keyof typeof STEPS;
+
+const node = (step: Step, key: string, more: object = {}) => ({
   key,
   runtime: 'native',
-  operation: 'noop',
-  config: {},
   // What a step leaves is its output; the context stays as it is.
   outputs: {},
+  ...STEPS[step],
   ...more,
 });
-const nodes = (count: number, of: (at: number) => object): object[] =>
-  Array.from({ length: count }, (_, at) => noop(`n${at}`, of(at)));
+const nodes = (step: Step, count: number, of: (at: number) => object): object[] =>
+  Array.from({ length: count }, (_, at) => node(step, `n${at}`, of(at)));
 
 export type AssayWalker = {
   walk: Walker;
+  /** The same with nodes that only move values. */
+  move: Walker;
   /** One node for each of a list. */
   overList(steps: number): Promise<void>;
 };
@@ -36,16 +41,18 @@ export function assayWalker({ url, caller }: RunningAssay): AssayWalker {
     if (!(await events.text()).includes('workflow.run.completed')) throw new Error(`Run ${id} did not complete.`);
   };
   const chained = (at: number): object => (at === 0 ? {} : { depends_on: [`n${at - 1}`] });
+  async function walked(step: Step, walk: Walk): Promise<void> {
+    const name = `${walk.what}-${walk.steps}-${step}`;
+    if (walk.what === 'fan-out') await run(name, () => nodes(step, walk.steps, () => ({})));
+    else await several(walk.runs, () => run(name, () => nodes(step, walk.steps, chained)));
+  }
   return {
-    async walk(walk) {
-      const name = `${walk.what}-${walk.steps}`;
-      if (walk.what === 'fan-out') await run(name, () => nodes(walk.steps, () => ({})));
-      else await several(walk.runs, () => run(name, () => nodes(walk.steps, chained)));
-    },
+    walk: (walk) => walked('made', walk),
+    move: (walk) => walked('moved', walk),
     async overList(steps) {
       const items = Array.from({ length: steps }, (_, at) => at);
       const each = { for_each: { items, concurrency: 1_000 }, inputs: { at: '$item' } };
-      await run(`list-${steps}`, () => [noop('all', each)]);
+      await run(`list-${steps}`, () => [node('made', 'all', each)]);
     },
   };
 }

@@ -16,6 +16,8 @@ import type { Walk, Walker } from './walker.ts';
 const { rounds, isQuick } = readLength({ rounds: 3, seconds: 1 });
 /** Walks of a chain by one caller in one cell. */
 const CHAINS = 20;
+/** Steps that no worker makes: the others have none such, so that no bar speaks of it. */
+const MOVED = 'Assay, nodes that only move values';
 const [STEPS, WIDTH, RUNS] = [10, 1_000, 100];
 
 await using directory = await scratchDirectory();
@@ -36,6 +38,7 @@ const walkers: Record<string, Walker> = {
   Assay: ours.walk,
   Restate: restate.walk,
   DBOS: (walk) => dbos.ask<void>(walk),
+  [MOVED]: ours.move,
 };
 
 const timed = async (act: () => Promise<unknown>): Promise<number> => {
@@ -107,7 +110,7 @@ report.table({
   rows: Object.entries(fans).map(([name, of]) => [
     name,
     middle(of),
-    name.startsWith('Assay') ? verdict(middle(of) >= 1_000) : null,
+    name.startsWith('Assay') && name !== MOVED ? verdict(middle(of) >= 1_000) : null,
   ]),
 });
 report.table({

@@ -26,16 +26,18 @@ export type NodeOf = {
   dependsOn?: string[];
   policy?: Partial<NodePolicy>;
   outputs?: NodeDefinition['outputs'];
+  /** Whether it needs no worker. */
+  isInstant?: boolean;
   /** For how many items it runs at once. */
   atOnce?: number;
 };
 
 function graphOf(nodes: Record<string, NodeOf>, isLimited: boolean): Graph {
   const definitions = Object.entries(nodes).map(
-    ([key, { dependsOn = [], policy, outputs, atOnce }]): NodeDefinition => ({
+    ([key, { dependsOn = [], policy, outputs, atOnce, isInstant = false }]): NodeDefinition => ({
       key,
       runtime: 'native',
-      operation: 'noop',
+      operation: isInstant ? 'noop' : 'validate',
       dependsOn,
       config: {},
       inputs: [],
@@ -65,6 +67,10 @@ export class TestRun {
   /** How many that become ready are handed over by each decision, and what was. */
   handsOver = 0;
   handed: { name: string; fence: number }[] = [];
+  /** What nodes come to that end with what makes them ready; null for one that needs a worker. */
+  instantly: (key: string) => Result | null = () => null;
+  /** How many of them each decision makes. */
+  mostInstant = 3;
   run: RunRow;
   rows: Map<string, Row>;
 
@@ -108,6 +114,7 @@ export class TestRun {
     const of = { graph: this.graph, run: this.run, nodes, now: new Date(1_000) };
     const progress = new RunProgress({ ...of, random: () => 0 });
     const answer = work(progress);
+    progress.attemptReady(({ key }) => this.instantly(key), this.mostInstant);
     const handed = progress.handOver(this.handsOver, 10);
     const { run, items, nodes: changes, sweep, place, events } = progress.changes;
     this.#expectPlace(place, run.state);

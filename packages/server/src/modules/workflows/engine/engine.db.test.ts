@@ -111,6 +111,50 @@ describe('a worker', () => {
     ]);
   });
 
+  test('ends nodes that only move values in the transaction that makes them ready', async () => {
+    await using _worker = workflowWorker(db, expressions);
+    const from = (...path: string[]) => ({ kind: 'context', path }) as const;
+    const run = await aRun([
+      node('first', { operation: 'validate', config: { schema: {} } }),
+      node('left', { dependsOn: ['first'], inputs: [{ name: 'a', source: { kind: 'literal', value: 1 } }] }),
+      node('both', {
+        operation: 'merge',
+        dependsOn: ['left'],
+        config: { merge: 'replace' },
+        inputs: [{ name: 'one', source: from('left') }],
+      }),
+      node('list', {
+        operation: 'fan_in',
+        dependsOn: ['both'],
+        config: { as: 'list' },
+        inputs: [{ name: 'one', source: from('both', 'a') }],
+      }),
+      node('last', { operation: 'validate', dependsOn: ['list'], config: { schema: {} } }),
+    ]);
+    expect(await isEnded(run)).toMatchObject({ state: 'completed', context: { both: { a: 1 }, list: [1] } });
+    const { rows } = await db.owner.query(
+      `select data->>'node' as node, xid::text from events where subject = $1 and type = 'workflow.node.completed'`,
+      [run.id],
+    );
+    const at = Object.fromEntries(rows.map((row) => [row.node, row.xid]));
+    expect([at['left'], at['both'], at['list']]).toEqual([at['first'], at['first'], at['first']]);
+    expect(at['last']).not.toBe(at['first']);
+    expect((await nodesOf(run))['both']).toMatchObject({ attempt: 1, startedAt: expect.any(Date) });
+  });
+
+  test('leaves a node that cannot move its values failed, with why', async () => {
+    await using _worker = workflowWorker(db, expressions);
+    const inputs = [{ name: 'one', source: { kind: 'context', path: ['gone'] } }] as const;
+    const run = await aRun([
+      node('first', { operation: 'validate', config: { schema: {} } }),
+      node('second', { dependsOn: ['first'], inputs }),
+    ]);
+    expect(await isEnded(run)).toMatchObject({
+      state: 'failed',
+      error: { node: 'second', code: 'workflow_context.no_such_path' },
+    });
+  });
+
   test('tells why a node failed', async () => {
     await using _worker = workflowWorker(db, expressions);
     const schema = { type: 'object', required: ['name'] };

@@ -7,10 +7,11 @@ import { ClaimLoop } from '../../../platform/queue/claim-loop.ts';
 import { LeaseKeeper } from '../../../platform/queue/lease-keeper.ts';
 import { assertListFits, assertOutputFits } from '../context/bounds.ts';
 import { bindInputs, sourced } from '../context/context.ts';
-import { nodeErrors, OUT_OF_BUDGET } from '../errors.ts';
+import { nodeErrors } from '../errors.ts';
 import type { Expressions } from '../expressions/expressions.ts';
 import type { ForEach, Item, JsonObject, NodeDefinition, Runtime } from '../model.ts';
 import { completed, type Handler, type Task } from '../runtimes/model.ts';
+import { failed } from './failed.ts';
 import { concerned, type Graphs } from './graphs.ts';
 import { type Result, WHOLE } from './model.ts';
 import { resumeOf, waitForNeeds } from './needs.ts';
@@ -205,7 +206,10 @@ export class Engine implements AsyncDisposable {
       if (result?.kind === 'completed') assertOutputFits(result.output);
       return result;
     } catch (thrown) {
-      return isDatabaseAway(thrown) ? 'lost' : this.#failed(claimed, thrown);
+      if (isDatabaseAway(thrown)) return 'lost';
+      if (toAppError(thrown).kind === 'internal')
+        this.#options.log.error({ err: thrown, run: claimed.runId, node: claimed.key }, 'a node failed');
+      return failed(thrown);
     }
   }
 
@@ -256,16 +260,6 @@ export class Engine implements AsyncDisposable {
     return Promise.race([handler({ ...task, signal: AbortSignal.any([lost, tooLate]) }), late.promise]);
   }
 
-  /** What was refused will be refused again; anything else may go better. */
-  #failed(claimed: Claimed, thrown: unknown): Result {
-    const { kind, code, message, faults } = toAppError(thrown);
-    if (kind === 'internal')
-      this.#options.log.error({ err: thrown, run: claimed.runId, node: claimed.key }, 'a node failed');
-    const failure = { code, message, ...(faults.length > 0 ? { faults } : {}) };
-    const endsRun = code === OUT_OF_BUDGET;
-    return { kind: 'failed', failure, isFinal: endsRun || FINAL.has(kind), endsRun };
-  }
-
   /** Tells what an attempt came to; while the database is away it waits, as long as the lease may hold. */
   async #report({ orgId, runId, ...claimed }: Claimed, result: Result | 'lost', signal: AbortSignal): Promise<void> {
     const { key, item, fence } = claimed;
@@ -291,16 +285,6 @@ const isDatabaseAway = (thrown: unknown): boolean =>
   thrown instanceof AppError && (thrown.code === 'database.unavailable' || thrown.code === 'disk.full');
 
 const variablesOf = (context: JsonObject): Task['variables'] => ({ context, input: context['input'] ?? null });
-
-const FINAL: ReadonlySet<AppError['kind']> = new Set([
-  'invalid',
-  'unauthenticated',
-  'denied',
-  'not_found',
-  'billing',
-  'too_large',
-  'unimplemented',
-]);
 
 const takesTooLong = ({ key, policy }: NodeDefinition): Error =>
   nodeErrors.too_late(`"${key}" took longer than ${policy.timeoutMs} ms.`);

@@ -1,15 +1,31 @@
 import type { Tx } from '../../../platform/db/index.ts';
 import { dependentsOf } from '../graph/graph-faults.ts';
+import { isInstant } from '../runtimes/instant.ts';
+import { MOST_INSTANT } from './instant.ts';
 import { type Graph, type NodeRef, WHOLE } from './model.ts';
 import { readGraph } from './store.ts';
 
 const MOST_KEPT = 500;
 
-/** The nodes that the end of one bears on: itself, and who waits for it, which for an item is its node. */
-export const concerned = ({ dependents }: Graph, { key, item }: NodeRef): NodeRef[] => {
-  const waiting = item === WHOLE ? (dependents.get(key) ?? []) : [key];
-  return [{ key, item }, ...waiting.map((each) => ({ key: each, item: WHOLE }))];
-};
+/**
+ * The nodes that the end of one bears on: itself, and who waits for it, which for an item is its node. Where one of those
+ * may end in the same transaction, who waits for that one too.
+ */
+export function concerned({ nodes, dependents }: Graph, { key, item }: NodeRef): NodeRef[] {
+  if (item !== WHOLE)
+    return [
+      { key, item },
+      { key, item: WHOLE },
+    ];
+  const found = new Set([key]);
+  let followed = 0;
+  for (const each of found) {
+    const node = nodes.get(each);
+    const isFollowed = each === key || (node !== undefined && isInstant(node) && followed++ < MOST_INSTANT);
+    if (isFollowed) for (const dependent of dependents.get(each) ?? []) found.add(dependent);
+  }
+  return [...found].map((each) => ({ key: each, item: WHOLE }));
+}
 
 /** Definitions as the engine walks them. A version never changes, so what was read once is kept. */
 export class Graphs {

@@ -96,7 +96,9 @@ export type NodeChange = NodeRef & {
   output?: Json;
   error?: Failure | null;
   spread?: Spread;
-  /** Claimed with what is written: the attempt begins behind the commit. */
+  /** An attempt begins with what is written. */
+  begins?: boolean;
+  /** Claimed with what is written: the attempt is made behind the commit. */
   leaseSeconds?: number;
 };
 

@@ -27,6 +27,8 @@ type Scripted = {
   /** How many items it has, of which every second does what the script says and the others end well; null for one without. */
   items: number | null;
   atOnce: number;
+  /** Whether it needs no worker. */
+  isInstant: boolean;
 };
 
 const scripted = fc
@@ -39,14 +41,18 @@ const scripted = fc
       taken: fc.array(fc.boolean(), { minLength: 31, maxLength: 31 }),
       items: fc.option(fc.nat({ max: 6 })),
       atOnce: fc.integer({ min: 1, max: 4 }),
+      isQuick: fc.boolean(),
     }),
     { minLength: 1, maxLength: 31 },
   )
   .map((rows) => {
     const nodes = new Map<string, Scripted>();
-    for (const [index, { earlier, script, retries, items, atOnce, isBranch }] of rows.entries()) {
+    for (const [index, { earlier, isBranch, isQuick, ...of }] of rows.entries()) {
       const dependsOn = [...new Set(earlier.filter((each) => each < index))].map((each) => `n${each}`);
-      nodes.set(`n${index}`, { dependsOn, script, retries, passesOver: [], items: isBranch ? null : items, atOnce });
+      const { script, retries, atOnce } = of;
+      const items = isBranch ? null : of.items;
+      const isInstant = isQuick && items === null;
+      nodes.set(`n${index}`, { dependsOn, script, retries, passesOver: [], items, atOnce, isInstant });
     }
     for (const [index, { isBranch, taken }] of rows.entries()) {
       const node = nodes.get(`n${index}`) as Scripted;
@@ -103,10 +109,11 @@ const ON_ERROR = {
 /** Each writes what it gives behind what was given before: twice would be seen. */
 const definitionsOf = (nodes: Nodes): Record<string, NodeOf> =>
   Object.fromEntries(
-    [...nodes].map(([key, { dependsOn, script, retries, items, atOnce }]) => {
+    [...nodes].map(([key, { dependsOn, script, retries, items, atOnce, isInstant }]) => {
       const onError = ON_ERROR[script as keyof typeof ON_ERROR] ?? { kind: 'fail' };
       const outputs = [{ name: null, path: [key], merge: 'append' }] as const;
-      return [key, { dependsOn, outputs, policy: { retries, onError }, ...(items === null ? {} : { atOnce }) }];
+      const of = { dependsOn, isInstant, outputs, policy: { retries, onError } };
+      return [key, { ...of, ...(items === null ? {} : { atOnce }) }];
     }),
   );
 
@@ -123,6 +130,16 @@ function endAsScripted(run: TestRun, name: string, { nodes, fence }: { nodes: No
   return run.report(name, fence, isWrong || attempt <= retries ? wrong : right);
 }
 
+/** What a node comes to that ends with what makes it ready. */
+const instantly =
+  (nodes: Nodes) =>
+  (key: string): Result | null => {
+    const { script, passesOver, retries, isInstant } = nodes.get(key) as Scripted;
+    if (!isInstant) return null;
+    if (script === 'skip') return { kind: 'skipped' };
+    return script !== 'done' || retries > 0 ? failed : { kind: 'completed', output: null, passesOver };
+  };
+
 function gatheredOf(run: TestRun, key: string): Result {
   const items = [...run.rows.values()].filter((row) => row.key === key && row.item !== WHOLE);
   return gives([items.map(({ output }) => output)]);
@@ -136,6 +153,7 @@ test(
     fc.assert(
       fc.property(scripted, fc.array(fc.nat(), { minLength: 1, maxLength: 50 }), (nodes, order) => {
         const run = started(definitionsOf(nodes));
+        run.instantly = instantly(nodes);
         for (let step = 0; run.due.length > 0; step++) {
           const name = chosen(run.due, order[step % order.length] as number);
           expect(endAsScripted(run, name, { nodes, fence: run.claim(name) })).toBe(true);
@@ -196,6 +214,7 @@ test(
       fc.property(scripted, moves, fc.nat(), fc.nat({ max: 3 }), fc.boolean(), (nodes, befalls, ...of) => {
         const [order, handsOver, isLimited] = of;
         const run = started(definitionsOf(nodes), handsOver, isLimited);
+        run.instantly = instantly(nodes);
         const stale: Attempt[] = [];
         let underWay: Attempt[] = [];
         const takeOver = (): void => void underWay.push(...run.handed.splice(0));

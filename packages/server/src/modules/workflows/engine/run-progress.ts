@@ -230,14 +230,39 @@ export class RunProgress {
     if (this.#state !== 'running') return [];
     const ready = [...this.#changes.values()].filter((change) => this.#isReadyFromNew(change)).slice(0, most);
     return ready.map((change) => {
-      const row = this.#rowOf(change.key);
-      const resume = change.resume ?? null;
-      const attempt = (change.attempt ?? row.attempt) + (resume === null ? 1 : 0);
-      this.#change(row, { state: 'running', dueAt: null, attempt, leaseSeconds });
-      this.#tellNode(row, 'started', { attempt });
-      const spread = change.spread ?? row.spread;
+      const { row, attempt } = this.#beginAttempt(change);
+      this.#change(row, { state: 'running', dueAt: null, leaseSeconds });
+      const [resume, spread] = [change.resume ?? null, change.spread ?? row.spread];
       return { key: row.key, item: WHOLE, fence: row.fence + 1, attempt, resume, spread };
     });
+  }
+
+  /** Makes attempts of what became ready here and of what becomes ready by them; `attempt` gives null for what needs a worker. */
+  attemptReady(attempt: (node: NodeDefinition, context: RunRow['context']) => Result | null, most: number): void {
+    let made = 0;
+    for (let before = -1; before < made; ) {
+      before = made;
+      for (const change of this.#changes.values())
+        if (made < most && this.#state === 'running' && this.#isReadyFromNew(change))
+          made += this.#attemptNow(change, attempt(this.#definitionOf(change.key), this.#context)) ? 1 : 0;
+    }
+  }
+
+  #attemptNow(change: NodeChange, result: Result | null): boolean {
+    const dependents = this.#graph.dependents.get(change.key) ?? [];
+    if (result === null || !dependents.every((key) => this.#nodes.has(key))) return false;
+    const { row, attempt } = this.#beginAttempt(change);
+    this.#take({ ...row, attempt }, result);
+    this.#endIfDone();
+    return true;
+  }
+
+  #beginAttempt({ key, attempt: before, resume = null }: NodeChange): { row: NodeRow; attempt: number } {
+    const row = this.#rowOf(key);
+    const attempt = (before ?? row.attempt) + (resume === null ? 1 : 0);
+    this.#change(row, { attempt, begins: true });
+    this.#tellNode(row, 'started', { attempt });
+    return { row, attempt };
   }
 
   /** Nodes that waited for others, or for their items: of those it is known what an attempt before left, if there was one. */

@@ -1,6 +1,7 @@
 import type { Tx } from '../../../platform/db/index.ts';
 import { isTerminal } from '../model.ts';
 import type { Graphs } from './graphs.ts';
+import { attemptInstantly, MOST_INSTANT } from './instant.ts';
 import type { NodeRef } from './model.ts';
 import { RunProgress, UnreadNode } from './run-progress.ts';
 import { type EndWork, endWorkOfStopped } from './stopped-work.ts';
@@ -155,7 +156,9 @@ export class Settler implements AsyncDisposable {
     const graph = await this.#options.graphs.of(locked.run.orgId, locked.run.definitionId);
     const progress = new RunProgress({ graph, ...locked, now: new Date() });
     try {
-      return { locked, progress, answers: of.map(({ decide }) => decide(progress)) };
+      const answers = of.map(({ decide }) => decide(progress));
+      progress.attemptReady(attemptInstantly, MOST_INSTANT);
+      return { locked, progress, answers };
     } catch (thrown) {
       if (thrown instanceof UnreadNode) return null;
       throw thrown;

@@ -86,14 +86,14 @@ const writeNodes = statement(
   `update workflow_nodes n set state = c.state, waits_for = c.waits_for, reached = c.reached, due_at = c.due_at,
      attempt = coalesce(c.attempt, n.attempt), spread = coalesce(c.spread, n.spread),
      lease_expires_at = now() + make_interval(secs => c.lease_seconds), fence = n.fence + (c.lease_seconds is not null)::int,
-     started_at = case when c.lease_seconds is null then n.started_at else coalesce(n.started_at, clock_timestamp()) end,
+     started_at = case when c.begins then coalesce(n.started_at, clock_timestamp()) else n.started_at end,
      resume = case when c.sets_resume then c.resume else n.resume end,
      output = case when c.sets_output then c.output else n.output end,
      error = case when c.sets_error then c.error else n.error end,
      completed_at = case when c.is_end then clock_timestamp() end
    from json_to_recordset($1::json) as c (org_id uuid, run_id uuid, key text, item integer, fence bigint, state text,
      waits_for integer, reached integer, attempt integer, due_at timestamptz, sets_resume boolean, resume jsonb,
-     sets_output boolean, output jsonb, sets_error boolean, error jsonb, spread jsonb, lease_seconds double precision, is_end boolean)
+     sets_output boolean, output jsonb, sets_error boolean, error jsonb, spread jsonb, lease_seconds double precision, begins boolean, is_end boolean)
    where n.org_id = c.org_id and n.run_id = c.run_id and n.key = c.key and n.item = c.item
      and (c.fence is null or n.fence = c.fence or c.is_end)`,
 );
@@ -316,6 +316,7 @@ const nodeRecords = ({ orgId: org_id, id: run_id, changes }: Decided) =>
     due_at: change.dueAt,
     spread: change.spread,
     lease_seconds: change.leaseSeconds,
+    begins: change.begins,
     is_end: isTerminal(change.state),
     ...optional('resume', change.resume),
     ...optional('output', change.output),
