@@ -70,6 +70,15 @@ const ask = (text: string, requestId: string, more: object = {}): Promise<Answer
     { model: 'echo', messages: [{ role: 'user', content: text }], ...more },
     { 'x-request-id': requestId },
   );
+/** Reads the answer to its end, as one that only wants its beginning does not. */
+const hearOut = async (text: string, requestId: string, more: object): Promise<string> => {
+  const response = await fetch(`${server.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'x-api-key': server.credentials.apiKey, 'content-type': 'application/json', 'x-request-id': requestId },
+    body: JSON.stringify({ messages: [{ role: 'user', content: text }], ...more }),
+  });
+  return response.text();
+};
 const list = async (query = ''): Promise<Capture[]> =>
   dataOf<{ captures: Capture[] }>(await client.get(`${base}/captures?${query}`)).captures;
 const captured = (requestId: string): Promise<Capture> =>
@@ -119,7 +128,7 @@ describe('with a policy', () => {
     const { port } = vendor.address() as AddressInfo;
     const provider = { name: 'brittle', kind: 'openai', base_url: `http://127.0.0.1:${port}/v1`, api_key: 'key' };
     expect((await client.post('/v1/providers', provider)).status).toBe(201);
-    await ask(`Say ${ON}`, 'on-2', { model: 'brittle/m', stream: true });
+    expect(await hearOut(`Say ${ON}`, 'on-2', { model: 'brittle/m', stream: true })).toContain('broke off');
     const { id, ...known } = await captured('on-2');
     expect(known).toMatchObject({ provider: 'brittle', model: 'm', outcome: 'failed', failure: 'interrupted' });
     expect((await read(id)).content).toMatchObject({

@@ -281,7 +281,8 @@ describe('the page', () => {
     const leaves = await inDatabase(server, async (sql) => {
       await sql.query('set role assay_system');
       const { rows } = await sql.query(
-        `select action, via from audit_leaves where action like 'device.%' order by id desc limit 2`,
+        `select action, via from (select action, via, at from audit_leaves union all select action, via, at from audit_entries) e
+         where action like 'device.%' order by at desc limit 2`,
       );
       return rows;
     });

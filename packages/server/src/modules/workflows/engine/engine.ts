@@ -253,6 +253,7 @@ export class Engine implements AsyncDisposable {
     const handler = this.#options.handlers[node.runtime]?.[node.operation];
     if (!handler)
       throw nodeErrors.unknown_operation(`This server has no ${node.runtime} operation "${node.operation}".`);
+    lost.throwIfAborted();
     const tooLate = AbortSignal.timeout(node.policy.timeoutMs);
     const late = Promise.withResolvers<never>();
     tooLate.addEventListener('abort', () => late.reject(takesTooLong(node)), { once: true });

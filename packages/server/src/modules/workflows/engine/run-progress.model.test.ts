@@ -137,6 +137,7 @@ const instantly =
     const { script, passesOver, retries, isInstant } = nodes.get(key) as Scripted;
     if (!isInstant) return null;
     if (script === 'skip') return { kind: 'skipped' };
+    if (script === 'spend') return outOfBudget;
     return script !== 'done' || retries > 0 ? failed : { kind: 'completed', output: null, passesOver };
   };
 
