@@ -235,7 +235,7 @@ describe('a runner', () => {
   });
 });
 
-test('a server whose clock is an hour fast renews leases and ends runs all the same', async () => {
+test('a server whose clock is an hour fast renews leases, ends runs and begins jobs all the same', async () => {
   await server.stop();
   await server.start(shiftedClock(HOUR_MS));
   await server.ready();
@@ -243,5 +243,11 @@ test('a server whose clock is an hour fast renews leases and ends runs all the s
   // Longer than a lease goes without being renewed.
   const ended = await evaluations.run({ code: 'import time; time.sleep(4); print("ran")' }, { within: 30_000 });
   expect(await evaluations.get(ended.eval_id)).toMatchObject({ status: 'completed', output: 'ran\n', attempt: 1 });
+  const asked = await server.as().post('/v1/jobs', { modality: 'noop', input: 'Now.' });
+  const { job_id } = (asked.body as { data: { job_id: string } }).data;
+  await until('the job is done at once', async () => {
+    const { body } = await server.as().get(`/v1/jobs/${job_id}`);
+    return (body as { data: { job: { status: string } } }).data.job.status === 'completed';
+  });
   await server.stop();
 });

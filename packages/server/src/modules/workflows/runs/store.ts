@@ -49,11 +49,12 @@ const insertRun = statement(
    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, case when $4 not in ('created', 'queued') then now() end,
      now() + make_interval(secs => $12), case when $4 = 'completed' then now() end)`,
 );
+// What is ready begins by the clock of the database, which is the one that claims look at.
 const insertNodes = statement(
   'workflow_runs.insert_nodes',
   `insert into workflow_nodes (org_id, run_id, key, position, state, priority, waits_for, due_at)
-   select $1, $2, n.key, n.position, n.state, $3, n.waits_for, n.due_at
-   from json_to_recordset($4::json) as n (key text, position integer, state text, waits_for integer, due_at timestamptz)`,
+   select $1, $2, n.key, n.position, n.state, $3, n.waits_for, case when n.is_due then coalesce($5::timestamptz, now()) end
+   from json_to_recordset($4::json) as n (key text, position integer, state text, waits_for integer, is_due boolean)`,
 );
 const FIELDS = `r.org_id, r.id, r.definition_id, d.name as definition_name, d.version as definition_version, r.state, r.priority, r.budget_micros, r.concurrency_key,
   r.input, r.context, r.error, r.created_by_kind, r.created_by, r.schedule_id, r.parent_run_id, r.parent_node, r.created_at, r.started_at, r.deadline_at, r.completed_at`;
@@ -139,9 +140,9 @@ export function insertRunWithNodes(tx: Tx, of: NewRun): void {
   tx.defer(insertRun, [...values, ...json, nodesLeft, ...by, job, ...above, ...limits]);
   const rows = of.nodes.map(({ key, dependsOn }, position) => {
     const { state: nodeState, dueAt } = changes.nodes.get(key) ?? { state: 'pending', dueAt: null };
-    return { key, position, state: nodeState, waits_for: dependsOn.length, due_at: dueAt && (of.dueAt ?? dueAt) };
+    return { key, position, state: nodeState, waits_for: dependsOn.length, is_due: dueAt !== null };
   });
-  tx.defer(insertNodes, [orgId, runId, of.priority, JSON.stringify(rows)]);
+  tx.defer(insertNodes, [orgId, runId, of.priority, JSON.stringify(rows), of.dueAt ?? null]);
   movePlaces(tx, [of.progress]);
 }
 
