@@ -3,11 +3,14 @@ import {
   create,
   type DescField,
   type DescMessage,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
   fromBinary,
   ScalarType,
   toBinary,
   toJsonString,
 } from '@bufbuild/protobuf';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { addEstate, NOTHING } from './harness/estate.ts';
@@ -138,6 +141,37 @@ describe('an RPC over all things', () => {
     for (const rpc of allRpcs.filter(({ path }) => path.includes('AuthzService'))) {
       expect(jsonOf(rpc, await send(me, rpc, requestOf(rpc, theirEstate)))).toMatch(/"reason":"not_found"/);
     }
+  });
+});
+
+describe('by another library', () => {
+  const transport = createGrpcTransport({ baseUrl: `http://${address}` });
+  const header = { 'x-api-key': server.credentials.apiKey };
+
+  test.each(named(allRpcs))('%s is answered', async (_, rpc) => {
+    const { method } = rpc;
+    const request = fromBinary(method.input, requestOf(rpc, myEstate));
+    if (method.methodKind === 'unary') {
+      const { message } = await transport.unary(method as DescMethodUnary, undefined, HANG_MS, header, request);
+      expect(message.$typeName).toBe(method.output.typeName);
+      return;
+    }
+    const leaving = new AbortController();
+    const requests = (async function* () {
+      yield request;
+    })();
+    const { message } = await transport.stream(
+      method as DescMethodServerStreaming,
+      leaving.signal,
+      HANG_MS,
+      header,
+      requests,
+    );
+    for await (const first of message) {
+      expect(first.$typeName).toBe(method.output.typeName);
+      break;
+    }
+    leaving.abort();
   });
 });
 

@@ -41,6 +41,8 @@ const governed = allRoutes.filter(
     route.operation !== null && !signsIn(route) && !isAboutAll(route) && !isOwnAccount(route) && !comesBack(route),
 );
 const aboutOne = governed.filter(({ params }) => params !== undefined);
+// A domain is proved by a record that nobody publishes here.
+const lasting = aboutOne.filter((route) => !endsItself(route) && route.operation !== 'identity.provider.verify_domain');
 const overAll = governed.filter((route) => route.params === undefined && !endsItself(route));
 
 /** An answer without what differs from request to request: what is left must give nothing away. */
@@ -67,14 +69,16 @@ describe('a route about one thing', () => {
     },
   );
 
-  // A domain is proved by a record that nobody publishes here.
-  const lasting = aboutOne.filter(
-    (route) => !endsItself(route) && route.operation !== 'identity.provider.verify_domain',
-  );
   test.each(named(lasting))('%s finds the same thing for its owner', async (_, route) => {
     const answer = await send(them, callOf(route, theirEstate));
     expect(answer.status).toBe(Number(Object.keys(route.answers)[0]));
   });
+});
+
+test('every route of jobs, workflows, files, events and webhooks is called here by its owner, and answers', () => {
+  const wanted = allRoutes.filter(({ path }) => /^\/v1\/(jobs|workflow-\w+|assets|events|webhooks)(\/|$)/.test(path));
+  expect(wanted.length).toBeGreaterThan(50);
+  expect(wanted.filter((route) => !lasting.includes(route) && !overAll.includes(route)).map(nameOf)).toEqual([]);
 });
 
 describe('a route about one’s own account', () => {
