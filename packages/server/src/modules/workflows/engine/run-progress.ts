@@ -26,10 +26,7 @@ import { giveOut, MOST_ITEMS, spreadOver } from './spread.ts';
 
 /** Attempts of one node whose policy allows fewer; a node that takes its worker with it each time is not given out for ever. */
 const MOST_LOST = 5;
-const LOST: Failure = {
-  code: 'workflow_node.lost',
-  message: 'The worker was lost each time that it ran this node.',
-};
+const LOST: Failure = { code: 'workflow_node.lost', message: 'The worker was lost each time that it ran this node.' };
 
 export type RunChange = { state: RunState; nodesLeft: number; context: RunRow['context']; error: RunError | null };
 export type Changes = {
@@ -165,8 +162,7 @@ export class RunProgress {
   lose({ fence, ...ref }: NodeRef & { fence: number }): void {
     const node = this.#holds(ref, fence);
     if (node === null || isTerminal(this.#state)) return;
-    const { retries } = this.#definitionOf(node.key).policy;
-    if (node.attempt >= Math.max(MOST_LOST, retries + 1)) this.#catch(node, LOST);
+    if (node.attempt >= Math.max(MOST_LOST, this.#definitionOf(node.key).policy.retries + 1)) this.#catch(node, LOST);
     else this.#makeReady(node);
     this.#endIfDone();
   }
