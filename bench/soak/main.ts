@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
+import { Heap } from '../measure/heap.ts';
 import { Report } from '../measure/report.ts';
 import { median } from '../measure/statistics.ts';
 import { verdict } from '../measure/table.ts';
@@ -46,6 +47,7 @@ await client.query(
   'grant select on graphile_worker._private_jobs to assay_system; grant usage on schema graphile_worker to assay_system',
 );
 await client.query('set role assay_system');
+using heap = await Heap.of(assay.pid);
 const report = new Report('soak');
 
 const numbersOf = async (sql: string): Promise<Look> => {
@@ -65,7 +67,13 @@ async function look(): Promise<Look> {
   );
   const [runner] = partsOf(assay.pid).runner;
   const handles = { 'server handles': handlesOf(assay.pid), 'runner handles': runner ? handlesOf(runner.pid) : 0 };
-  return { ...held, ...handles, ...(await numbersOf(CONNECTIONS)), ...(await numbersOf(QUEUES)) };
+  return {
+    'live heap MiB': (await heap.live()) / MIB,
+    ...held,
+    ...handles,
+    ...(await numbersOf(CONNECTIONS)),
+    ...(await numbersOf(QUEUES)),
+  };
 }
 
 const load = await Load.start(assay);
@@ -92,7 +100,7 @@ report.table({
     const [early, late] = [quarter(1, name), quarter(3, name)];
     return [name, quarter(0, name), early, quarter(2, name), late, verdict(late <= early * GROWTH + slackOf(name))];
   }),
-  note: `Flat: the last quarter is within ${Math.round((GROWTH - 1) * 100)} % and a little of the second; the first is for warming up.`,
+  note: `Flat: the last quarter is within ${Math.round((GROWTH - 1) * 100)} % and a little of the second; the first is for warming up. Memory is read behind a full collection.`,
 });
 report.table({
   title: 'Accepted',
