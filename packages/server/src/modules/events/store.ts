@@ -25,11 +25,15 @@ const settledOfOrganization = statement<Row>(
    where org_id = $1 and (xid, id) > ($2::xid8, $3::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
    order by events.xid, events.id limit $4`,
 );
+// Subject by subject: each is read in the order of its index. For any of several at once the planner reads the events of
+// the whole organization in order, 28 ms instead of one beside 60,000 of other runs.
 const settledOfSubjects = statement<Row>(
   'events.of_subjects',
-  `select ${COLUMNS} from events
-   where org_id = $1 and subject = any($5) and (xid, id) > ($2::xid8, $3::bigint)
-     and xid < pg_snapshot_xmin(pg_current_snapshot())
+  `select ${COLUMNS} from unnest($5::text[]) as wanted (of) cross join lateral (
+     select * from events e
+     where e.org_id = $1 and e.subject = wanted.of and (e.xid, e.id) > ($2::xid8, $3::bigint)
+       and e.xid < pg_snapshot_xmin(pg_current_snapshot())
+     order by e.xid, e.id limit $4) events
    order by events.xid, events.id limit $4`,
 );
 const newest = statement<{ xid: string; id: number }>(
