@@ -38,7 +38,8 @@ export type Subscribe = {
 };
 
 const POLL_MS = 250;
-/** After a signal, rows may still hide behind an older running transaction: look again soon. */
+/** After a signal, rows may still hide behind an older running transaction: look again at once, and once more a little later. */
+const LOOKS = 3;
 const SETTLE_MS = 15;
 /** Between two looks: at a thousand acts a second, one look for every five. */
 const LEAST_MS = 5;
@@ -170,7 +171,7 @@ export class EventFeed implements AsyncDisposable {
   /** Reads now and again shortly after, but no more often than every few milliseconds: a busy queue signals at each act. */
   #wake(): void {
     if (this.#stopped) return;
-    this.#looksLeft = 2;
+    this.#looksLeft = LOOKS;
     if (this.#reading === null) this.#schedule(Math.max(0, this.#readAt + this.#restMs - performance.now()));
   }
 
@@ -186,7 +187,7 @@ export class EventFeed implements AsyncDisposable {
     try {
       const events = await this.#options.systemRead((tx) => eventsAfter(tx, this.#position, PAGE));
       if (events.length > 0) await this.#deliver(events);
-      if (events.length === PAGE) this.#looksLeft = 2;
+      if (events.length === PAGE) this.#looksLeft = LOOKS;
     } catch (error) {
       if (!this.#stopped)
         this.#options.log.warn({ err: error }, 'reading events failed; trying again at the next poll');
