@@ -114,6 +114,11 @@ describe('a job', () => {
     const dead = (await jobs.listDeadLetters({ code })).jobs;
     expect(dead).toEqual([expect.objectContaining({ id, error: expect.objectContaining({ code }) })]);
     expect((await jobs.listDeadLetters({ code: 'another' })).jobs).toEqual([]);
+    expect((await jobs.replayDeadLetters({ code: 'another' })).ids).toEqual([]);
+    expect(await jobs.replayDeadLetters({ code })).toMatchObject({ ids: [id], nextPageToken: '' });
+    expect((await told(id)).filter(([, type]) => type === 'job.retried')).toHaveLength(2);
+    const odd = byGrpcJs.call(JobService.method.replayDeadLetters, { pageToken: 'x' });
+    expect(await refusalOf(odd)).toMatchObject({ code: Code.InvalidArgument, fields: ['page_token'] });
   });
 
   test.each([

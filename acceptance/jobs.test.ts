@@ -152,6 +152,60 @@ describe('a job', () => {
     expect((await read(job_id)).status).toBe('failed');
   });
 
+  test('is done again with all that failed for its reason, a page at a time, once that has passed', async () => {
+    await using provider = await FaultyProvider.start();
+    const own = { name: 'away', kind: 'openai-compatible', base_url: `${provider.url}/openai/v1`, api_key: 'k' };
+    const made = dataOf<{ provider: { id: string } }>(
+      await client.post('/v1/providers', { ...own, models: [{ id: 'away-m' }] }),
+      201,
+    );
+    const ids: string[] = [];
+    for (const name of ['first', 'second', 'third', 'fourth']) {
+      provider.expect(name, { tries: ['none'], pieces: 2, paceMs: 0, input: 3 });
+      ids.unshift((await submit({ model: 'away-m', input: `call ${name}.`, run_at: LATER })).job_id);
+    }
+    dataOf(await client.post(`/v1/providers/${made.provider.id}/archive`));
+    for (const id of ids) {
+      // What is done again begins at once.
+      dataOf(await client.post(`/v1/jobs/${id}/cancel`));
+      dataOf(await client.post(`/v1/jobs/${id}/retry`));
+      expect(await ended(id)).toMatchObject({ status: 'failed' });
+    }
+    dataOf(await client.post(`/v1/providers/${made.provider.id}/unarchive`));
+    const code = (await read(ids[0] ?? '')).error?.code;
+    type Replayed = { replayed: number; job_ids: string[]; next_cursor: string | null };
+    const replay = async (body: object): Promise<Replayed> =>
+      dataOf<Replayed>(await client.post('/v1/jobs/dead-letters/replay', body));
+    expect(await replay({ code: 'nobody.fails_so' })).toEqual({ replayed: 0, job_ids: [], next_cursor: null });
+    const first = await replay({ code, limit: 2 });
+    expect(first).toEqual({ replayed: 2, job_ids: ids.slice(0, 2), next_cursor: expect.any(String) });
+    // Whoever comes second waits for the first one's locks, and finds nothing left to do.
+    const rest = { code, limit: 2, cursor: first.next_cursor };
+    const atOnce = await Promise.all([replay(rest), replay(rest), replay(rest)]);
+    expect(atOnce.flatMap((page) => page.job_ids)).toEqual(ids.slice(2));
+    for (const id of ids) expect(await ended(id)).toMatchObject({ status: 'completed', error: null });
+    expect(await eventsOf(ids[0] ?? '')).toContain('job.retried');
+    expect((await replay({ code })).replayed).toBe(0);
+    for (const wrong of [{ limit: 0 }, { limit: 201 }, { cursor: 'x' }, { codes: [code] }]) {
+      expect(refusal(await client.post('/v1/jobs/dead-letters/replay', wrong)).status, JSON.stringify(wrong)).toBe(400);
+    }
+  });
+
+  test('that fails again after its replay is not met again on the way through the list', async () => {
+    const dead = dataOf<{ jobs: Job[] }>(await client.get('/v1/jobs/dead-letters')).jobs;
+    expect(dead.length).toBeGreaterThan(0);
+    const retried = async (): Promise<number> => {
+      const told = await Promise.all(dead.map(({ job_id }) => eventsOf(job_id)));
+      return told.flat().filter((type) => type === 'job.retried').length;
+    };
+    const before = await retried();
+    const assay = server.sdk();
+    const replayed = await assay.jobs.replayDeadLetters({ limit: 1 }).toArray();
+    expect(replayed).toEqual(dead.map(({ job_id }) => job_id));
+    for (const id of replayed) await ended(id);
+    expect(await retried()).toBe(before + dead.length);
+  });
+
   test('is listed by its state, and is no run of a workflow that anybody listed', async () => {
     const { job_id } = await submit({ modality: 'noop', input: 'Listed.', run_at: LATER });
     const listed = async (query: string): Promise<string[]> =>

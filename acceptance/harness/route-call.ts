@@ -169,6 +169,7 @@ const BODIES: Readonly<Record<string, (estate: Estate) => object>> = {
   'workflows.definition.create': aDefinition,
   'workflows.definition.validate': aDefinition,
   'jobs.job.create': ({ canary }) => ({ modality: 'noop', input: canary || 'Nothing.' }),
+  'jobs.dead_letter.replay': () => ({ code: 'nothing.fails_so' }),
   'workflows.schedule.create': ({ canary, workflowName }) => ({
     name: `${canary} ${randomUUID()}`,
     workflow_name: workflowName,

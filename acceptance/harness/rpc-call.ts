@@ -28,6 +28,7 @@ const MESSAGES: Readonly<Record<string, (estate: Estate) => object>> = {
   '/assay.v1.JobService/Create': () => ({ work: { case: 'call', value: PROMPT } }),
   '/assay.v1.JobService/List': () => ({}),
   '/assay.v1.JobService/ListDeadLetters': () => ({}),
+  '/assay.v1.JobService/ReplayDeadLetters': () => ({ code: 'nothing.fails_so' }),
   '/assay.v1.JobService/Get': ({ jobId }) => ({ id: jobId }),
   '/assay.v1.JobService/GetUsage': ({ jobId }) => ({ id: jobId }),
   '/assay.v1.JobService/Follow': ({ jobId }) => ({ id: jobId }),

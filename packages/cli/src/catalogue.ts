@@ -220,6 +220,11 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     load: () => import('./commands/jobs-dead-letters.ts'),
   },
   {
+    words: ['jobs', 'replay'],
+    summary: 'Have jobs done again that failed for good',
+    load: () => import('./commands/jobs-replay.ts'),
+  },
+  {
     words: ['assets', 'put'],
     summary: 'Upload a file',
     load: () => import('./commands/assets-put.ts'),

@@ -301,6 +301,7 @@ export const HEALTHY: Routes = {
   'POST /v1/jobs': { status: 202, json: { data: { job: { ...job, status: 'pending', completed_at: null } } } },
   'GET /v1/jobs': { json: { data: { jobs: [job] }, links: { next: '/v1/jobs?cursor=more' } } },
   'GET /v1/jobs/dead-letters': data({ jobs: [job] }),
+  'POST /v1/jobs/dead-letters/replay': data({ replayed: 1, job_ids: [job.job_id], next_cursor: null }),
   [`GET /v1/jobs/${job.job_id}`]: data({ job }),
   [`GET /v1/jobs/${job.job_id}/usage`]: data({ usage: jobUsage }),
   [`GET /v1/jobs/${job.job_id}/events`]: events([
@@ -456,6 +457,7 @@ export const LINES: readonly (readonly string[])[] = [
   ['jobs', 'retry', job.job_id],
   ['jobs', 'usage', job.job_id],
   ['jobs', 'dead-letters', '--code', 'provider.unavailable'],
+  ['jobs', 'replay', '--code', 'provider.unavailable', '--all'],
   ['assets', 'list'],
   ['assets', 'rm', ASSET_ID, '--yes'],
   ['keys', 'create', 'ci'],

@@ -31,7 +31,7 @@ export {
 export { EventStream, type FollowOptions } from './event-stream.ts';
 export { type EventFilter, Events } from './events.ts';
 export type { WaitOptions } from './followed-work.ts';
-export { type JobPage, Jobs, type NewJob } from './jobs.ts';
+export { type DeadLetterReplay, type JobPage, Jobs, type NewJob, type ReplayedJobs } from './jobs.ts';
 export { Listing } from './listing.ts';
 export type { LogEvent } from './log-event.ts';
 export { type CredentialHolder, type DeviceAuthorization, OAuth, type OAuthTokens } from './oauth.ts';

@@ -1,15 +1,17 @@
 import type { controlRoutes, Job, JobUsage, StreamEvent } from '@assay/contract';
 import type { Caller } from './caller.ts';
-import type { BodyOf } from './contract-route.ts';
+import type { AnswerOf, BodyOf } from './contract-route.ts';
 import type { FollowOptions } from './event-stream.ts';
 import { followToEnd, untilEnd, type WaitOptions } from './followed-work.ts';
-import type { Listing } from './listing.ts';
+import { Listing } from './listing.ts';
 import { type PageQuery, paged } from './paged.ts';
 import type { CallOptions } from './transport.ts';
 
 type Routes = typeof controlRoutes;
 
 export type NewJob = BodyOf<Routes['createJob']>;
+export type DeadLetterReplay = BodyOf<Routes['replayDeadJobs']>;
+export type ReplayedJobs = AnswerOf<Routes['replayDeadJobs']>['data'];
 export type JobPage = { jobs: Job[]; next_cursor: string | null };
 
 /** Models asked in the background, whatever becomes of the caller. */
@@ -46,6 +48,19 @@ export class Jobs {
       },
       (data) => data.jobs,
     );
+  }
+
+  /** Has jobs done again that failed for good: a page of them at once, or all when it is read to its end. */
+  replayDeadLetters(query: DeadLetterReplay = {}, options?: CallOptions): Listing<ReplayedJobs, string> {
+    return new Listing<ReplayedJobs, string>({
+      fetch: async (cursor = query.cursor) => {
+        const body = { ...query, cursor };
+        const call = { method: 'POST', path: '/v1/jobs/dead-letters/replay', body } as const;
+        return (await this.#caller.call<Routes['replayDeadJobs']>(call, options)).data;
+      },
+      items: (page) => page.job_ids,
+      next: (page) => page.next_cursor,
+    });
   }
 
   async get(id: string, options?: CallOptions): Promise<Job> {

@@ -6,7 +6,8 @@ import { addOutputOptions } from '../output-options.ts';
 import { addPageOptions, type PageOptions, showPage } from '../page-options.ts';
 
 const HELP = `
-Have one done again: assay jobs retry ID`;
+Have one done again: assay jobs retry ID
+Have all done again: assay jobs replay --all`;
 
 export function define(command: Command, cli: Cli): void {
   addPageOptions(command)

@@ -74,6 +74,7 @@ export const JobUsage = z
   .meta({ id: 'JobUsage' });
 export type JobUsage = z.infer<typeof JobUsage>;
 
+const DeadLetterCode = z.string().max(100).optional().meta({ description: 'Only those that failed so.' });
 const Identified = z.object({ id: z.string().max(64) });
 const One = enveloped(z.object({ job: Job }));
 const Page = enveloped(z.object({ jobs: z.array(Job) }));
@@ -117,10 +118,37 @@ export const jobRoutes = {
     path: '/v1/jobs/dead-letters',
     operation: 'jobs.dead_letter.list',
     summary: 'List jobs that failed for good',
-    query: PageQuery.extend({
-      code: z.string().max(100).optional().meta({ description: 'Only those that failed so.' }),
-    }),
+    query: PageQuery.extend({ code: DeadLetterCode }),
     answers: { 200: { description: 'A page, newest first. Retry one to have it done again.', schema: Page } },
+  }),
+  replayDeadJobs: route({
+    surface: 'control',
+    method: 'POST',
+    path: '/v1/jobs/dead-letters/replay',
+    operation: 'jobs.dead_letter.replay',
+    summary: 'Do jobs again that failed for good',
+    body: z
+      .strictObject({
+        code: DeadLetterCode,
+        limit: z.int().min(1).max(200).default(50).meta({ description: 'Most jobs that one call does again.' }),
+        cursor: z.string().max(500).optional().meta({ description: '`next_cursor` of the call before.' }),
+      })
+      .meta({ id: 'DeadLetterReplay' }),
+    answers: {
+      200: {
+        description: 'What is done again, newest first. Each is pending once more, under its id.',
+        schema: enveloped(
+          z.object({
+            replayed: z.int().meta({ description: 'How many.' }),
+            job_ids: z.array(z.uuid()),
+            next_cursor: z
+              .string()
+              .nullable()
+              .meta({ description: 'Where the next call goes on; null behind the last.' }),
+          }),
+        ),
+      },
+    },
   }),
   getJob: route({
     surface: 'control',

@@ -47,6 +47,7 @@ const SERVICES = [
     create: 'jobs.job.create',
     list: 'jobs.job.list',
     listDeadLetters: 'jobs.dead_letter.list',
+    replayDeadLetters: 'jobs.dead_letter.replay',
     get: 'jobs.job.get',
     getUsage: 'jobs.job.get_usage',
     follow: 'jobs.job.follow',

@@ -40,6 +40,18 @@ export function serveJobs(surface: Surface, { operator }: HttpKit, of: JobOperat
       links: pageLinks('/v1/jobs/dead-letters', { code, limit }, page.nextCursor),
     });
   });
+  surface.serve(routes.replayDeadJobs, async ({ body: { code, limit, cursor } }, call) => {
+    const { ids, nextCursor } = await run(of.replayDeadJobs, call, {
+      code: code ?? null,
+      limit,
+      cursor: cursor ?? null,
+    });
+    return envelope(call, {
+      status: 200,
+      data: { replayed: ids.length, job_ids: ids, next_cursor: nextCursor },
+      links: { self: '/v1/jobs/dead-letters' },
+    });
+  });
   surface.serve(routes.getJob, async ({ params }, call) => answer(call, await run(of.getJob, call, params)));
   surface.serve(routes.getJobUsage, async ({ params }, call) => {
     const usage = encodeUsage(await run(of.getJobUsage, call, params));

@@ -35,6 +35,12 @@ export function serveJobs(surface: RpcSurface, run: HttpKit['operator']['run'], 
       return { jobs: items.map(encodeJob), nextPageToken: nextCursor ?? '' };
     },
 
+    async replayDeadLetters({ code, ...page }, call) {
+      const wanted = { ...pageOf(page), code: code === '' ? null : code };
+      const { ids, nextCursor } = await pageTokenOf(() => run(of.replayDeadJobs, call, wanted));
+      return { ids, nextPageToken: nextCursor ?? '' };
+    },
+
     async getUsage({ id }, call) {
       return { usage: encodeJobUsage(await run(of.getJobUsage, call, { id })) };
     },

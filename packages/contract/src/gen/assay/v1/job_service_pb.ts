@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file assay/v1/job_service.proto.
  */
 export const file_assay_v1_job_service: GenFile = /*@__PURE__*/
-  fileDesc("Chphc3NheS92MS9qb2Jfc2VydmljZS5wcm90bxIIYXNzYXkudjEipgEKF0pvYlNlcnZpY2VDcmVhdGVSZXF1ZXN0EiMKBGNhbGwYASABKAsyEy5hc3NheS52MS5Nb2RlbENhbGxIABIgCgRub29wGAIgASgLMhAuYXNzYXkudjEuTm9Xb3JrSAASEAoIcHJpb3JpdHkYAyABKAUSKgoGcnVuX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGCgR3b3JrIhcKBk5vV29yaxINCgVpbnB1dBgBIAEoCSI2ChhKb2JTZXJ2aWNlQ3JlYXRlUmVzcG9uc2USGgoDam9iGAEgASgLMg0uYXNzYXkudjEuSm9iImMKFUpvYlNlcnZpY2VMaXN0UmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIjCgZzdGF0dXMYAyABKA4yEy5hc3NheS52MS5Kb2JTdGF0dXMiTgoWSm9iU2VydmljZUxpc3RSZXNwb25zZRIbCgRqb2JzGAEgAygLMg0uYXNzYXkudjEuSm9iEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJXCiBKb2JTZXJ2aWNlTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIMCgRjb2RlGAMgASgJIlkKIUpvYlNlcnZpY2VMaXN0RGVhZExldHRlcnNSZXNwb25zZRIbCgRqb2JzGAEgAygLMg0uYXNzYXkudjEuSm9iEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChRKb2JTZXJ2aWNlR2V0UmVxdWVzdBIKCgJpZBgBIAEoCSIzChVKb2JTZXJ2aWNlR2V0UmVzcG9uc2USGgoDam9iGAEgASgLMg0uYXNzYXkudjEuSm9iIicKGUpvYlNlcnZpY2VHZXRVc2FnZVJlcXVlc3QSCgoCaWQYASABKAkiPwoaSm9iU2VydmljZUdldFVzYWdlUmVzcG9uc2USIQoFdXNhZ2UYASABKAsyEi5hc3NheS52MS5Kb2JVc2FnZSI0ChdKb2JTZXJ2aWNlRm9sbG93UmVxdWVzdBIKCgJpZBgBIAEoCRINCgVhZnRlchgCIAEoCSJMChhKb2JTZXJ2aWNlRm9sbG93UmVzcG9uc2USEAoIcG9zaXRpb24YASABKAkSHgoFZXZlbnQYAiABKAsyDy5hc3NheS52MS5FdmVudCIlChdKb2JTZXJ2aWNlQ2FuY2VsUmVxdWVzdBIKCgJpZBgBIAEoCSI2ChhKb2JTZXJ2aWNlQ2FuY2VsUmVzcG9uc2USGgoDam9iGAEgASgLMg0uYXNzYXkudjEuSm9iIiQKFkpvYlNlcnZpY2VSZXRyeVJlcXVlc3QSCgoCaWQYASABKAkiNQoXSm9iU2VydmljZVJldHJ5UmVzcG9uc2USGgoDam9iGAEgASgLMg0uYXNzYXkudjEuSm9iMqUFCgpKb2JTZXJ2aWNlEk8KBkNyZWF0ZRIhLmFzc2F5LnYxLkpvYlNlcnZpY2VDcmVhdGVSZXF1ZXN0GiIuYXNzYXkudjEuSm9iU2VydmljZUNyZWF0ZVJlc3BvbnNlEkkKBExpc3QSHy5hc3NheS52MS5Kb2JTZXJ2aWNlTGlzdFJlcXVlc3QaIC5hc3NheS52MS5Kb2JTZXJ2aWNlTGlzdFJlc3BvbnNlEmoKD0xpc3REZWFkTGV0dGVycxIqLmFzc2F5LnYxLkpvYlNlcnZpY2VMaXN0RGVhZExldHRlcnNSZXF1ZXN0GisuYXNzYXkudjEuSm9iU2VydmljZUxpc3REZWFkTGV0dGVyc1Jlc3BvbnNlEkYKA0dldBIeLmFzc2F5LnYxLkpvYlNlcnZpY2VHZXRSZXF1ZXN0Gh8uYXNzYXkudjEuSm9iU2VydmljZUdldFJlc3BvbnNlElUKCEdldFVzYWdlEiMuYXNzYXkudjEuSm9iU2VydmljZUdldFVzYWdlUmVxdWVzdBokLmFzc2F5LnYxLkpvYlNlcnZpY2VHZXRVc2FnZVJlc3BvbnNlElEKBkZvbGxvdxIhLmFzc2F5LnYxLkpvYlNlcnZpY2VGb2xsb3dSZXF1ZXN0GiIuYXNzYXkudjEuSm9iU2VydmljZUZvbGxvd1Jlc3BvbnNlMAESTwoGQ2FuY2VsEiEuYXNzYXkudjEuSm9iU2VydmljZUNhbmNlbFJlcXVlc3QaIi5hc3NheS52MS5Kb2JTZXJ2aWNlQ2FuY2VsUmVzcG9uc2USTAoFUmV0cnkSIC5hc3NheS52MS5Kb2JTZXJ2aWNlUmV0cnlSZXF1ZXN0GiEuYXNzYXkudjEuSm9iU2VydmljZVJldHJ5UmVzcG9uc2ViBnByb3RvMw", [file_assay_v1_event_service, file_assay_v1_job, file_assay_v1_provider_service, file_google_protobuf_timestamp]);
+  fileDesc("Chphc3NheS92MS9qb2Jfc2VydmljZS5wcm90bxIIYXNzYXkudjEipgEKF0pvYlNlcnZpY2VDcmVhdGVSZXF1ZXN0EiMKBGNhbGwYASABKAsyEy5hc3NheS52MS5Nb2RlbENhbGxIABIgCgRub29wGAIgASgLMhAuYXNzYXkudjEuTm9Xb3JrSAASEAoIcHJpb3JpdHkYAyABKAUSKgoGcnVuX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGCgR3b3JrIhcKBk5vV29yaxINCgVpbnB1dBgBIAEoCSI2ChhKb2JTZXJ2aWNlQ3JlYXRlUmVzcG9uc2USGgoDam9iGAEgASgLMg0uYXNzYXkudjEuSm9iImMKFUpvYlNlcnZpY2VMaXN0UmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIjCgZzdGF0dXMYAyABKA4yEy5hc3NheS52MS5Kb2JTdGF0dXMiTgoWSm9iU2VydmljZUxpc3RSZXNwb25zZRIbCgRqb2JzGAEgAygLMg0uYXNzYXkudjEuSm9iEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJXCiBKb2JTZXJ2aWNlTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIMCgRjb2RlGAMgASgJIlkKIUpvYlNlcnZpY2VMaXN0RGVhZExldHRlcnNSZXNwb25zZRIbCgRqb2JzGAEgAygLMg0uYXNzYXkudjEuSm9iEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJZCiJKb2JTZXJ2aWNlUmVwbGF5RGVhZExldHRlcnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEgwKBGNvZGUYAyABKAkiSwojSm9iU2VydmljZVJlcGxheURlYWRMZXR0ZXJzUmVzcG9uc2USCwoDaWRzGAEgAygJEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChRKb2JTZXJ2aWNlR2V0UmVxdWVzdBIKCgJpZBgBIAEoCSIzChVKb2JTZXJ2aWNlR2V0UmVzcG9uc2USGgoDam9iGAEgASgLMg0uYXNzYXkudjEuSm9iIicKGUpvYlNlcnZpY2VHZXRVc2FnZVJlcXVlc3QSCgoCaWQYASABKAkiPwoaSm9iU2VydmljZUdldFVzYWdlUmVzcG9uc2USIQoFdXNhZ2UYASABKAsyEi5hc3NheS52MS5Kb2JVc2FnZSI0ChdKb2JTZXJ2aWNlRm9sbG93UmVxdWVzdBIKCgJpZBgBIAEoCRINCgVhZnRlchgCIAEoCSJMChhKb2JTZXJ2aWNlRm9sbG93UmVzcG9uc2USEAoIcG9zaXRpb24YASABKAkSHgoFZXZlbnQYAiABKAsyDy5hc3NheS52MS5FdmVudCIlChdKb2JTZXJ2aWNlQ2FuY2VsUmVxdWVzdBIKCgJpZBgBIAEoCSI2ChhKb2JTZXJ2aWNlQ2FuY2VsUmVzcG9uc2USGgoDam9iGAEgASgLMg0uYXNzYXkudjEuSm9iIiQKFkpvYlNlcnZpY2VSZXRyeVJlcXVlc3QSCgoCaWQYASABKAkiNQoXSm9iU2VydmljZVJldHJ5UmVzcG9uc2USGgoDam9iGAEgASgLMg0uYXNzYXkudjEuSm9iMpcGCgpKb2JTZXJ2aWNlEk8KBkNyZWF0ZRIhLmFzc2F5LnYxLkpvYlNlcnZpY2VDcmVhdGVSZXF1ZXN0GiIuYXNzYXkudjEuSm9iU2VydmljZUNyZWF0ZVJlc3BvbnNlEkkKBExpc3QSHy5hc3NheS52MS5Kb2JTZXJ2aWNlTGlzdFJlcXVlc3QaIC5hc3NheS52MS5Kb2JTZXJ2aWNlTGlzdFJlc3BvbnNlEmoKD0xpc3REZWFkTGV0dGVycxIqLmFzc2F5LnYxLkpvYlNlcnZpY2VMaXN0RGVhZExldHRlcnNSZXF1ZXN0GisuYXNzYXkudjEuSm9iU2VydmljZUxpc3REZWFkTGV0dGVyc1Jlc3BvbnNlEnAKEVJlcGxheURlYWRMZXR0ZXJzEiwuYXNzYXkudjEuSm9iU2VydmljZVJlcGxheURlYWRMZXR0ZXJzUmVxdWVzdBotLmFzc2F5LnYxLkpvYlNlcnZpY2VSZXBsYXlEZWFkTGV0dGVyc1Jlc3BvbnNlEkYKA0dldBIeLmFzc2F5LnYxLkpvYlNlcnZpY2VHZXRSZXF1ZXN0Gh8uYXNzYXkudjEuSm9iU2VydmljZUdldFJlc3BvbnNlElUKCEdldFVzYWdlEiMuYXNzYXkudjEuSm9iU2VydmljZUdldFVzYWdlUmVxdWVzdBokLmFzc2F5LnYxLkpvYlNlcnZpY2VHZXRVc2FnZVJlc3BvbnNlElEKBkZvbGxvdxIhLmFzc2F5LnYxLkpvYlNlcnZpY2VGb2xsb3dSZXF1ZXN0GiIuYXNzYXkudjEuSm9iU2VydmljZUZvbGxvd1Jlc3BvbnNlMAESTwoGQ2FuY2VsEiEuYXNzYXkudjEuSm9iU2VydmljZUNhbmNlbFJlcXVlc3QaIi5hc3NheS52MS5Kb2JTZXJ2aWNlQ2FuY2VsUmVzcG9uc2USTAoFUmV0cnkSIC5hc3NheS52MS5Kb2JTZXJ2aWNlUmV0cnlSZXF1ZXN0GiEuYXNzYXkudjEuSm9iU2VydmljZVJldHJ5UmVzcG9uc2ViBnByb3RvMw", [file_assay_v1_event_service, file_assay_v1_job, file_assay_v1_provider_service, file_google_protobuf_timestamp]);
 
 /**
  * Asks for a job.
@@ -240,6 +240,69 @@ export const JobServiceListDeadLettersResponseSchema: GenMessage<JobServiceListD
   messageDesc(file_assay_v1_job_service, 6);
 
 /**
+ * Asks to do a page of jobs again that failed for good.
+ *
+ * @generated from message assay.v1.JobServiceReplayDeadLettersRequest
+ */
+export type JobServiceReplayDeadLettersRequest = Message<"assay.v1.JobServiceReplayDeadLettersRequest"> & {
+  /**
+   * How many, at most 200; 50 when 0.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the call before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * Only those that failed with this code; all when empty.
+   *
+   * @generated from field: string code = 3;
+   */
+  code: string;
+};
+
+/**
+ * Describes the message assay.v1.JobServiceReplayDeadLettersRequest.
+ * Use `create(JobServiceReplayDeadLettersRequestSchema)` to create a new message.
+ */
+export const JobServiceReplayDeadLettersRequestSchema: GenMessage<JobServiceReplayDeadLettersRequest> = /*@__PURE__*/
+  messageDesc(file_assay_v1_job_service, 7);
+
+/**
+ * What is done again.
+ *
+ * @generated from message assay.v1.JobServiceReplayDeadLettersResponse
+ */
+export type JobServiceReplayDeadLettersResponse = Message<"assay.v1.JobServiceReplayDeadLettersResponse"> & {
+  /**
+   * Ids of the jobs, newest first. Each is pending once more.
+   *
+   * @generated from field: repeated string ids = 1;
+   */
+  ids: string[];
+
+  /**
+   * Where the next call goes on; empty behind the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message assay.v1.JobServiceReplayDeadLettersResponse.
+ * Use `create(JobServiceReplayDeadLettersResponseSchema)` to create a new message.
+ */
+export const JobServiceReplayDeadLettersResponseSchema: GenMessage<JobServiceReplayDeadLettersResponse> = /*@__PURE__*/
+  messageDesc(file_assay_v1_job_service, 8);
+
+/**
  * Asks for a job.
  *
  * @generated from message assay.v1.JobServiceGetRequest
@@ -258,7 +321,7 @@ export type JobServiceGetRequest = Message<"assay.v1.JobServiceGetRequest"> & {
  * Use `create(JobServiceGetRequestSchema)` to create a new message.
  */
 export const JobServiceGetRequestSchema: GenMessage<JobServiceGetRequest> = /*@__PURE__*/
-  messageDesc(file_assay_v1_job_service, 7);
+  messageDesc(file_assay_v1_job_service, 9);
 
 /**
  * The job.
@@ -279,7 +342,7 @@ export type JobServiceGetResponse = Message<"assay.v1.JobServiceGetResponse"> & 
  * Use `create(JobServiceGetResponseSchema)` to create a new message.
  */
 export const JobServiceGetResponseSchema: GenMessage<JobServiceGetResponse> = /*@__PURE__*/
-  messageDesc(file_assay_v1_job_service, 8);
+  messageDesc(file_assay_v1_job_service, 10);
 
 /**
  * Asks what a job came to.
@@ -300,7 +363,7 @@ export type JobServiceGetUsageRequest = Message<"assay.v1.JobServiceGetUsageRequ
  * Use `create(JobServiceGetUsageRequestSchema)` to create a new message.
  */
 export const JobServiceGetUsageRequestSchema: GenMessage<JobServiceGetUsageRequest> = /*@__PURE__*/
-  messageDesc(file_assay_v1_job_service, 9);
+  messageDesc(file_assay_v1_job_service, 11);
 
 /**
  * What it came to.
@@ -321,7 +384,7 @@ export type JobServiceGetUsageResponse = Message<"assay.v1.JobServiceGetUsageRes
  * Use `create(JobServiceGetUsageResponseSchema)` to create a new message.
  */
 export const JobServiceGetUsageResponseSchema: GenMessage<JobServiceGetUsageResponse> = /*@__PURE__*/
-  messageDesc(file_assay_v1_job_service, 10);
+  messageDesc(file_assay_v1_job_service, 12);
 
 /**
  * Asks for the events of a job.
@@ -349,7 +412,7 @@ export type JobServiceFollowRequest = Message<"assay.v1.JobServiceFollowRequest"
  * Use `create(JobServiceFollowRequestSchema)` to create a new message.
  */
 export const JobServiceFollowRequestSchema: GenMessage<JobServiceFollowRequest> = /*@__PURE__*/
-  messageDesc(file_assay_v1_job_service, 11);
+  messageDesc(file_assay_v1_job_service, 13);
 
 /**
  * One message of the stream. The first has no event: it says that the stream has begun, and where.
@@ -377,7 +440,7 @@ export type JobServiceFollowResponse = Message<"assay.v1.JobServiceFollowRespons
  * Use `create(JobServiceFollowResponseSchema)` to create a new message.
  */
 export const JobServiceFollowResponseSchema: GenMessage<JobServiceFollowResponse> = /*@__PURE__*/
-  messageDesc(file_assay_v1_job_service, 12);
+  messageDesc(file_assay_v1_job_service, 14);
 
 /**
  * Asks to cancel a job.
@@ -398,7 +461,7 @@ export type JobServiceCancelRequest = Message<"assay.v1.JobServiceCancelRequest"
  * Use `create(JobServiceCancelRequestSchema)` to create a new message.
  */
 export const JobServiceCancelRequestSchema: GenMessage<JobServiceCancelRequest> = /*@__PURE__*/
-  messageDesc(file_assay_v1_job_service, 13);
+  messageDesc(file_assay_v1_job_service, 15);
 
 /**
  * The job as it is now.
@@ -419,7 +482,7 @@ export type JobServiceCancelResponse = Message<"assay.v1.JobServiceCancelRespons
  * Use `create(JobServiceCancelResponseSchema)` to create a new message.
  */
 export const JobServiceCancelResponseSchema: GenMessage<JobServiceCancelResponse> = /*@__PURE__*/
-  messageDesc(file_assay_v1_job_service, 14);
+  messageDesc(file_assay_v1_job_service, 16);
 
 /**
  * Asks to do a job again.
@@ -440,7 +503,7 @@ export type JobServiceRetryRequest = Message<"assay.v1.JobServiceRetryRequest"> 
  * Use `create(JobServiceRetryRequestSchema)` to create a new message.
  */
 export const JobServiceRetryRequestSchema: GenMessage<JobServiceRetryRequest> = /*@__PURE__*/
-  messageDesc(file_assay_v1_job_service, 15);
+  messageDesc(file_assay_v1_job_service, 17);
 
 /**
  * The job as it is now.
@@ -461,7 +524,7 @@ export type JobServiceRetryResponse = Message<"assay.v1.JobServiceRetryResponse"
  * Use `create(JobServiceRetryResponseSchema)` to create a new message.
  */
 export const JobServiceRetryResponseSchema: GenMessage<JobServiceRetryResponse> = /*@__PURE__*/
-  messageDesc(file_assay_v1_job_service, 16);
+  messageDesc(file_assay_v1_job_service, 18);
 
 /**
  * Has models asked in the background, whatever becomes of the caller.
@@ -498,6 +561,16 @@ export const JobService: GenService<{
     methodKind: "unary";
     input: typeof JobServiceListDeadLettersRequestSchema;
     output: typeof JobServiceListDeadLettersResponseSchema;
+  },
+  /**
+   * Does jobs again that failed for good, as many as a page holds.
+   *
+   * @generated from rpc assay.v1.JobService.ReplayDeadLetters
+   */
+  replayDeadLetters: {
+    methodKind: "unary";
+    input: typeof JobServiceReplayDeadLettersRequestSchema;
+    output: typeof JobServiceReplayDeadLettersResponseSchema;
   },
   /**
    * Gets a job.

@@ -37,6 +37,9 @@ export type NewJob = {
   runAt: Date | null;
 };
 export type JobQuery = { state: JobState | null; limit: number; cursor: string | null };
+export type DeadJobQuery = { code: string | null; limit: number; cursor: string | null };
+/** Which jobs are done again, and where to go on. */
+export type Replay = { ids: string[]; nextCursor: string | null };
 export type JobUsage = { job: Job; usage: WorkUsage };
 type One = { id: string };
 
@@ -48,6 +51,7 @@ export const jobOperations = (services: JobServices) =>
     createJob: createJob(services),
     listJobs,
     listDeadJobs,
+    replayDeadJobs: replayDeadJobs(services),
     getJob,
     getJobUsage: getJobUsage(services),
     cancelJob: cancelJob(services),
@@ -113,11 +117,40 @@ const listDeadJobs = operation({
   ...READ,
   name: 'jobs.dead_letter.list',
   summary: 'List jobs that failed for good, newest first, with why.',
-  run: (
-    context,
-    { code, ...page }: { code: string | null; limit: number; cursor: string | null },
-  ): Promise<Page<Job>> => pageOf(context, page, (of) => store.listDeadJobs(context.tx, { ...of, code })),
+  run: (context, query: DeadJobQuery): Promise<Page<Job>> => deadJobsOf(context, query),
 });
+
+/** One page is one transaction; its cursor leads past what is done again, so that what fails once more is not met twice. */
+const replayDeadJobs = (services: JobServices) =>
+  operation({
+    ...WRITE,
+    name: 'jobs.dead_letter.replay',
+    summary: 'Do jobs again that failed for good, a page of them at once.',
+    effect: 'create',
+    audit: {
+      action: 'job.dead_letters_replayed',
+      detail: ({ code }: DeadJobQuery, { ids }: Replay) => ({ code, jobs: ids }),
+    },
+    async run(context, query): Promise<Replay> {
+      const { tx } = context;
+      const { items, nextCursor } = await deadJobsOf(context, query);
+      const locked = await lockForProgress(
+        tx,
+        items.map(({ orgId, id }) => ({ orgId, id, nodes: 'all' })),
+      );
+      const now = new Date();
+      const again = locked
+        .map((run) => new RunProgress({ graph: jobGraph(run.run.orgId), ...run, now }))
+        // Since they were listed, others may have done some of them again, or cancelled them.
+        .filter((progress) => progress.state === 'failed' && progress.retry());
+      if (again.length > 0) {
+        writeProgress(tx, again);
+        tx.onCommit(services.ready);
+      }
+      const replayed = new Set(again.map(({ runId }) => runId));
+      return { ids: items.map(({ id }) => id).filter((id) => replayed.has(id)), nextCursor };
+    },
+  });
 
 const getJob = operation({
   ...READ,
@@ -213,6 +246,9 @@ async function pageOf(
   const last = items.at(-1);
   return { items, nextCursor: found.length > limit && last ? encodeCursor([last.id]) : null };
 }
+
+const deadJobsOf = (context: Context, { code, ...page }: DeadJobQuery): Promise<Page<Job>> =>
+  pageOf(context, page, (of) => store.listDeadJobs(context.tx, { ...of, code }));
 
 /** A job of the caller's organization, as far as they reach. @throws AppError `not_found` */
 export async function requireJob(context: Pick<Context, 'tx' | 'by' | 'ownOnly'>, id: string): Promise<Job> {
