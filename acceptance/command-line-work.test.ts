@@ -31,18 +31,36 @@ test('a job is waited for, looked at and summed up', async () => {
   expect(job).toMatchObject({ status: 'completed' });
   expect((await assay(['jobs', 'watch', job.job_id], at)).stdout).toContain('job.completed');
   expect(await json('jobs', 'usage', job.job_id)).toMatchObject({ usage: { calls: 1 } });
+  const instead = ['--model', 'echo', '--fallback', 'provider=echo,model=echo', '--wait'];
+  expect(await json('jobs', 'create', 'Hi.', ...instead)).toMatchObject({
+    job: { status: 'completed', request: { fallbacks: [{ provider: 'echo', model: 'echo' }] } },
+  });
   const later = await assay(['jobs', 'create', 'x', '--modality', 'noop', '--at', '1d', '-q'], at);
   const id = later.stdout.trim();
   expect(await json('jobs', 'cancel', id)).toMatchObject({ job: { status: 'cancelled' } });
   expect((await assay(['jobs', 'list', '--status', 'cancelled', '-q'], at)).stdout).toBe(`${id}\n`);
   expect(await json('jobs', 'retry', id)).toMatchObject({ job: { job_id: id } });
   expect(await json('jobs', 'dead-letters')).toEqual({ jobs: [], next_cursor: null });
+  expect(await json('jobs', 'replay', '--all')).toEqual({ job_ids: [], next_cursor: null });
+});
+
+test('a webhook is looked at and changed', async () => {
+  const { webhook } = await json<{ webhook: { id: string } }>('webhooks', 'create', 'https://receiver.example/in');
+  const change = ['--event', 'job.*', '--description', 'Jobs.'];
+  await json('webhooks', 'update', webhook.id, ...change);
+  expect(await json('webhooks', 'get', webhook.id)).toMatchObject({
+    webhook: { url: 'https://receiver.example/in', event_types: ['job.*'], description: 'Jobs.' },
+  });
 });
 
 test('a schedule makes a run that waits for a person, who rejects it', async () => {
   await workflows.define({ name: 'paying', nodes: [native('ask', 'human', { title: 'Pay?', on_reject: 'output' })] });
   const terms = ['--workflow', 'paying', '--cron', '@yearly', '-q'];
   const id = (await assay(['schedules', 'create', 'Yearly', ...terms], at)).stdout.trim();
+  const { etag } = await json<{ etag: string }>('schedules', 'get', id);
+  const change = ['schedules', 'update', id, '--cron', '@monthly', '--if-match', etag];
+  expect(await json(...change)).toMatchObject({ workflow_schedule: { cron: '@monthly', name: 'Yearly' } });
+  expect((await assay(change, at)).exit).not.toBe(0);
   expect(await json('schedules', 'pause', id)).toMatchObject({ workflow_schedule: { status: 'paused' } });
   expect(await json('schedules', 'resume', id)).toMatchObject({ workflow_schedule: { status: 'active' } });
   const run = (await assay(['schedules', 'run', id, '-q'], at)).stdout.trim();

@@ -74,7 +74,9 @@ test('a job is submitted, waited for and summed up', async () => {
 test('a schedule is made, changed, paused, fired and deleted', async () => {
   await deploy('nightly', native('only', 'noop'));
   const { id } = await assay.schedules.create({ name: 'Night', workflow_name: 'nightly', cron: '@daily' });
-  expect(await assay.schedules.update(id, { time_zone: 'Europe/Berlin' })).toMatchObject({ cron: '@daily' });
+  const { etag } = await assay.schedules.get(id);
+  expect(await assay.schedules.update(id, { time_zone: 'Europe/Berlin' }, { etag })).toMatchObject({ cron: '@daily' });
+  await expect(assay.schedules.update(id, { cron: '@hourly' }, { etag })).rejects.toMatchObject({ status: 412 });
   expect(await assay.schedules.pause(id)).toMatchObject({ status: 'paused' });
   expect(await assay.schedules.resume(id)).toMatchObject({ status: 'active' });
   expect(await assay.schedules.trigger(id)).toMatchObject({ schedule_id: id });

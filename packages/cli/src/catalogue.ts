@@ -160,6 +160,11 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     load: () => import('./commands/schedules-get.ts'),
   },
   {
+    words: ['schedules', 'update'],
+    summary: 'Change a schedule',
+    load: () => import('./commands/schedules-update.ts'),
+  },
+  {
     words: ['schedules', 'pause'],
     summary: 'Let a schedule make no runs',
     load: () => import('./commands/schedules-pause.ts'),
@@ -315,6 +320,8 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     summary: 'Have an address told of events',
     load: () => import('./commands/webhooks-create.ts'),
   },
+  { words: ['webhooks', 'get'], summary: 'Show a webhook', load: () => import('./commands/webhooks-get.ts') },
+  { words: ['webhooks', 'update'], summary: 'Change a webhook', load: () => import('./commands/webhooks-update.ts') },
   {
     words: ['webhooks', 'test'],
     summary: 'Send a test message, and show what came of it',

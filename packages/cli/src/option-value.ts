@@ -41,6 +41,17 @@ export function pair(value: string, before: Readonly<Record<string, string>> = {
   return { ...before, [value.slice(0, at)]: value.slice(at + 1) };
 }
 
+export type Fallback = { provider?: string; model?: string; tier?: string };
+
+/** Collects who is asked instead: a model, or any of provider, model and tier by name. */
+export function fallback(value: string, before: readonly Fallback[] = []): Fallback[] {
+  if (!value.includes('=')) return [...before, { model: value }];
+  const named = value.split(',').map((part) => /^(provider|model|tier)=(.+)$/.exec(part));
+  if (named.includes(null))
+    throw new InvalidArgumentError('It must be a MODEL, or like provider=NAME,model=NAME or tier=basic.');
+  return [...before, Object.fromEntries(named.map((part) => [part?.[1], part?.[2]]))];
+}
+
 /** Collects `Name: value`. */
 export function header(value: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const [, name, content] = /^([\w-]+):\s*([\x20-\x7e]*)$/.exec(value) ?? [];

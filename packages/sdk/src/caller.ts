@@ -11,7 +11,15 @@ export class Caller {
   }
 
   /** Calls a route and gives its answer. */
-  async call<R extends Route>(call: CallOf<R> & Pick<WireRequest, 'accepted' | 'heldMs'>, options?: CallOptions) {
+  async call<R extends Route>(
+    call: CallOf<R> & Pick<WireRequest, 'accepted' | 'heldMs' | 'headers'>,
+    options?: CallOptions,
+  ) {
     return (await this.transport.json(call as WireRequest, options)) as AnswerOf<R>;
+  }
+  /** Calls a route, and gives its answer with the version that it is of. */
+  async callTagged<R extends Route>(call: CallOf<R>, options?: CallOptions) {
+    const { answer, etag } = await this.transport.tagged(call as WireRequest, options);
+    return { answer: answer as AnswerOf<R>, etag };
   }
 }

@@ -11,8 +11,10 @@ type ScheduleQuery = PageQuery & { workflow_name?: string | undefined };
 export type NewSchedule = BodyOf<Routes['createWorkflowSchedule']>;
 export type ScheduleChange = BodyOf<Routes['updateWorkflowSchedule']>;
 export type SchedulePage = { workflow_schedules: WorkflowSchedule[]; next_cursor: string | null };
-/** A schedule, and what came of its last firings. */
-export type ScheduleHistory = AnswerOf<Routes['getWorkflowSchedule']>['data'];
+/** A schedule, what came of its last firings, and the version that was read. */
+export type ScheduleHistory = AnswerOf<Routes['getWorkflowSchedule']>['data'] & { etag: string | null };
+/** `etag`: hold the change to the version that was read. */
+export type UpdateOptions = CallOptions & { etag?: string | null | undefined };
 
 /** Runs of workflows by the clock. */
 export class Schedules {
@@ -41,12 +43,18 @@ export class Schedules {
 
   async get(id: string, options?: CallOptions): Promise<ScheduleHistory> {
     const call = { method: 'GET', path: '/v1/workflow-schedules/{id}', params: { id } } as const;
-    return (await this.#caller.call<Routes['getWorkflowSchedule']>(call, options)).data;
+    const { answer, etag } = await this.#caller.callTagged<Routes['getWorkflowSchedule']>(call, options);
+    return { ...answer.data, etag };
   }
 
-  /** Changes what is said, and nothing else. From then on it acts in the caller's name. */
-  async update(id: string, body: ScheduleChange, options?: CallOptions): Promise<WorkflowSchedule> {
-    const call = { method: 'PATCH', path: '/v1/workflow-schedules/{id}', params: { id }, body } as const;
+  /**
+   * Changes what is said, and nothing else. From then on it acts in the caller's name.
+   * @throws ApiError `precondition` when it is no more what `etag` was read of
+   */
+  async update(id: string, body: ScheduleChange, options: UpdateOptions = {}): Promise<WorkflowSchedule> {
+    const { etag } = options;
+    const headers: Record<string, string> = typeof etag === 'string' ? { 'if-match': etag } : {};
+    const call = { method: 'PATCH', path: '/v1/workflow-schedules/{id}', params: { id }, body, headers } as const;
     return (await this.#caller.call<Routes['updateWorkflowSchedule']>(call, options)).data.workflow_schedule;
   }
 

@@ -95,6 +95,17 @@ export class Transport {
   }
 
   /**
+   * The same, with the answer's entity tag (`ETag`): the version that was read.
+   * @throws ApiError when the server refuses, ConnectionError when none answers, MalformedAnswerError for other than JSON
+   */
+  tagged(request: WireRequest, options: CallOptions = {}): Promise<{ answer: unknown; etag: string | null }> {
+    return this.#withRetries(request, options, async (response) => ({
+      answer: await readJson(response),
+      etag: response.headers.get('etag'),
+    }));
+  }
+
+  /**
    * Sends a request and gives the answer with its body unread. The time limit covers the head of the answer only.
    * @throws ApiError when the server refuses, ConnectionError when none answers
    */

@@ -6,9 +6,10 @@ import { connect } from '../connection.ts';
 import { followJob, jobFailure } from '../followed-job.ts';
 import { outputText } from '../job-view.ts';
 import { readJsonArgument, readJsonObject } from '../json-file.ts';
-import { moment, priority } from '../option-value.ts';
+import { type Fallback, fallback, moment, priority } from '../option-value.ts';
 import { addOutputOptions } from '../output-options.ts';
 import { text } from '../view.ts';
+import { whatWasSaid } from '../what-was-said.ts';
 
 type Options = {
   input?: string;
@@ -16,6 +17,7 @@ type Options = {
   provider?: string;
   model?: string;
   tier?: NewJob['tier'];
+  fallback?: Fallback[];
   params?: string;
   priority?: number;
   at?: string;
@@ -37,6 +39,11 @@ export function define(command: Command, cli: Cli): void {
     .option('--model <name>', 'the model that is asked')
     .option('--provider <name>', 'the provider that is asked')
     .addOption(new Option('--tier <tier>', 'any model of this tier').choices(['basic', 'standard', 'premium']))
+    .option(
+      '--fallback <model>',
+      'who is asked instead: a MODEL, or provider=NAME,model=NAME,tier=TIER, as much of it as matters; may be repeated',
+      fallback,
+    )
     .option('--params <json>', 'options of the model: a JSON object, or @FILE')
     .option('--priority <n>', 'jobs of higher ones begin first, -10 to 10', priority)
     .option('--at <when>', 'begin then, not before: a time from now like 2h, or a date', moment)
@@ -70,14 +77,15 @@ async function readJob(prompt: string | undefined, options: Options, cli: Cli): 
   if ((prompt === undefined) === (options.input === undefined))
     throw usageError('Say what is asked once: a PROMPT, or --input.');
   const input = prompt ?? ((await readJsonArgument(options.input ?? '', cli)) as NewJob['input']);
-  const said = {
+  const said = whatWasSaid({
     modality,
     provider,
     model,
     tier,
+    fallbacks: options.fallback as NewJob['fallbacks'],
     priority: options.priority,
     run_at: at,
     params: params === undefined ? undefined : await readJsonObject(params, cli),
-  };
-  return { input, ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) };
+  });
+  return { input, ...said };
 }

@@ -26,6 +26,32 @@ test('a job is asked with what was said, and its text is printed at its end', as
   expect(submitted?.headers['idempotency-key']).toBe('k-1');
 });
 
+test('a job names who is asked instead, in order', async () => {
+  await using server = await WireServer.start(HEALTHY);
+  const instead = ['--fallback', 'small', '--fallback', 'provider=house,model=large', '--fallback', 'tier=basic'];
+  await assay(['jobs', 'create', 'Hi.', '--model', 'echo', ...instead, '-q'], server);
+  expect(JSON.parse(server.last.body)).toMatchObject({
+    fallbacks: [{ model: 'small' }, { provider: 'house', model: 'large' }, { tier: 'basic' }],
+  });
+});
+
+test('a schedule is changed in what is said and nothing else, if it is still what was read', async () => {
+  await using server = await WireServer.start(HEALTHY);
+  const change = ['--workflow', 'orders', '--no-start', '--priority', '0', '-i', '{"a": 1}', '--if-match', '"3"'];
+  expect(await assay(['schedules', 'update', schedule.id, ...change], server)).toMatchObject({ exit: 0 });
+  expect(JSON.parse(server.last.body)).toEqual({
+    workflow_name: 'orders',
+    workflow_version: null,
+    priority: 0,
+    input: { a: 1 },
+    start: false,
+  });
+  expect(server.last.headers['if-match']).toBe('"3"');
+  await assay(['schedules', 'update', schedule.id, '--cron', '@daily'], server);
+  expect(JSON.parse(server.last.body)).toEqual({ cron: '@daily' });
+  expect(server.last.headers['if-match']).toBeUndefined();
+});
+
 test('a conversation is read as JSON, and asked later', async () => {
   await using server = await WireServer.start(HEALTHY);
   const conversation = { messages: [{ role: 'user', content: 'Hi.' }] };
@@ -46,6 +72,11 @@ test.each([
   [['jobs', 'create', 'Hi.', '--params', '[]']],
   [['schedules', 'create', 'Nightly', '--workflow', 'orders']],
   [['schedules', 'create', 'Nightly', '--workflow', 'orders@x', '--cron', '@daily']],
+  [['jobs', 'create', 'Hi.', '--fallback', 'vendor=house']],
+  [['schedules', 'update', schedule.id]],
+  [['schedules', 'update', schedule.id, '--overlap', 'never']],
+  [['webhooks', 'update', 'w']],
+  [['webhooks', 'update', 'w', '--event', 'a.b', '--all-events']],
   [['schedules', 'delete', schedule.id]],
   [['assets', 'rm', 'a1']],
   [['approvals', 'approve', 'r', 'n', '--values', '1']],

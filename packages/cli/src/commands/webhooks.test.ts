@@ -18,6 +18,13 @@ test('a webhook is made of an address and patterns, and its secret is shown', as
   });
 });
 
+test('a webhook is changed in what is said, and nothing else', async () => {
+  await using server = await WireServer.start(HEALTHY);
+  const change = ['--event', 'a.*', '--event', 'b.*', '--all-subjects'];
+  expect((await assay(['webhooks', 'update', webhook.id, ...change], server)).exit).toBe(0);
+  expect(JSON.parse(server.last.body)).toEqual({ event_types: ['a.*', 'b.*'], subjects: [] });
+});
+
 test('a webhook is deleted only when that is meant', async () => {
   await using server = await WireServer.start(HEALTHY);
   expect((await assay(['webhooks', 'delete', webhook.id], server)).exit).toBe(2);
