@@ -22,7 +22,7 @@ const workflows = new WorkflowClient(server);
 /** Runs a command that has to succeed, and gives its document. */
 async function json<Document>(...args: string[]): Promise<Document> {
   const ran = await assay([...args, '--json'], at);
-  expect(ran).toMatchObject({ exit: 0, stderr: '' });
+  expect(ran, ran.stdout).toMatchObject({ exit: 0, stderr: '' });
   return JSON.parse(ran.stdout) as Document;
 }
 

@@ -13,10 +13,10 @@ export function define(command: Command, cli: Cli): void {
     .option('--code <code>', 'only those that failed with it: provider.unavailable')
     .addHelpText('after', HELP);
   addOutputOptions(command, { quiet: 'print ids only' });
-  command.action(async ({ all, ...query }: PageOptions & { code?: string }) => {
+  command.action(async ({ all, limit, cursor, code }: PageOptions & { code?: string }) => {
     const assay = await connect(cli);
     await showPage(cli, {
-      listing: assay.jobs.replayDeadLetters(query, { signal: cli.signal }),
+      listing: assay.jobs.replayDeadLetters({ limit, cursor, code }, { signal: cli.signal }),
       all,
       itemsOf: (page) => page.job_ids,
       name: 'job_ids',

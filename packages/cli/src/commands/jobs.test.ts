@@ -52,6 +52,21 @@ test('a schedule is changed in what is said and nothing else, if it is still wha
   expect(server.last.headers['if-match']).toBeUndefined();
 });
 
+test('dead letters are replayed page by page, and nothing else is said', async () => {
+  await using server = await WireServer.start({
+    ...HEALTHY,
+    'POST /v1/jobs/dead-letters/replay': ({ body }) => ({
+      json: { data: { replayed: 1, job_ids: [job.job_id], next_cursor: body.includes('cursor') ? null : 'c-2' } },
+    }),
+  });
+  const { stdout } = await assay(['jobs', 'replay', '--code', 'provider.unavailable', '--all', '-q'], server);
+  expect(stdout).toBe(`${job.job_id}\n${job.job_id}\n`);
+  expect(server.received.map(({ body }) => JSON.parse(body))).toEqual([
+    { limit: 20, code: 'provider.unavailable' },
+    { limit: 20, code: 'provider.unavailable', cursor: 'c-2' },
+  ]);
+});
+
 test('a conversation is read as JSON, and asked later', async () => {
   await using server = await WireServer.start(HEALTHY);
   const conversation = { messages: [{ role: 'user', content: 'Hi.' }] };
