@@ -73,9 +73,7 @@ export class Settler implements AsyncDisposable {
   ): Promise<Answer | null> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer | null>();
     this.#waiting.push({ run, about, decide, resolve, reject } as Decision<unknown>);
-    this.#settling ??= this.#settle().finally(() => {
-      this.#settling = null;
-    });
+    this.#settling ??= this.#settle();
     return promise;
   }
 
@@ -91,7 +89,12 @@ export class Settler implements AsyncDisposable {
 
   async #settle(): Promise<void> {
     await null;
-    while (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, MOST_TOGETHER));
+    try {
+      while (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, MOST_TOGETHER));
+    } finally {
+      // At once: a decision that came a moment later would wait for a round that is over.
+      this.#settling = null;
+    }
   }
 
   async #commit(batch: readonly Decision<unknown>[]): Promise<void> {
