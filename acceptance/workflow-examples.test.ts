@@ -44,7 +44,7 @@ test('documents are summarised, and published once somebody has approved them', 
   dataOf(await workflows.complete(id, 'release', { decision: 'approve', values, comment: 'Fine.' }));
   const { state, context } = await workflows.ended(id);
   expect(state).toBe('completed');
-  expect(context['published']).toEqual({
+  expect(context?.['published']).toEqual({
     channel: 'web',
     page: expect.stringMatching(
       /^# Rivers\n\n## The Elbe\n\nThe Elbe: The Elbe rises .+ North Sea\.\n\n## The Rhone\n\n/,

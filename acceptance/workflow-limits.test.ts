@@ -170,3 +170,19 @@ describe('a budget', () => {
     expect(await workflows.run(run.stdout.trim())).toMatchObject({ budget_micros: 250_000 });
   });
 });
+
+test('a context above 256 KiB is read as an asset, which cannot be deleted while it is one', async () => {
+  const text = 'x'.repeat(200_000);
+  const copy = (key: string, more: object = {}) =>
+    native(key, 'noop', {}, { inputs: { text: '$context.input.text' }, ...more });
+  await workflows.define({ name: 'large', nodes: [copy('a'), copy('b', { depends_on: ['a'] })] });
+  const run = await workflows.ended(await workflows.start('large', { text }));
+  const expected = { input: { text }, a: { text }, b: { text } };
+  const bytes = JSON.stringify(expected).length;
+  expect(run).toMatchObject({ state: 'completed', context: null, context_asset: { id: expect.any(String), bytes } });
+  const path = `/v1/assets/${run.context_asset?.id}`;
+  expect(JSON.parse((await client.get(path)).text)).toEqual(expected);
+  expect(refusalOf(await client.send('DELETE', path))).toBe('409 conflict');
+  const shown = await assay(['runs', 'get', run.id], { server, apiKey: server.credentials.apiKey });
+  expect(shown.stdout).toContain(`${run.context_asset?.id} (${bytes} bytes)`);
+});

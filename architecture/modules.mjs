@@ -18,5 +18,5 @@ export const moduleDependencies = {
   providers: ['vault', 'metering', 'audit'],
   webhooks: ['events', 'vault'],
   evaluations: ['runners', 'assets', 'events'],
-  workflows: ['events', 'evaluations', 'providers'],
+  workflows: ['events', 'evaluations', 'providers', 'assets'],
 };

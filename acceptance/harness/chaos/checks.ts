@@ -48,7 +48,8 @@ export class Checks {
     return wrong;
   }
 
-  #faultsOfWhole(of: keyof typeof WORDS, name: string, { id, context }: WorkflowRun): string[] {
+  #faultsOfWhole(of: keyof typeof WORDS, name: string, { id, context: kept }: WorkflowRun): string[] {
+    const context = kept ?? {};
     const found = {
       words: [...(context['words'] as string[])].sort(),
       ...(of === 'whole' && { many: context['many'], below: context['below'] }),
@@ -203,7 +204,7 @@ function faultsOfEnds({ state, completed_at }: WorkflowRun, types: readonly stri
 
 /** What did not come to its end has done nothing twice either. */
 function faultsOfPart({ context }: WorkflowRun): string[] {
-  const words = (context['words'] ?? []) as string[];
+  const words = (context?.['words'] ?? []) as string[];
   return new Set(words).size === words.length ? [] : [`wrote ${JSON.stringify(words)}`];
 }
 

@@ -37,7 +37,8 @@ export const runFields = (run: WorkflowRun): Human =>
     ['ended', run.completed_at],
     ['deadline', run.deadline_at],
     ['input', JSON.stringify(run.input)],
-    ['context', JSON.stringify(run.context)],
+    ['context', run.context && JSON.stringify(run.context)],
+    ['context asset', run.context_asset && `${run.context_asset.id} (${run.context_asset.bytes} bytes)`],
   );
 
 export const runTable = (runs: readonly WorkflowRun[]): Human =>

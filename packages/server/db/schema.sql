@@ -1516,6 +1516,8 @@ table workflow_runs · row security forced
   completed_at timestamp with time zone
   concurrency_key text
   context jsonb not null
+  context_asset uuid
+  context_bytes integer
   created_at timestamp with time zone not null default now()
   created_by text not null
   created_by_kind text not null
@@ -1537,6 +1539,8 @@ table workflow_runs · row security forced
   schedule_id uuid
   started_at timestamp with time zone
   state text not null
+  constraint workflow_runs__context CHECK ((((context_asset IS NULL) = (context_bytes IS NULL)) AND ((context_asset IS NULL) OR (context = '{}'::jsonb))))
+  constraint workflow_runs__context_asset FOREIGN KEY (org_id, context_asset) REFERENCES assets(org_id, id)
   constraint workflow_runs__definition FOREIGN KEY (org_id, definition_id) REFERENCES workflow_definitions(org_id, id)
   constraint workflow_runs__ended CHECK (((completed_at IS NULL) = (state <> ALL (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]))))
   constraint workflow_runs__left CHECK ((nodes_left >= 0))
@@ -1544,6 +1548,7 @@ table workflow_runs · row security forced
   constraint workflow_runs__state CHECK ((state = ANY (ARRAY['created'::text, 'queued'::text, 'running'::text, 'paused'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
   CREATE INDEX workflow_runs__age ON public.workflow_runs USING btree (completed_at) WHERE (completed_at IS NOT NULL)
   CREATE INDEX workflow_runs__children ON public.workflow_runs USING btree (org_id, parent_run_id) WHERE ((parent_run_id IS NOT NULL) AND (completed_at IS NULL))
+  CREATE INDEX workflow_runs__context_asset ON public.workflow_runs USING btree (org_id, context_asset) WHERE (context_asset IS NOT NULL)
   CREATE INDEX workflow_runs__dead_jobs ON public.workflow_runs USING btree (org_id, created_at DESC, id DESC) WHERE ((job IS NOT NULL) AND (state = 'failed'::text))
   CREATE INDEX workflow_runs__deadline ON public.workflow_runs USING btree (deadline_at) WHERE ((completed_at IS NULL) AND (deadline_at IS NOT NULL))
   CREATE INDEX workflow_runs__definition ON public.workflow_runs USING btree (org_id, definition_id, created_at DESC) WHERE (job IS NULL)

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import type { Json } from '../src/kernel/json.ts';
+import type { Changes } from '../src/modules/workflows/engine/changes.ts';
 import { concerned } from '../src/modules/workflows/engine/graphs.ts';
 import {
   type Graph,
@@ -11,7 +12,7 @@ import {
   type Sweep,
   WHOLE,
 } from '../src/modules/workflows/engine/model.ts';
-import { type Changes, RunProgress, UnreadNode } from '../src/modules/workflows/engine/run-progress.ts';
+import { RunProgress, UnreadNode } from '../src/modules/workflows/engine/run-progress.ts';
 import { dependentsOf } from '../src/modules/workflows/graph/graph-faults.ts';
 import { isTerminal, type NodeDefinition, type NodePolicy, type NodeState } from '../src/modules/workflows/model.ts';
 

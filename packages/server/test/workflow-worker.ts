@@ -1,4 +1,6 @@
 import pino from 'pino';
+import type { Contents } from '../src/modules/assets/index.ts';
+import { Contexts } from '../src/modules/workflows/context/contexts.ts';
 import { Engine } from '../src/modules/workflows/engine/engine.ts';
 import { Graphs } from '../src/modules/workflows/engine/graphs.ts';
 import { RunJanitor } from '../src/modules/workflows/engine/janitor.ts';
@@ -41,19 +43,30 @@ type WorkerOf = {
   concurrency?: number;
   stopMs?: number;
   capabilities?: () => ReadonlySet<string>;
+  /** Where large contexts are kept; nobody asks unless there are some. */
+  contents?: Contents;
 };
 const NOTHING: ReadonlySet<string> = new Set();
 export function workflowWorker(
   db: ReturnType<typeof testDatabase>,
   expressions: Expressions,
-  { handlers = {}, leaseMs = 1_500, concurrency = 16, stopMs = 10_000, capabilities = () => NOTHING }: WorkerOf = {},
+  {
+    handlers = {},
+    leaseMs = 1_500,
+    concurrency = 16,
+    stopMs = 10_000,
+    capabilities = () => NOTHING,
+    contents,
+  }: WorkerOf = {},
 ) {
   const statements: ConstructorParameters<typeof RunJanitor>[0]['statements'] = (work) =>
     db.system.statements({ orgId: null }, work);
   const graphs = new Graphs(statements);
+  const contexts = new Contexts({ contents: contents as Contents, statements });
   const listeners = new Set<() => void>();
   const ended = new Set<(runId: string) => void>();
   const settler = new Settler({
+    contexts,
     transaction: (work) => db.system.transaction({ orgId: null }, work),
     graphs,
     endWork: async () => {},
@@ -62,6 +75,7 @@ export function workflowWorker(
     },
   });
   const engine = new Engine({
+    contexts,
     statements,
     settler,
     graphs,
@@ -85,6 +99,7 @@ export function workflowWorker(
   return {
     settler,
     graphs,
+    contexts,
     /** A signal that somebody may wait. */
     look() {
       for (const listener of listeners) listener();

@@ -110,7 +110,12 @@ export const WorkflowRun = z
     budget_micros: z.int().nullable().meta({ description: 'What it may cost; null: it is not bounded.' }),
     concurrency_key: z.string().nullable().meta({ description: 'Of those with the same, only so many are under way.' }),
     input: Input,
-    context: Input.meta({ description: 'What nodes have written so far, beside the input.' }),
+    context: Input.nullable().meta({
+      description: 'What nodes have written so far, beside the input; null where `context_asset` holds it.',
+    }),
+    context_asset: z.object({ id: z.uuid(), bytes: z.int() }).nullable().meta({
+      description: 'The asset that holds the context where that is too large for here: `GET /v1/assets/{id}`.',
+    }),
     error: Failure.extend({ node: z.string().nullable() }).nullable(),
     created_by: z.object({ kind: z.string(), id: z.string() }),
     schedule_id: z.uuid().nullable().meta({ description: 'The schedule that made it, if one did.' }),

@@ -112,7 +112,11 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
   const metering = await composeMetering({ ...base, topic: TOPICS.prices }, stack);
   const parts = { ...base, ...metering, ...rates, rules: http.rules, vault, topics: TOPICS, metrics, tracing };
   const providers = composeProviders(parts, stack);
-  const workflows = composeWorkflows({ ...base, rules: http.rules, endings, topics: TOPICS }, stack);
+  const { systemContents, ...files } = composeContents({ ...base, dataKeys: vault.dataKeys });
+  const workflows = composeWorkflows(
+    { ...base, contents: systemContents, rules: http.rules, endings, topics: TOPICS },
+    stack,
+  );
   const onWake = (topic: string) => (listener: () => void) => wakeups.on(topic, listener);
   return {
     ...base,
@@ -131,7 +135,7 @@ export async function composeCore(config: Config, address: DatabaseAddress, log:
     providers,
     workflows,
     mailer,
-    ...composeContents({ config, database, dataKeys: vault.dataKeys }),
+    ...files,
     endings,
     fleet: stack.use(new Fleet({ statements: systemStatements, onWake: onWake(TOPICS.runners), log })),
     feed: stack.use(eventFeed(base, { endings, onWake: onWake(TOPICS.events) })),

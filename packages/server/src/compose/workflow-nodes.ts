@@ -38,6 +38,8 @@ export function workflowHandlers(
         callFor: (task) => callFor(core, task),
         start: (call, child) => core.operator.run(workflows.startChild, call, child),
         findRun: (orgId, id) => core.database.statements({ orgId }, (tx) => findRun(tx, orgId, id)),
+        contextOf: ({ orgId, id: runId, context, contextAsset }) =>
+          core.workflows.contexts.load({ orgId, runId }, { context: context ?? {}, asset: contextAsset?.id ?? null }),
       }),
       human: humanHandler({ personOf: (orgId, maker) => personOf(core, orgId, maker) }),
     },

@@ -1,9 +1,11 @@
 import { findPersonStanding } from '../modules/access/index.ts';
+import type { Contents } from '../modules/assets/index.ts';
 import { type Endings, type EvaluationServices, endWorkOfRuns } from '../modules/evaluations/index.ts';
 import { openRunBudget } from '../modules/metering/index.ts';
 import {
   type ApprovalServices,
   approvalOperations,
+  Contexts,
   definitionOperations,
   type EndWork,
   Expressions,
@@ -28,6 +30,7 @@ import type { Wakeups } from '../platform/queue/wakeups.ts';
 import { jobServices } from './jobs.ts';
 
 export type WorkflowParts = {
+  contents: Contents;
   systemTransaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   systemStatements<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   wakeups: Wakeups;
@@ -73,6 +76,7 @@ export function composeWorkflows(parts: WorkflowParts, stack: AsyncDisposableSta
   const { systemTransaction, systemStatements, wakeups, endings, topics, told } = parts;
   const expressions = stack.use(new Expressions({ deadlineMs: EXPRESSION_DEADLINE_MS, threads: EXPRESSION_THREADS }));
   const graphs = new Graphs(systemStatements);
+  const contexts = new Contexts({ contents: parts.contents, statements: systemStatements });
   const ready = (): void => {
     wakeups.raise(topics.workflows);
     told();
@@ -85,12 +89,13 @@ export function composeWorkflows(parts: WorkflowParts, stack: AsyncDisposableSta
   };
   const signals = { endings, cancelled: (id: string): void => wakeups.raise(topics.cancelled, id) };
   const endWork: EndWork = (tx, runs) => endWorkOfRuns(tx, runs, signals);
-  const settler = stack.use(new Settler({ transaction: systemTransaction, graphs, endWork, progressed }));
+  const settler = stack.use(new Settler({ transaction: systemTransaction, graphs, contexts, endWork, progressed }));
   return {
     rules: parts.rules,
     endWork,
     expressions,
     graphs,
+    contexts,
     settler,
     ready,
     openBudget: openRunBudget,
@@ -105,11 +110,11 @@ export type Workflows = ReturnType<typeof composeWorkflows>;
 
 /** The operations of workflows; listed without a core they are only looked at. */
 export function workflowOperations(
-  { expressions, graphs, endWork, ready, ended, openBudget, rules }: Partial<Workflows>,
+  { expressions, graphs, contexts, endWork, ready, ended, openBudget, rules }: Partial<Workflows>,
   follow: FollowServices,
   evaluations: Pick<EvaluationServices, 'fleet' | 'queued' | 'queueSeconds'>,
 ) {
-  const engine = { expressions, graphs, endWork, ready, ended, openBudget } as Workflows;
+  const engine = { expressions, graphs, contexts, endWork, ready, ended, openBudget } as Workflows;
   return {
     ...definitionOperations({
       ...engine,

@@ -129,7 +129,7 @@ function choresOf({
       name: 'retain_workflow_runs',
       schedule: '47 * * * *',
       run: async () => {
-        await inBatches((tx) => deleteRunsOlderThan(tx, workflowRetentionDays));
+        await inBatches((tx) => deleteRunsOlderThan(tx, workflowRetentionDays), transaction);
         await inBatches((tx) => deleteFiringsOlderThan(tx, workflowRetentionDays));
       },
     },

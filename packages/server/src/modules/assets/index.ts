@@ -8,7 +8,7 @@
 export { DiskObjects } from './adapters/disk-objects.ts';
 export { S3Objects } from './adapters/s3-objects.ts';
 export { assetConstraints } from './constraints.ts';
-export { Contents } from './contents.ts';
+export { type ContentServices, Contents } from './contents.ts';
 export { collectGarbage } from './jobs.ts';
 export { type Asset, faultOfName, isMediaType } from './model.ts';
 export { assetOperations, type ReceivedFile } from './operations.ts';

@@ -22,7 +22,7 @@ export async function findAssetOwners(tx: Tx, orgId: string, ids: readonly strin
 const ownerOf = (kind: string | null, id: string | null): Owner => (kind === null || id === null ? null : { kind, id });
 
 /** The whole content of an organization's asset. For callers that have decided already that it may be read. */
-export async function readAsset(tx: Tx, contents: Contents, orgId: string, id: string): Promise<Buffer> {
+export async function readAsset(tx: Tx, contents: Pick<Contents, 'open'>, orgId: string, id: string): Promise<Buffer> {
   const found = await findWithContent(tx, orgId, id);
   const content = found && (await contents.open(found.content));
   return content ? buffer(content) : Buffer.alloc(0);

@@ -3,7 +3,14 @@ import type { Tx } from '../../platform/db/index.ts';
 import { assetErrors } from './errors.ts';
 import type { Asset, Stored } from './model.ts';
 import { deleteRows, insertAssets } from './store.ts';
-import { countAssets, endUploads, insertContents, lockUploadsOf, markReleased } from './store-contents.ts';
+import {
+  countAssets,
+  endUploads,
+  insertContents,
+  lockReplaced,
+  lockUploadsOf,
+  markReleased,
+} from './store-contents.ts';
 
 /** An asset that is to be made of a stored object. */
 export type NewAsset = Stored &
@@ -11,13 +18,21 @@ export type NewAsset = Stored &
 
 /**
  * Makes assets of stored objects, all that one transaction makes at once; gives their ids.
+ * @param replaced assets that the same transaction deletes afterwards: what both lock is locked here, in one order
  * @throws AppError `unavailable` when an upload was given up meanwhile
  */
-export async function addAssets(tx: Tx, orgId: string, assets: readonly NewAsset[]): Promise<AssetId[]> {
+export async function addAssets(
+  tx: Tx,
+  orgId: string,
+  assets: readonly NewAsset[],
+  { replaced = [] }: { replaced?: readonly string[] } = {},
+): Promise<AssetId[]> {
   if (assets.length === 0) return [];
   const objects = assets.map(({ object }) => object);
   if ((await lockUploadsOf(tx, orgId, objects)).length < objects.length)
     throw assetErrors.upload_lost('The upload took so long that it was given up meanwhile. Send it again.');
+  const digests = assets.map(({ digest }) => digest);
+  if (replaced.length > 0) lockReplaced(tx, orgId, { digests, replaced });
   insertContents(tx, orgId, assets);
   const made = assets.map((asset) => ({
     ...asset,

@@ -43,6 +43,12 @@ const lockContents = statement(
   'assets.lock_contents',
   'select 1 from asset_contents where org_id = $1 and digest = any($2) order by digest for update',
 );
+const lockContentsToo = statement(
+  'assets.lock_contents_too',
+  `select 1 from asset_contents where org_id = $1
+     and digest = any($2 || array(select a.digest from assets a where a.org_id = $1 and a.id = any($3::uuid[])))
+   order by digest for update`,
+);
 const releaseContents = statement(
   'assets.release_contents',
   'update asset_contents set released_at = now() where org_id = $1 and digest = any($2)',
@@ -108,6 +114,13 @@ export function insertContents(tx: Tx, orgId: string, stored: readonly Stored[])
     seals.map((seal) => seal?.keyVersion ?? null),
   ]);
 }
+
+/** Locks the contents of assets that come and of others that are to go, as far as they are there. */
+export const lockReplaced = (
+  tx: Tx,
+  orgId: string,
+  { digests, replaced }: { digests: readonly string[]; replaced: readonly string[] },
+): void => tx.defer(lockContentsToo, [orgId, digests, replaced]);
 
 /** Marks contents as having lost an asset: what has none left goes when its time is over. */
 export function markReleased(tx: Tx, orgId: string, digests: readonly string[]): void {

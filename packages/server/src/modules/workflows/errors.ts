@@ -14,6 +14,10 @@ export const contextErrors = defineErrors('workflow_context', {
   no_such_path: 'invalid',
   not_a_container: 'invalid',
   too_large: 'invalid',
+  no_room: 'too_large',
+  not_stored: 'unavailable',
+  not_there: 'unavailable',
+  in_use: 'conflict',
 });
 
 export const expressionErrors = defineErrors('expression', {

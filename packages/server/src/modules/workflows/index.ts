@@ -11,6 +11,7 @@ export { type Approval, type ApprovalServices, approvalOperations } from './appr
 export { workflowConstraints } from './constraints.ts';
 
 export { pathText, readPath } from './context/context.ts';
+export { Contexts } from './context/contexts.ts';
 export type { Definition, DefinitionContent } from './definitions/model.ts';
 export { definitionOperations } from './definitions/operations.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';

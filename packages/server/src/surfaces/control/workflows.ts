@@ -170,6 +170,7 @@ export const encodeRun = (run: Run): WorkflowRun => ({
   concurrency_key: run.concurrencyKey,
   input: run.input,
   context: run.context,
+  context_asset: run.contextAsset,
   error: run.error && { ...encodeFailure(run.error), node: run.error.node },
   created_by: run.createdBy,
   parent: run.parent && { workflow_run_id: run.parent.runId, node: run.parent.node },

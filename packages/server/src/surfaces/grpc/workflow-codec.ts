@@ -127,8 +127,9 @@ export const encodeRun = (run: WorkflowRun): MessageInitShape<typeof WorkflowRun
   state: RUN_STATES[run.state],
   priority: run.priority,
   input: run.input as JsonObject,
-  context: run.context as JsonObject,
   ...present({
+    context: run.context as JsonObject | null,
+    contextAsset: run.contextAsset && { id: run.contextAsset.id, bytes: BigInt(run.contextAsset.bytes) },
     concurrencyKey: run.concurrencyKey,
     budgetMicros: run.budget === null ? null : BigInt(run.budget),
     error: run.error && { ...encodeFailure(run.error), ...present({ node: run.error.node }) },

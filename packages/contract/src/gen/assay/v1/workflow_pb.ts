@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file assay/v1/workflow.proto.
  */
 export const file_assay_v1_workflow: GenFile = /*@__PURE__*/
-  fileDesc("Chdhc3NheS92MS93b3JrZmxvdy5wcm90bxIIYXNzYXkudjEimgIKD1dvcmtmbG93Q29udGVudBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEiYKBW5vZGVzGAMgAygLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBItCgxpbnB1dF9zY2hlbWEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhcKCnRpbWVvdXRfbXMYBSABKANIAIgBARI3Cgtjb25jdXJyZW5jeRgGIAMoCzIiLmFzc2F5LnYxLldvcmtmbG93Q29uY3VycmVuY3lMaW1pdBIaCg1idWRnZXRfbWljcm9zGAcgASgDSAGIAQFCDQoLX3RpbWVvdXRfbXNCEAoOX2J1ZGdldF9taWNyb3MiQwoYV29ya2Zsb3dDb25jdXJyZW5jeUxpbWl0Eg0KBWxpbWl0GAEgASgFEhAKA2tleRgCIAEoCUgAiAEBQgYKBF9rZXki0gEKEldvcmtmbG93RGVmaW5pdGlvbhIKCgJpZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgFEioKB2NvbnRlbnQYAyABKAsyGS5hc3NheS52MS5Xb3JrZmxvd0NvbnRlbnQSEgoKY3JlYXRlZF9ieRgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgthcmNoaXZlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiugUKC1dvcmtmbG93UnVuEgoKAmlkGAEgASgJEh4KFndvcmtmbG93X2RlZmluaXRpb25faWQYAiABKAkSDAoEbmFtZRgDIAEoCRIPCgd2ZXJzaW9uGAQgASgFEikKBXN0YXRlGAUgASgOMhouYXNzYXkudjEuV29ya2Zsb3dSdW5TdGF0ZRIQCghwcmlvcml0eRgGIAEoBRImCgVpbnB1dBgHIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSKAoHY29udGV4dBgIIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSKAoFZXJyb3IYCSABKAsyGS5hc3NheS52MS5Xb3JrZmxvd0ZhaWx1cmUSMAoKY3JlYXRlZF9ieRgKIAEoCzIcLmFzc2F5LnYxLlByaW5jaXBhbFJlZmVyZW5jZRIuCgpjcmVhdGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtkZWFkbGluZV9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29tcGxldGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcCg9jb25jdXJyZW5jeV9rZXkYDyABKAlIAIgBARIYCgtzY2hlZHVsZV9pZBgQIAEoCUgBiAEBEigKBnBhcmVudBgRIAEoCzIYLmFzc2F5LnYxLldvcmtmbG93UGFyZW50EhoKDWJ1ZGdldF9taWNyb3MYEiABKANIAogBAUISChBfY29uY3VycmVuY3lfa2V5Qg4KDF9zY2hlZHVsZV9pZEIQCg5fYnVkZ2V0X21pY3JvcyI3Cg5Xb3JrZmxvd1BhcmVudBIXCg93b3JrZmxvd19ydW5faWQYASABKAkSDAoEbm9kZRgCIAEoCSJ1Cg9Xb3JrZmxvd0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEicKBmZhdWx0cxgDIAMoCzIXLmFzc2F5LnYxLldvcmtmbG93RmF1bHQSEQoEbm9kZRgEIAEoCUgAiAEBQgcKBV9ub2RlIkMKDVdvcmtmbG93RmF1bHQSDQoFZmllbGQYASABKAkSEgoKY29uc3RyYWludBgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIpEDCg9Xb3JrZmxvd1J1bk5vZGUSCwoDa2V5GAEgASgJEioKBXN0YXRlGAIgASgOMhsuYXNzYXkudjEuV29ya2Zsb3dOb2RlU3RhdGUSDwoHYXR0ZW1wdBgDIAEoBRIqCgZkdWVfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBm91dHB1dBgFIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIoCgVlcnJvchgGIAEoCzIZLmFzc2F5LnYxLldvcmtmbG93RmFpbHVyZRIuCgpzdGFydGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxjb21wbGV0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBWl0ZW1zGAkgASgLMhcuYXNzYXkudjEuV29ya2Zsb3dJdGVtcxIaCg1ldmFsdWF0aW9uX2lkGAogASgJSACIAQFCEAoOX2V2YWx1YXRpb25faWQiLAoNV29ya2Zsb3dJdGVtcxINCgV0b3RhbBgBIAEoBRIMCgRsZWZ0GAIgASgFInkKDFdvcmtmbG93VG9vbBIRCglvcGVyYXRpb24YASABKAkSEgoKY2FwYWJpbGl0eRgCIAEoCRIPCgdzdW1tYXJ5GAMgASgJEjEKEGFyZ3VtZW50c19zY2hlbWEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ir0DChBXb3JrZmxvd0FwcHJvdmFsEhcKD3dvcmtmbG93X3J1bl9pZBgBIAEoCRIMCgRub2RlGAIgASgJEh4KFndvcmtmbG93X2RlZmluaXRpb25faWQYAyABKAkSDAoEbmFtZRgEIAEoCRIPCgd2ZXJzaW9uGAUgASgFEjQKDnJ1bl9jcmVhdGVkX2J5GAYgASgLMhwuYXNzYXkudjEuUHJpbmNpcGFsUmVmZXJlbmNlEg0KBXRpdGxlGAcgASgJEhQKDGluc3RydWN0aW9ucxgIIAEoCRIlCgRmb3JtGAkgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBImCgVpbnB1dBgKIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSDgoEdXNlchgLIAEoCUgAEg4KBHRlYW0YDCABKAlIABIOCgRyb2xlGA0gASgJSAASLAoIYXNrZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2RlYWRsaW5lX2F0GA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIKCghhc3NpZ25lZSqXAgoQV29ya2Zsb3dSdW5TdGF0ZRIiCh5XT1JLRkxPV19SVU5fU1RBVEVfVU5TUEVDSUZJRUQQABIeChpXT1JLRkxPV19SVU5fU1RBVEVfQ1JFQVRFRBABEh0KGVdPUktGTE9XX1JVTl9TVEFURV9RVUVVRUQQAhIeChpXT1JLRkxPV19SVU5fU1RBVEVfUlVOTklORxADEh0KGVdPUktGTE9XX1JVTl9TVEFURV9QQVVTRUQQBBIgChxXT1JLRkxPV19SVU5fU1RBVEVfQ09NUExFVEVEEAUSHQoZV09SS0ZMT1dfUlVOX1NUQVRFX0ZBSUxFRBAGEiAKHFdPUktGTE9XX1JVTl9TVEFURV9DQU5DRUxMRUQQByrBAgoRV29ya2Zsb3dOb2RlU3RhdGUSIwofV09SS0ZMT1dfTk9ERV9TVEFURV9VTlNQRUNJRklFRBAAEh8KG1dPUktGTE9XX05PREVfU1RBVEVfUEVORElORxABEh0KGVdPUktGTE9XX05PREVfU1RBVEVfUkVBRFkQAhIfChtXT1JLRkxPV19OT0RFX1NUQVRFX1JVTk5JTkcQAxIfChtXT1JLRkxPV19OT0RFX1NUQVRFX1dBSVRJTkcQBBIhCh1XT1JLRkxPV19OT0RFX1NUQVRFX0NPTVBMRVRFRBAFEh4KGldPUktGTE9XX05PREVfU1RBVEVfRkFJTEVEEAYSHwobV09SS0ZMT1dfTk9ERV9TVEFURV9TS0lQUEVEEAcSIQodV09SS0ZMT1dfTk9ERV9TVEFURV9DQU5DRUxMRUQQCCpyChBXb3JrZmxvd0RlY2lzaW9uEiEKHVdPUktGTE9XX0RFQ0lTSU9OX1VOU1BFQ0lGSUVEEAASHQoZV09SS0ZMT1dfREVDSVNJT05fQVBQUk9WRRABEhwKGFdPUktGTE9XX0RFQ0lTSU9OX1JFSkVDVBACYgZwcm90bzM", [file_assay_v1_principal, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Chdhc3NheS92MS93b3JrZmxvdy5wcm90bxIIYXNzYXkudjEimgIKD1dvcmtmbG93Q29udGVudBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEiYKBW5vZGVzGAMgAygLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBItCgxpbnB1dF9zY2hlbWEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhcKCnRpbWVvdXRfbXMYBSABKANIAIgBARI3Cgtjb25jdXJyZW5jeRgGIAMoCzIiLmFzc2F5LnYxLldvcmtmbG93Q29uY3VycmVuY3lMaW1pdBIaCg1idWRnZXRfbWljcm9zGAcgASgDSAGIAQFCDQoLX3RpbWVvdXRfbXNCEAoOX2J1ZGdldF9taWNyb3MiQwoYV29ya2Zsb3dDb25jdXJyZW5jeUxpbWl0Eg0KBWxpbWl0GAEgASgFEhAKA2tleRgCIAEoCUgAiAEBQgYKBF9rZXki0gEKEldvcmtmbG93RGVmaW5pdGlvbhIKCgJpZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgFEioKB2NvbnRlbnQYAyABKAsyGS5hc3NheS52MS5Xb3JrZmxvd0NvbnRlbnQSEgoKY3JlYXRlZF9ieRgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgthcmNoaXZlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi8QUKC1dvcmtmbG93UnVuEgoKAmlkGAEgASgJEh4KFndvcmtmbG93X2RlZmluaXRpb25faWQYAiABKAkSDAoEbmFtZRgDIAEoCRIPCgd2ZXJzaW9uGAQgASgFEikKBXN0YXRlGAUgASgOMhouYXNzYXkudjEuV29ya2Zsb3dSdW5TdGF0ZRIQCghwcmlvcml0eRgGIAEoBRImCgVpbnB1dBgHIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSKAoHY29udGV4dBgIIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSKAoFZXJyb3IYCSABKAsyGS5hc3NheS52MS5Xb3JrZmxvd0ZhaWx1cmUSMAoKY3JlYXRlZF9ieRgKIAEoCzIcLmFzc2F5LnYxLlByaW5jaXBhbFJlZmVyZW5jZRIuCgpjcmVhdGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtkZWFkbGluZV9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29tcGxldGVkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcCg9jb25jdXJyZW5jeV9rZXkYDyABKAlIAIgBARIYCgtzY2hlZHVsZV9pZBgQIAEoCUgBiAEBEigKBnBhcmVudBgRIAEoCzIYLmFzc2F5LnYxLldvcmtmbG93UGFyZW50EhoKDWJ1ZGdldF9taWNyb3MYEiABKANIAogBARI1Cg1jb250ZXh0X2Fzc2V0GBMgASgLMh4uYXNzYXkudjEuV29ya2Zsb3dDb250ZXh0QXNzZXRCEgoQX2NvbmN1cnJlbmN5X2tleUIOCgxfc2NoZWR1bGVfaWRCEAoOX2J1ZGdldF9taWNyb3MiMQoUV29ya2Zsb3dDb250ZXh0QXNzZXQSCgoCaWQYASABKAkSDQoFYnl0ZXMYAiABKAMiNwoOV29ya2Zsb3dQYXJlbnQSFwoPd29ya2Zsb3dfcnVuX2lkGAEgASgJEgwKBG5vZGUYAiABKAkidQoPV29ya2Zsb3dGYWlsdXJlEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRInCgZmYXVsdHMYAyADKAsyFy5hc3NheS52MS5Xb3JrZmxvd0ZhdWx0EhEKBG5vZGUYBCABKAlIAIgBAUIHCgVfbm9kZSJDCg1Xb3JrZmxvd0ZhdWx0Eg0KBWZpZWxkGAEgASgJEhIKCmNvbnN0cmFpbnQYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSKRAwoPV29ya2Zsb3dSdW5Ob2RlEgsKA2tleRgBIAEoCRIqCgVzdGF0ZRgCIAEoDjIbLmFzc2F5LnYxLldvcmtmbG93Tm9kZVN0YXRlEg8KB2F0dGVtcHQYAyABKAUSKgoGZHVlX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgZvdXRwdXQYBSABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSKAoFZXJyb3IYBiABKAsyGS5hc3NheS52MS5Xb3JrZmxvd0ZhaWx1cmUSLgoKc3RhcnRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29tcGxldGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgVpdGVtcxgJIAEoCzIXLmFzc2F5LnYxLldvcmtmbG93SXRlbXMSGgoNZXZhbHVhdGlvbl9pZBgKIAEoCUgAiAEBQhAKDl9ldmFsdWF0aW9uX2lkIiwKDVdvcmtmbG93SXRlbXMSDQoFdG90YWwYASABKAUSDAoEbGVmdBgCIAEoBSJ5CgxXb3JrZmxvd1Rvb2wSEQoJb3BlcmF0aW9uGAEgASgJEhIKCmNhcGFiaWxpdHkYAiABKAkSDwoHc3VtbWFyeRgDIAEoCRIxChBhcmd1bWVudHNfc2NoZW1hGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCK9AwoQV29ya2Zsb3dBcHByb3ZhbBIXCg93b3JrZmxvd19ydW5faWQYASABKAkSDAoEbm9kZRgCIAEoCRIeChZ3b3JrZmxvd19kZWZpbml0aW9uX2lkGAMgASgJEgwKBG5hbWUYBCABKAkSDwoHdmVyc2lvbhgFIAEoBRI0Cg5ydW5fY3JlYXRlZF9ieRgGIAEoCzIcLmFzc2F5LnYxLlByaW5jaXBhbFJlZmVyZW5jZRINCgV0aXRsZRgHIAEoCRIUCgxpbnN0cnVjdGlvbnMYCCABKAkSJQoEZm9ybRgJIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJgoFaW5wdXQYCiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Eg4KBHVzZXIYCyABKAlIABIOCgR0ZWFtGAwgASgJSAASDgoEcm9sZRgNIAEoCUgAEiwKCGFza2VkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtkZWFkbGluZV9hdBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCgoIYXNzaWduZWUqlwIKEFdvcmtmbG93UnVuU3RhdGUSIgoeV09SS0ZMT1dfUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASHgoaV09SS0ZMT1dfUlVOX1NUQVRFX0NSRUFURUQQARIdChlXT1JLRkxPV19SVU5fU1RBVEVfUVVFVUVEEAISHgoaV09SS0ZMT1dfUlVOX1NUQVRFX1JVTk5JTkcQAxIdChlXT1JLRkxPV19SVU5fU1RBVEVfUEFVU0VEEAQSIAocV09SS0ZMT1dfUlVOX1NUQVRFX0NPTVBMRVRFRBAFEh0KGVdPUktGTE9XX1JVTl9TVEFURV9GQUlMRUQQBhIgChxXT1JLRkxPV19SVU5fU1RBVEVfQ0FOQ0VMTEVEEAcqwQIKEVdvcmtmbG93Tm9kZVN0YXRlEiMKH1dPUktGTE9XX05PREVfU1RBVEVfVU5TUEVDSUZJRUQQABIfChtXT1JLRkxPV19OT0RFX1NUQVRFX1BFTkRJTkcQARIdChlXT1JLRkxPV19OT0RFX1NUQVRFX1JFQURZEAISHwobV09SS0ZMT1dfTk9ERV9TVEFURV9SVU5OSU5HEAMSHwobV09SS0ZMT1dfTk9ERV9TVEFURV9XQUlUSU5HEAQSIQodV09SS0ZMT1dfTk9ERV9TVEFURV9DT01QTEVURUQQBRIeChpXT1JLRkxPV19OT0RFX1NUQVRFX0ZBSUxFRBAGEh8KG1dPUktGTE9XX05PREVfU1RBVEVfU0tJUFBFRBAHEiEKHVdPUktGTE9XX05PREVfU1RBVEVfQ0FOQ0VMTEVEEAgqcgoQV29ya2Zsb3dEZWNpc2lvbhIhCh1XT1JLRkxPV19ERUNJU0lPTl9VTlNQRUNJRklFRBAAEh0KGVdPUktGTE9XX0RFQ0lTSU9OX0FQUFJPVkUQARIcChhXT1JLRkxPV19ERUNJU0lPTl9SRUpFQ1QQAmIGcHJvdG8z", [file_assay_v1_principal, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * What a version of a workflow says.
@@ -221,7 +221,7 @@ export type WorkflowRun = Message<"assay.v1.WorkflowRun"> & {
   input?: JsonObject | undefined;
 
   /**
-   * What nodes have written so far, beside the input.
+   * What nodes have written so far, beside the input; left out where an asset holds it.
    *
    * @generated from field: google.protobuf.Struct context = 8;
    */
@@ -296,6 +296,13 @@ export type WorkflowRun = Message<"assay.v1.WorkflowRun"> & {
    * @generated from field: optional int64 budget_micros = 18;
    */
   budgetMicros?: bigint | undefined;
+
+  /**
+   * The asset that holds the context, where that is too large for here.
+   *
+   * @generated from field: assay.v1.WorkflowContextAsset context_asset = 19;
+   */
+  contextAsset?: WorkflowContextAsset | undefined;
 };
 
 /**
@@ -304,6 +311,34 @@ export type WorkflowRun = Message<"assay.v1.WorkflowRun"> & {
  */
 export const WorkflowRunSchema: GenMessage<WorkflowRun> = /*@__PURE__*/
   messageDesc(file_assay_v1_workflow, 3);
+
+/**
+ * The asset that holds the context of a run.
+ *
+ * @generated from message assay.v1.WorkflowContextAsset
+ */
+export type WorkflowContextAsset = Message<"assay.v1.WorkflowContextAsset"> & {
+  /**
+   * Id of the asset.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Size of the context.
+   *
+   * @generated from field: int64 bytes = 2;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message assay.v1.WorkflowContextAsset.
+ * Use `create(WorkflowContextAssetSchema)` to create a new message.
+ */
+export const WorkflowContextAssetSchema: GenMessage<WorkflowContextAsset> = /*@__PURE__*/
+  messageDesc(file_assay_v1_workflow, 4);
 
 /**
  * The node that had a run made.
@@ -331,7 +366,7 @@ export type WorkflowParent = Message<"assay.v1.WorkflowParent"> & {
  * Use `create(WorkflowParentSchema)` to create a new message.
  */
 export const WorkflowParentSchema: GenMessage<WorkflowParent> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 4);
+  messageDesc(file_assay_v1_workflow, 5);
 
 /**
  * Why a run or a node failed.
@@ -373,7 +408,7 @@ export type WorkflowFailure = Message<"assay.v1.WorkflowFailure"> & {
  * Use `create(WorkflowFailureSchema)` to create a new message.
  */
 export const WorkflowFailureSchema: GenMessage<WorkflowFailure> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 5);
+  messageDesc(file_assay_v1_workflow, 6);
 
 /**
  * What is wrong with one part of something.
@@ -408,7 +443,7 @@ export type WorkflowFault = Message<"assay.v1.WorkflowFault"> & {
  * Use `create(WorkflowFaultSchema)` to create a new message.
  */
 export const WorkflowFaultSchema: GenMessage<WorkflowFault> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 6);
+  messageDesc(file_assay_v1_workflow, 7);
 
 /**
  * A node of a run.
@@ -492,7 +527,7 @@ export type WorkflowRunNode = Message<"assay.v1.WorkflowRunNode"> & {
  * Use `create(WorkflowRunNodeSchema)` to create a new message.
  */
 export const WorkflowRunNodeSchema: GenMessage<WorkflowRunNode> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 7);
+  messageDesc(file_assay_v1_workflow, 8);
 
 /**
  * The items of a node that runs for each of a list.
@@ -520,7 +555,7 @@ export type WorkflowItems = Message<"assay.v1.WorkflowItems"> & {
  * Use `create(WorkflowItemsSchema)` to create a new message.
  */
 export const WorkflowItemsSchema: GenMessage<WorkflowItems> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 8);
+  messageDesc(file_assay_v1_workflow, 9);
 
 /**
  * A program that `tool` nodes can run, since a runner has it now.
@@ -562,7 +597,7 @@ export type WorkflowTool = Message<"assay.v1.WorkflowTool"> & {
  * Use `create(WorkflowToolSchema)` to create a new message.
  */
 export const WorkflowToolSchema: GenMessage<WorkflowTool> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 9);
+  messageDesc(file_assay_v1_workflow, 10);
 
 /**
  * What a human node waits for: the decision of one person.
@@ -691,7 +726,7 @@ export type WorkflowApproval = Message<"assay.v1.WorkflowApproval"> & {
  * Use `create(WorkflowApprovalSchema)` to create a new message.
  */
 export const WorkflowApprovalSchema: GenMessage<WorkflowApproval> = /*@__PURE__*/
-  messageDesc(file_assay_v1_workflow, 10);
+  messageDesc(file_assay_v1_workflow, 11);
 
 /**
  * Where a run stands. The last three are ends.

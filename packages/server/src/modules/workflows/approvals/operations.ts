@@ -2,10 +2,12 @@ import { isUuid } from '../../../kernel/ids.ts';
 import { decodeCursor, encodeCursor, type Page } from '../../../kernel/page.ts';
 import type { Tx } from '../../../platform/db/index.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
+import type { Contexts } from '../context/contexts.ts';
 import { type Graph, WHOLE } from '../engine/model.ts';
 import { RunProgress } from '../engine/run-progress.ts';
 import { type EndWork, endWorkOfStopped } from '../engine/stopped-work.ts';
-import { lockForProgress, writeProgress } from '../engine/store.ts';
+import { lockForProgress } from '../engine/store.ts';
+import { loadRun, writeWithContexts } from '../engine/with-contexts.ts';
 import { nodeErrors, runErrors } from '../errors.ts';
 import { isTerminal, type JsonObject, type NodeDefinition } from '../model.ts';
 import type { RunNode, WorkflowRun } from '../runs/model.ts';
@@ -14,7 +16,10 @@ import { findNode, findRun } from '../runs/store.ts';
 import { type Ask, type Decider, type Decision, humanConfig, isAsked, resultOf } from './model.ts';
 import { findAsk, listAsks, type WaitingAsk } from './store.ts';
 
-export type ApprovalServices = Pick<RunServices, 'graphs' | 'expressions' | 'endWork' | 'ready' | 'ended'> & {
+export type ApprovalServices = Pick<
+  RunServices,
+  'graphs' | 'contexts' | 'expressions' | 'endWork' | 'ready' | 'ended'
+> & {
   /** The ids of the teams that somebody is in. */
   teamsOf(tx: Tx, orgId: string, userId: string): Promise<readonly string[]>;
 };
@@ -151,19 +156,21 @@ async function decided(
     key,
     ask,
     endWork,
-  }: { graph: Graph; run: WorkflowRun; key: string; ask: Ask; endWork: EndWork },
+    contexts,
+  }: { graph: Graph; run: WorkflowRun; key: string; ask: Ask; endWork: EndWork; contexts: Contexts },
   decision: Decision,
 ): Promise<RunProgress> {
   const [locked] = await lockForProgress(tx, [{ orgId, id, nodes: 'all' }]);
   if (!locked) throw runErrors.not_found('There is no workflow run with this id.');
   if (ask.deadlineAt !== null && Date.parse(ask.deadlineAt) <= decision.at.getTime())
     throw nodeErrors.past_deadline(`This had to be decided before ${ask.deadlineAt}.`);
-  const progress = new RunProgress({ graph, ...locked, now: decision.at });
+  const loaded = await loadRun(tx, locked, contexts);
+  const progress = new RunProgress({ graph, ...locked, run: loaded, now: decision.at });
   const node = graph.nodes.get(key) ?? notFound();
   if (!progress.answer({ key, item: WHOLE }, resultOf(humanConfig(node), decision)))
     throw nodeErrors.already_decided('This was decided already, or its deadline has passed.');
   await endWorkOfStopped(tx, [progress], { endWork });
-  writeProgress(tx, [progress]);
+  await writeWithContexts(tx, [{ locked, progress }], contexts);
   return progress;
 }
 

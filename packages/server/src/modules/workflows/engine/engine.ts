@@ -7,6 +7,8 @@ import { ClaimLoop } from '../../../platform/queue/claim-loop.ts';
 import { LeaseKeeper } from '../../../platform/queue/lease-keeper.ts';
 import { assertListFits, assertOutputFits } from '../context/bounds.ts';
 import { bindInputs, sourced } from '../context/context.ts';
+import type { Contexts } from '../context/contexts.ts';
+import type { StoredContext } from '../context/store.ts';
 import { nodeErrors } from '../errors.ts';
 import type { Expressions } from '../expressions/expressions.ts';
 import type { ForEach, Item, JsonObject, NodeDefinition, Runtime } from '../model.ts';
@@ -31,6 +33,7 @@ export type EngineOptions = {
   statements<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   settler: Settler;
   graphs: Graphs;
+  contexts: Contexts;
   expressions: Expressions;
   handlers: Partial<Record<Runtime, Readonly<Record<string, Handler>>>>;
   /** What the installation can do now; a node that needs more waits for it. */
@@ -158,11 +161,11 @@ export class Engine implements AsyncDisposable {
     return room;
   }
 
-  #start({ claimed, context }: Due): void {
+  #start({ claimed, stored }: Due): void {
     const name = attemptName(claimed);
     const held: Held = { claimed, abort: new AbortController() };
     this.#leases.hold(name, held);
-    const done = this.#attempt(held, context).finally(() => {
+    const done = this.#attempt(held, stored).finally(() => {
       this.#leases.release(name);
       this.#underWay.delete(name);
       if (!this.#isDrained) this.#loop.wake();
@@ -181,18 +184,19 @@ export class Engine implements AsyncDisposable {
     for (const { held } of this.#underWay.values()) if (held.claimed.runId === runId) held.abort.abort();
   }
 
-  async #attempt(held: Held, context: JsonObject): Promise<void> {
+  async #attempt(held: Held, stored: StoredContext): Promise<void> {
     const { claimed, abort } = held;
-    const result = await this.#resultOf(claimed, context, abort.signal);
+    const result = await this.#resultOf(claimed, stored, abort.signal);
     if (!abort.signal.aborted) {
       if (result !== null) await this.#report(claimed, result, abort.signal);
     } else if (this.#handingBack !== null) await this.#report(claimed, 'lost', this.#handingBack);
   }
 
   /** What an attempt came to; null when that is told elsewhere, `lost` when our own database left in the middle of it. */
-  async #resultOf(claimed: Claimed, context: JsonObject, lost: AbortSignal): Promise<Result | 'lost' | null> {
+  async #resultOf(claimed: Claimed, stored: StoredContext, lost: AbortSignal): Promise<Result | 'lost' | null> {
     try {
       const node = await this.#nodeOf(claimed);
+      const context = await this.#options.contexts.load(claimed, stored);
       if (node.forEach && claimed.item === WHOLE)
         return await this.#forEach(claimed, { ...node, forEach: node.forEach }, context);
       const item = claimed.item === WHOLE ? null : { index: claimed.item, value: claimed.input };
@@ -206,7 +210,7 @@ export class Engine implements AsyncDisposable {
       if (result?.kind === 'completed') assertOutputFits(result.output);
       return result;
     } catch (thrown) {
-      if (isDatabaseAway(thrown)) return 'lost';
+      if (isOneOf(thrown, DATABASE_AWAY)) return 'lost';
       if (toAppError(thrown).kind === 'internal')
         this.#options.log.error({ err: thrown, run: claimed.runId, node: claimed.key }, 'a node failed');
       return failed(thrown);
@@ -262,8 +266,9 @@ export class Engine implements AsyncDisposable {
   }
 
   /** Tells what an attempt came to; while the database is away it waits, as long as the lease may hold. */
-  async #report({ orgId, runId, ...claimed }: Claimed, result: Result | 'lost', signal: AbortSignal): Promise<void> {
+  async #report({ orgId, runId, ...claimed }: Claimed, of: Result | 'lost', signal: AbortSignal): Promise<void> {
     const { key, item, fence } = claimed;
+    let result = of;
     const { settler, graphs, log } = this.#options;
     while (!signal.aborted) {
       try {
@@ -274,7 +279,11 @@ export class Engine implements AsyncDisposable {
         return;
       } catch (thrown) {
         log.warn({ err: thrown, run: runId, node: key }, 'the end of a node could not be recorded');
-        if (!isDatabaseAway(thrown)) return;
+        if (isOneOf(thrown, NOT_KEPT) && result !== 'lost' && result.kind === 'completed') {
+          result = failed(thrown);
+          continue;
+        }
+        if (!isOneOf(thrown, COMES_BACK)) return;
         await pause(REPORT_AGAIN_MS);
       }
     }
@@ -282,8 +291,14 @@ export class Engine implements AsyncDisposable {
 }
 
 /** Our own database, not a service that a node asks: that it is away, or its disk full, is no failure of the node. */
-const isDatabaseAway = (thrown: unknown): boolean =>
-  thrown instanceof AppError && (thrown.code === 'database.unavailable' || thrown.code === 'disk.full');
+const DATABASE_AWAY: ReadonlySet<string> = new Set(['database.unavailable', 'disk.full']);
+/** What a node gave cannot be kept, which is how the node ends. */
+const NOT_KEPT: ReadonlySet<string> = new Set(['workflow_context.no_room', 'workflow_context.not_stored']);
+/** The context is out of reach, and so is the run. */
+const COMES_BACK: ReadonlySet<string> = new Set([...DATABASE_AWAY, 'workflow_context.not_there']);
+
+const isOneOf = (thrown: unknown, codes: ReadonlySet<string>): boolean =>
+  thrown instanceof AppError && codes.has(thrown.code);
 
 const variablesOf = (context: JsonObject): Task['variables'] => ({ context, input: context['input'] ?? null });
 

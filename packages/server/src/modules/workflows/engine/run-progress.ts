@@ -1,10 +1,10 @@
 import { AppError } from '../../../kernel/errors.ts';
 import type { Json } from '../../../kernel/json.ts';
-import type { NewEvent } from '../../../platform/operation.ts';
 import { assertContextFits } from '../context/bounds.ts';
 import { bindOutputs } from '../context/context.ts';
 import { isTerminal, type NodeDefinition, type RunState } from '../model.ts';
 import { nextTryAt } from './backoff.ts';
+import type { Changes } from './changes.ts';
 import {
   type Failure,
   type Graph,
@@ -27,20 +27,6 @@ import { giveOut, MOST_ITEMS, spreadOver } from './spread.ts';
 /** Attempts of one node whose policy allows fewer; a node that takes its worker with it each time is not given out for ever. */
 const MOST_LOST = 5;
 const LOST: Failure = { code: 'workflow_node.lost', message: 'The worker was lost each time that it ran this node.' };
-
-export type RunChange = { state: RunState; nodesLeft: number; context: RunRow['context']; error: RunError | null };
-export type Changes = {
-  run: RunChange;
-  /** The run itself stays as it is. */
-  isRunSame: boolean;
-  nodes: ReadonlyMap<string, NodeChange>;
-  /** Items to be added, by the key of their node. */
-  items: ReadonlyMap<string, readonly Json[]>;
-  sweep: Sweep | null;
-  /** Of a run that needs a place: whether it asks for one, or leaves the one that it has. */
-  place: 'asks' | 'leaves' | null;
-  events: readonly NewEvent[];
-};
 
 /** A decision that needs to know more nodes of the run than were read. */
 export class UnreadNode extends Error {}
@@ -107,6 +93,7 @@ export class RunProgress {
     return {
       run,
       isRunSame: run.state === state && run.nodesLeft === nodesLeft && run.context === context,
+      isContextSame: run.context === context,
       nodes: this.#changes,
       items: this.#items,
       sweep: this.#sweep,

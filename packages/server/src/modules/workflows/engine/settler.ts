@@ -1,17 +1,20 @@
 import type { Tx } from '../../../platform/db/index.ts';
+import type { Contexts } from '../context/contexts.ts';
 import { isTerminal } from '../model.ts';
 import type { Graphs } from './graphs.ts';
 import { attemptInstantly, MOST_INSTANT } from './instant.ts';
 import type { NodeRef } from './model.ts';
 import { RunProgress, UnreadNode } from './run-progress.ts';
 import { type EndWork, endWorkOfStopped } from './stopped-work.ts';
-import { type Due, type LockedRun, lockForProgress, type RunName, writeProgress } from './store.ts';
+import { type Due, type LockedRun, lockForProgress, type RunName } from './store.ts';
 import { type DefinitionName, givePlaces } from './store-places.ts';
+import { loadRun, writeWithContexts } from './with-contexts.ts';
 
 export type SettlerOptions = {
   /** On the system handle. */
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   graphs: Graphs;
+  contexts: Contexts;
   endWork: EndWork;
   progressed(what: Progressed): void;
 };
@@ -120,7 +123,7 @@ export class Settler implements AsyncDisposable {
     const decided: Decided[] = [];
     for (const locked of await lockForProgress(tx, wanted)) {
       const of = byRun.get(locked.run.id) ?? [];
-      const made = (await this.#decideRun(locked, of)) ?? (await this.#decideWholeRun(tx, of));
+      const made = (await this.#decideRun(tx, locked, of)) ?? (await this.#decideWholeRun(tx, of));
       if (made === null) continue;
       decided.push(made);
       for (const [index, decision] of of.entries()) answers.set(decision, made.answers[index]);
@@ -128,7 +131,7 @@ export class Settler implements AsyncDisposable {
     const due = this.#handOver(decided, room);
     const progresses = decided.map(({ progress }) => progress);
     await endWorkOfStopped(tx, progresses, this.#options);
-    writeProgress(tx, progresses);
+    await writeWithContexts(tx, decided, this.#options.contexts);
     return {
       answers: batch.map((decision) => answers.get(decision) ?? null),
       due,
@@ -149,15 +152,17 @@ export class Settler implements AsyncDisposable {
       const most = Math.min(share, room - due.length);
       const handed = progress.handOver(most, this.#successor?.leaseSeconds ?? 0);
       const of = { orgId, runId, definitionId, ...locked.origin, input: null };
-      for (const each of handed) due.push({ claimed: { ...of, ...each }, context: progress.changes.run.context });
+      for (const each of handed)
+        due.push({ claimed: { ...of, ...each }, stored: { context: progress.changes.run.context, asset: null } });
     }
     return due;
   }
 
   /** Null when a decision goes further than the nodes that it is about, as one does that skips a chain of them. */
-  async #decideRun(locked: LockedRun, of: readonly Decision<unknown>[]): Promise<Decided | null> {
+  async #decideRun(tx: Tx, locked: LockedRun, of: readonly Decision<unknown>[]): Promise<Decided | null> {
     const graph = await this.#options.graphs.of(locked.run.orgId, locked.run.definitionId);
-    const progress = new RunProgress({ graph, ...locked, now: new Date() });
+    const run = await loadRun(tx, locked, this.#options.contexts);
+    const progress = new RunProgress({ graph, ...locked, run, now: new Date() });
     try {
       const answers = of.map(({ decide }) => decide(progress));
       progress.attemptReady(attemptInstantly, MOST_INSTANT);
@@ -170,7 +175,7 @@ export class Settler implements AsyncDisposable {
 
   async #decideWholeRun(tx: Tx, of: readonly Decision<unknown>[]): Promise<Decided | null> {
     const [locked] = await lockForProgress(tx, [{ ...runOf(of), nodes: 'all' }]);
-    return locked === undefined ? null : this.#decideRun(locked, of);
+    return locked === undefined ? null : this.#decideRun(tx, locked, of);
   }
 }
 

@@ -1,10 +1,13 @@
 import type { Json } from '../../../kernel/json.ts';
 import { type SqlValue, type Statement, statement, type Tx } from '../../../platform/db/index.ts';
 import { insertEvents } from '../../events/index.ts';
+import type { Kept } from '../context/contexts.ts';
+import type { StoredContext } from '../context/store.ts';
 import { isTerminal, JOB_NODE, type JsonObject, type NodeDefinition, type NodeState, type RunState } from '../model.ts';
 import type { Actor } from '../runs/model.ts';
+import type { Changes } from './changes.ts';
 import { type NodeRef, type NodeRow, nameOf, type RunRow, type Spread, type Sweep } from './model.ts';
-import type { Changes, RunProgress } from './run-progress.ts';
+import type { RunProgress } from './run-progress.ts';
 import { movePlaces } from './store-places.ts';
 
 /* Statements of the engine: over all organizations, on the system handle. Runs are locked in the order of their ids. */
@@ -17,6 +20,7 @@ type RunRecord = {
   state: RunState;
   priority: number;
   context: JsonObject;
+  context_asset: string | null;
   nodes_left: number;
   failed_at: string | null;
   created_by_kind: string;
@@ -39,7 +43,7 @@ const lockRuns = statement(
 // read that somebody names, or that are to be made again.
 const readLocked = statement<RunRecord>(
   'workflows.read_locked',
-  `select r.org_id, r.id, r.definition_id, r.state, r.priority, r.context, r.nodes_left, r.error->>'node' as failed_at,
+  `select r.org_id, r.id, r.definition_id, r.state, r.priority, r.context, r.context_asset, r.nodes_left, r.error->>'node' as failed_at,
      r.created_by_kind, r.created_by, r.limited_to, r.request_id, r.budgeted_by,
      r.parent_run_id, r.parent_node, r.parent_item, n.nodes
    from json_to_recordset($1::json) as w (org_id uuid, id uuid, keys text[], items integer[], all_nodes boolean)
@@ -58,10 +62,15 @@ const readLocked = statement<RunRecord>(
 );
 const writeRuns = statement(
   'workflows.write_runs',
-  `update workflow_runs r set state = c.state, nodes_left = c.nodes_left, context = c.context, error = case when c.state = 'failed' then coalesce(c.error, r.error) end,
+  `update workflow_runs r set state = c.state, nodes_left = c.nodes_left,
+     context = case when c.sets_context then c.context else r.context end,
+     context_asset = case when c.sets_context then c.context_asset else r.context_asset end,
+     context_bytes = case when c.sets_context then c.context_bytes else r.context_bytes end,
+     error = case when c.state = 'failed' then coalesce(c.error, r.error) end,
      started_at = case when c.state not in ('created', 'queued') then coalesce(r.started_at, now()) else r.started_at end,
      completed_at = case when c.state in ('completed', 'failed', 'cancelled') then coalesce(r.completed_at, now()) end
-   from json_to_recordset($1::json) as c (org_id uuid, id uuid, state text, nodes_left integer, context jsonb, error jsonb)
+   from json_to_recordset($1::json) as c (org_id uuid, id uuid, state text, nodes_left integer, sets_context boolean,
+     context jsonb, context_asset uuid, context_bytes integer, error jsonb)
    where r.org_id = c.org_id and r.id = c.id`,
 );
 // Whoever ends a run has it locked, and not the one above it: only this node of that one.
@@ -152,7 +161,7 @@ const claim = statement<ClaimRecord>(
    )
    select c.org_id, c.run_id, c.key, c.item, c.attempt, c.fence, c.resume, c.input, c.spread, r.definition_id,
      r.created_by_kind, r.created_by, r.limited_to, r.request_id, r.budgeted_by,
-     case when row_number() over (partition by r.id) = 1 then r.context end as context
+     case when row_number() over (partition by r.id) = 1 then r.context end as context, r.context_asset
    from claimed c join workflow_runs r on r.org_id = c.org_id and r.id = c.run_id`,
 );
 const renew = statement<{ run_id: string; key: string; item: number; fence: number }>(
@@ -227,6 +236,7 @@ type ClaimRecord = {
   request_id: string;
   /** Of the first node of each run. */
   context: JsonObject | null;
+  context_asset: string | null;
   budgeted_by: string[] | null;
 };
 
@@ -241,12 +251,13 @@ export type Claimed = NodeName & {
   definitionId: string;
 } & RunOrigin;
 /** A claimed node, and the context that it reads. */
-export type Due = { claimed: Claimed; context: JsonObject };
+export type Due = { claimed: Claimed; stored: StoredContext };
 /** A run that is to be locked, and which of its nodes are to be read: `all` are those with items that did not complete. */
 export type Wanted = RunName & { nodes: readonly NodeRef[] | 'all' };
 /** In whose name attempts are made, the request that the run was made by, and the runs whose budgets hold it. */
 export type RunOrigin = { maker: Actor; requestId: string; budgetedBy: readonly string[] };
-export type LockedRun = { run: RunRow; nodes: NodeRow[]; origin: RunOrigin };
+/** Of a run whose context is an asset, `run` has none before it is loaded. */
+export type LockedRun = { run: RunRow; contextAsset: string | null; nodes: NodeRow[]; origin: RunOrigin };
 
 /** Locks runs, and reads nodes of them. Runs that are not there are left out. */
 export async function lockForProgress(tx: Tx, wanted: readonly Wanted[]): Promise<LockedRun[]> {
@@ -257,15 +268,24 @@ export async function lockForProgress(tx: Tx, wanted: readonly Wanted[]): Promis
     return { org_id, id, keys, items, all_nodes: nodes === 'all' };
   });
   const found = await tx.query(readLocked, [JSON.stringify(rows)]);
-  return found.map((row) => ({ run: toRun(row), nodes: row.nodes.map(toNode), origin: originOf(row) }));
+  return found.map((row) => ({
+    run: toRun(row),
+    contextAsset: row.context_asset,
+    nodes: row.nodes.map(toNode),
+    origin: originOf(row),
+  }));
 }
 
-/** Writes what was decided of locked runs. */
-export function writeProgress(tx: Tx, decided: readonly RunProgress[]): void {
+/** Writes what was decided of locked runs. @param kept where the contexts are that changed */
+export function writeProgress(tx: Tx, decided: readonly RunProgress[], kept: Kept = new Map()): void {
   const of = decided.map(({ orgId, runId, changes }) => ({ orgId, id: runId, changes }));
   const events = of.flatMap(({ orgId, changes }) => changes.events.map((event) => ({ orgId, event })));
   if (events.length > 0) insertEvents(tx, events);
-  deferRows(tx, writeRuns, of.flatMap(runRecords));
+  deferRows(
+    tx,
+    writeRuns,
+    of.flatMap((each) => runRecords(each, kept)),
+  );
   wakeParentsOf(tx, decided);
   deferRows(tx, insertItems, of.flatMap(itemRecords));
   deferRows(tx, writeNodes, of.flatMap(nodeRecords));
@@ -293,10 +313,15 @@ function deferRows(tx: Tx, of: Statement<unknown>, rows: readonly object[]): voi
 
 type Decided = RunName & { changes: Changes };
 
-function runRecords({ orgId: org_id, id, changes: { run, isRunSame } }: Decided) {
+function runRecords({ orgId: org_id, id, changes: { run, isRunSame, isContextSame } }: Decided, kept: Kept) {
   if (isRunSame) return [];
   const { state, nodesLeft: nodes_left, context, error } = run;
-  return [{ org_id, id, state, nodes_left, context, error }];
+  const of = { org_id, id, state, nodes_left, error };
+  if (isContextSame) return [{ ...of, sets_context: false }];
+  const place = kept.get(id);
+  if (place === undefined) throw new Error(`Nobody said where the context of run ${id} is to be kept.`);
+  if (place === null) return [{ ...of, sets_context: true, context }];
+  return [{ ...of, sets_context: true, context: {}, context_asset: place.asset, context_bytes: place.bytes }];
 }
 
 const itemRecords = ({ orgId: org_id, id: run_id, changes }: Decided) =>
@@ -330,7 +355,10 @@ const optional = (name: string, value: unknown): Record<string, unknown> =>
 export async function claimNodes(tx: Tx, max: number, leaseSeconds: number): Promise<Due[]> {
   const rows = await tx.query(claim, [max, leaseSeconds]);
   const contexts = new Map(rows.flatMap(({ run_id, context }) => (context === null ? [] : [[run_id, context]])));
-  return rows.map((row) => ({ claimed: toClaimed(row), context: contexts.get(row.run_id) ?? {} }));
+  return rows.map((row) => ({
+    claimed: toClaimed(row),
+    stored: { context: contexts.get(row.run_id) ?? {}, asset: row.context_asset },
+  }));
 }
 
 const toClaimed = (row: ClaimRecord): Claimed => ({

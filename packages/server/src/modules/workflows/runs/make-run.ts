@@ -2,6 +2,7 @@ import { isUuid, newId } from '../../../kernel/ids.ts';
 import type { Micros } from '../../../kernel/money.ts';
 import type { Tx } from '../../../platform/db/index.ts';
 import type { Context } from '../../../platform/operation.ts';
+import { assertInputFits } from '../context/bounds.ts';
 import type { Definition } from '../definitions/model.ts';
 import { findByName, findDefinition } from '../definitions/store.ts';
 import type { Graphs } from '../engine/graphs.ts';
@@ -57,6 +58,7 @@ export async function makeRun(
   const { tx, by, call } = context;
   const orgId = String(by.orgId);
   const definition = await requireDefinition(tx, orgId, wanted.definition);
+  assertInputFits(input);
   await assertFits(services, definition, input);
   const key = await keyOf(services, definition, { given: concurrencyKey, input });
   const graph = await services.graphs.of(orgId, definition.id);

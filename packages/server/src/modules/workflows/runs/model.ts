@@ -25,7 +25,10 @@ export type WorkflowRun = {
   /** What it and the runs below it may cost; null does not bound it. */
   budget: Micros | null;
   input: JsonObject;
-  context: JsonObject;
+  /** Null where it is kept as an asset. */
+  context: JsonObject | null;
+  /** Where it is too large for the row. */
+  contextAsset: { id: string; bytes: number } | null;
   error: RunError | null;
   /** The node of another run that had it made. */
   parent: { runId: string; node: string } | null;

@@ -3,6 +3,7 @@ import { decodeCursor, encodeCursor, type Page } from '../../../kernel/page.ts';
 import type { Tx } from '../../../platform/db/index.ts';
 import { type AnyOperation, type Context, operation } from '../../../platform/operation.ts';
 import { findEvaluationsOfNodes } from '../../evaluations/index.ts';
+import type { Contexts } from '../context/contexts.ts';
 import { RunProgress } from '../engine/run-progress.ts';
 import { type EndWork, endWorkOfStopped } from '../engine/stopped-work.ts';
 import { lockForProgress, writeProgress } from '../engine/store.ts';
@@ -13,6 +14,7 @@ import type { RunNode, WorkflowRun } from './model.ts';
 import * as store from './store.ts';
 
 export type RunServices = MakingServices & {
+  contexts: Contexts;
   endWork: EndWork;
   /** A signal, raised behind the commit: a run ended while attempts may be under way. */
   ended(runId: string): void;

@@ -18,6 +18,8 @@ type Row = {
   concurrency_key: string | null;
   input: JsonObject;
   context: JsonObject;
+  context_asset: string | null;
+  context_bytes: number | null;
   error: RunError | null;
   created_by_kind: string;
   created_by: string;
@@ -57,7 +59,7 @@ const insertNodes = statement(
    from json_to_recordset($4::json) as n (key text, position integer, state text, waits_for integer, is_due boolean)`,
 );
 const FIELDS = `r.org_id, r.id, r.definition_id, d.name as definition_name, d.version as definition_version, r.state, r.priority, r.budget_micros, r.concurrency_key,
-  r.input, r.context, r.error, r.created_by_kind, r.created_by, r.schedule_id, r.parent_run_id, r.parent_node, r.created_at, r.started_at, r.deadline_at, r.completed_at`;
+  r.input, r.context, r.context_asset, r.context_bytes, r.error, r.created_by_kind, r.created_by, r.schedule_id, r.parent_run_id, r.parent_node, r.created_at, r.started_at, r.deadline_at, r.completed_at`;
 const FROM =
   'from workflow_runs r join workflow_definitions d on d.org_id = r.org_id and d.id = r.definition_id where r.org_id = $1';
 const byId = statement<Row>('workflow_runs.by_id', `select ${FIELDS} ${FROM} and r.id = $2`);
@@ -91,10 +93,10 @@ const renew = statement(
   `update workflow_runs set deadline_at = now() + (deadline_at - created_at)
    where org_id = $1 and id = $2 and deadline_at is not null`,
 );
-const deleteOld = statement<{ id: string }>(
+const deleteOld = statement<{ org_id: string; context_asset: string | null }>(
   'workflow_runs.delete_old',
   `delete from workflow_runs where (org_id, id) in (select org_id, id from workflow_runs
-     where completed_at < now() - make_interval(days => $1) limit 1000) returning id`,
+     where completed_at < now() - make_interval(days => $1) limit 1000) returning org_id, context_asset`,
 );
 
 export type NewRun = {
@@ -208,10 +210,14 @@ const toRunNode = (row: NodeRecord): RunNode => ({
 /** Gives a run as long again as it had at first. */
 export const renewDeadline = (tx: Tx, orgId: string, id: string): void => tx.defer(renew, [orgId, id]);
 
-/** Deletes a batch of runs that ended long ago; says how many. */
-export async function deleteRunsOlderThan(tx: Tx, days: number): Promise<number> {
-  return (await tx.query(deleteOld, [days])).length;
+/** Deletes a batch of runs that ended long ago, and gives of each the asset that was its context, if one was. */
+export async function deleteOldRuns(tx: Tx, days: number): Promise<{ orgId: string; contextAsset: string | null }[]> {
+  const rows = await tx.query(deleteOld, [days]);
+  return rows.map(({ org_id: orgId, context_asset: contextAsset }) => ({ orgId, contextAsset }));
 }
+
+const placeOf = ({ context_asset: id, context_bytes: bytes }: Row): WorkflowRun['contextAsset'] =>
+  id === null || bytes === null ? null : { id, bytes };
 
 const toRun = (row: Row): WorkflowRun => ({
   orgId: row.org_id,
@@ -222,7 +228,8 @@ const toRun = (row: Row): WorkflowRun => ({
   budget: row.budget_micros,
   concurrencyKey: row.concurrency_key,
   input: row.input,
-  context: row.context,
+  context: row.context_asset === null ? row.context : null,
+  contextAsset: placeOf(row),
   error: row.error,
   parent:
     row.parent_run_id === null || row.parent_node === null ? null : { runId: row.parent_run_id, node: row.parent_node },

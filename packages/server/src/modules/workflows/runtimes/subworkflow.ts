@@ -2,7 +2,7 @@ import type { Call } from '../../../platform/operation.ts';
 import { readPath, valueAt } from '../context/context.ts';
 import { type Result, WHOLE } from '../engine/model.ts';
 import { nodeErrors, OUT_OF_BUDGET } from '../errors.ts';
-import { isTerminal } from '../model.ts';
+import { isTerminal, type JsonObject } from '../model.ts';
 import type { WorkflowRun } from '../runs/model.ts';
 import { completed, type Handler, type Task } from './model.ts';
 import type { ChildRun } from './start-child.ts';
@@ -14,6 +14,8 @@ export type SubworkflowServices = {
   callFor(task: Task): Promise<Call | null>;
   start(call: Call, child: ChildRun): Promise<unknown>;
   findRun(orgId: string, id: string): Promise<WorkflowRun | null>;
+  /** The context of a run, wherever it is kept. */
+  contextOf(run: WorkflowRun): Promise<JsonObject>;
 };
 
 /** Runs another workflow, and waits for its end without a worker. A run that nobody waits for any more is cancelled. */
@@ -34,11 +36,11 @@ async function begin({ callFor, start }: SubworkflowServices, task: Task): Promi
   return null;
 }
 
-async function goOn({ findRun }: SubworkflowServices, { orgId, node, resume }: Task): Promise<Result> {
+async function goOn({ findRun, contextOf }: SubworkflowServices, { orgId, node, resume }: Task): Promise<Result> {
   const child = await findRun(orgId, String(resume?.['child_run_id']));
   if (!child) throw nodeErrors.child_gone('The run that this node waits for was deleted before the node saw its end.');
   const { output } = node.config as SubworkflowConfig;
-  if (child.state === 'completed') return completed(valueAt(child.context, readPath(output) ?? []));
+  if (child.state === 'completed') return completed(valueAt(await contextOf(child), readPath(output) ?? []));
   if (isTerminal(child.state)) return failed(child);
   const until = new Date(String(resume?.['until']));
   if (until > new Date()) return { kind: 'waiting', at: until, resume: { ...resume } };
