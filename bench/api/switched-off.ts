@@ -102,6 +102,7 @@ export async function serveSwitched(app: App, switches: readonly Switch[]): Prom
     release: 'bench',
     jwks: () => app.core.signingKeys.jwks(),
     stopMs: 0,
+    silenceMs: 60_000,
     claimedPaths: new Set(),
   });
   return `http://127.0.0.1:${await http.listen('127.0.0.1', 0)}`;

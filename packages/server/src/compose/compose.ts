@@ -222,6 +222,7 @@ async function startApi(
     jwks: () => core.signingKeys.jwks(),
     release: RELEASE,
     stopMs: config.stopSeconds * 1000,
+    silenceMs: config.assetSilenceSeconds * 1000,
     claimedPaths: new Set([RUNNER_PATH]),
   });
   // Together: what a request waits for is the end of a run.

@@ -19,6 +19,14 @@ export const ASSETS = {
     help: 'How much one organization may store, bytes, where it has no quota of its own; 0: as much as there is room for.',
     read: integer(0, Number.MAX_SAFE_INTEGER),
   }),
+  assetSilenceSeconds: setting({
+    flag: 'asset-silence-seconds',
+    toml: 'assets.silence_seconds',
+    env: 'ASSAY_ASSET_SILENCE_SECONDS',
+    fallback: '60',
+    help: 'How long nothing may come of an upload before it is ended, seconds.',
+    read: integer(1, 3_600),
+  }),
   assetEncryption: setting({
     flag: 'asset-encryption',
     toml: 'assets.encryption',

@@ -71,6 +71,7 @@ const SAID: Record<SettingName, [string, string, string]> = {
   usageRetentionDays: ['90', '200', '300'],
   webhookRetentionDays: ['7', '8', '9'],
   assetMaxBytes: ['1', '2', '3'],
+  assetSilenceSeconds: ['1', '2', '3'],
   assetQuotaBytes: ['1', '2', '3'],
   assetEncryption: ['on', 'true', '1'],
   assetBucket: ['s3://file', 's3://environment/a', 's3://flag/b'],

@@ -84,6 +84,8 @@ export type HttpServerOptions = {
   release: string;
   /** For how long a stop waits for requests that are under way. */
   stopMs: number;
+  /** For how long nothing may come of a file that is on its way. */
+  silenceMs: number;
   /** WebSocket paths that somebody else serves on this server. */
   claimedPaths: ReadonlySet<string>;
 };
@@ -101,7 +103,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       { ...about, title: 'Assay evaluations' },
     ),
   );
-  const app = new HttpApp({ proxies: kit.proxies, stopMs: options.stopMs });
+  const app = new HttpApp({ proxies: kit.proxies, stopMs: options.stopMs, silenceMs: options.silenceMs });
   await app.surface('/v1', (scope) => {
     const { accounts, passwords, ownLogins, secondFactors, signingKeys, identityProviders } = operations;
     const people = {

@@ -17,7 +17,8 @@ import { addAssets } from '../../modules/assets/index.ts';
 const db = testDatabase();
 let api: ServedApi;
 beforeAll(async () => {
-  api = await servedApi(db, ['--asset-max-bytes', '3000000', '--asset-types', 'text/*,application/octet-stream']);
+  const limits = ['--asset-max-bytes', '3000000', '--asset-silence-seconds', '3'];
+  api = await servedApi(db, [...limits, '--asset-types', 'text/*,application/octet-stream']);
 });
 afterAll(() => api[Symbol.asyncDispose]());
 
@@ -223,6 +224,19 @@ describe('POST /v1/assets', () => {
       await until('nothing is left', async () => (await remains(orgId)).files === 0);
       await until('no room is kept', async () => (await remains(orgId)).uploads === 0);
     }
+    expect(await remains(orgId)).toEqual(NOTHING);
+  });
+
+  test('ends an upload that falls silent, says so, and leaves nothing of it', async () => {
+    const { key, orgId } = await owner();
+    const socket = connect(Number(new URL(api.app.url ?? '').port), '127.0.0.1');
+    socket.write(`POST /v1/assets HTTP/1.1\r\nhost: x\r\nx-api-key: ${key}\r\ncontent-length: 2000000\r\n\r\n`);
+    socket.write('x'.repeat(500_000));
+    await until('the bytes arrive', async () => (await remains(orgId)).files === 1);
+    let answer = '';
+    for await (const chunk of socket) answer += chunk;
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    await until('nothing is left', async () => (await remains(orgId)).uploads === 0);
     expect(await remains(orgId)).toEqual(NOTHING);
   });
 

@@ -30,7 +30,7 @@ let port: number;
 beforeEach(async () => {
   fake = fakeKit();
   const { kit } = fake;
-  app = new HttpApp({ proxies: new TrustedProxies([]), stopMs: 1_000 });
+  app = new HttpApp({ proxies: new TrustedProxies([]), stopMs: 1_000, silenceMs: 60_000 });
   for (const [prefix, renderError] of SURFACES) {
     await app.surface(prefix, (scope) => {
       const surface = new Surface(scope, { name: 'control', renderError, rate: 'control', kit });

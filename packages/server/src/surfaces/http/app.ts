@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { SECURITY_HEADERS, setHeaders } from './headers.ts';
-import { isOverdue } from './patience.ts';
+import { isOverdue, limitSilence } from './patience.ts';
 import { isEventStream } from './sse.ts';
 import type { Surface } from './surface.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
@@ -26,8 +26,11 @@ export class HttpApp implements AsyncDisposable {
   readonly #open = new Map<ServerResponse, { since: number }>();
   readonly #overdue: NodeJS.Timeout;
 
-  /** @param options `stopMs` is for how long a stop waits for requests that are under way */
-  constructor(options: { proxies: TrustedProxies; stopMs: number }) {
+  /**
+   * @param options `stopMs` is for how long a stop waits for requests that are under way, `silenceMs` for how long nothing may
+   * come of a file
+   */
+  constructor(options: { proxies: TrustedProxies; stopMs: number; silenceMs: number }) {
     this.#stopMs = options.stopMs;
     this.#fastify = fastify({
       bodyLimit: BODY_LIMIT,
@@ -44,7 +47,9 @@ export class HttpApp implements AsyncDisposable {
     // Only surfaces read bodies. What is sent to a path that nobody serves is not looked at: the path is what is refused.
     this.#fastify.removeAllContentTypeParsers();
     this.#fastify.addContentTypeParser('*', async () => undefined);
-    this.#fastify.server.on('request', (_request, response) => {
+    // Before any route sees the request.
+    this.#fastify.server.prependListener('request', (request, response) => {
+      limitSilence(request, options.silenceMs, () => endLate(response));
       this.#open.set(response, { since: performance.now() });
       response.once('close', () => this.#open.delete(response));
     });
@@ -81,9 +86,7 @@ export class HttpApp implements AsyncDisposable {
   #endOverdue(): void {
     const now = performance.now();
     for (const [response, { since }] of this.#open) {
-      if (!isOverdue(response, now - since)) continue;
-      if (!response.headersSent) response.socket?.write('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n');
-      response.socket?.destroySoon();
+      if (isOverdue(response, now - since)) endLate(response);
     }
   }
 
@@ -117,4 +120,10 @@ export class HttpApp implements AsyncDisposable {
     this.server.closeAllConnections();
     await Promise.race([closed, delay(LAST_WORDS_MS)]);
   }
+}
+
+/** Ends a request whose body does not come, and says so where nothing was said yet. */
+function endLate({ headersSent, socket }: ServerResponse): void {
+  if (!headersSent) socket?.write('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n');
+  socket?.destroySoon();
 }
