@@ -22,14 +22,12 @@ import {
   WHOLE,
 } from './model.ts';
 import { RunEvents } from './run-events.ts';
+import { RunNodes } from './run-nodes.ts';
 import { giveOut, MOST_ITEMS, spreadOver } from './spread.ts';
 
 /** Attempts of one node whose policy allows fewer; a node that takes its worker with it each time is not given out for ever. */
 const MOST_LOST = 5;
 const LOST: Failure = { code: 'workflow_node.lost', message: 'The worker was lost each time that it ran this node.' };
-
-/** A decision that needs to know more nodes of the run than were read. */
-export class UnreadNode extends Error {}
 
 /**
  * One locked run, and what is decided about it: pure, so that the rules can be tried without a database. Decisions are
@@ -46,10 +44,9 @@ export class UnreadNode extends Error {}
 export class RunProgress {
   readonly #graph: Graph;
   readonly #run: RunRow;
-  readonly #nodes: ReadonlyMap<string, NodeRow>;
+  readonly #nodes: RunNodes;
   readonly #now: Date;
   readonly #random: () => number;
-  readonly #changes = new Map<string, NodeChange>();
   readonly #items = new Map<string, readonly Json[]>();
   readonly #events: RunEvents;
   #sweep: Sweep | null = null;
@@ -62,7 +59,7 @@ export class RunProgress {
   constructor(of: { graph: Graph; run: RunRow; nodes: readonly NodeRow[]; now: Date; random?: () => number }) {
     this.#graph = of.graph;
     this.#run = of.run;
-    this.#nodes = new Map(of.nodes.map((node) => [nameOf(node), node]));
+    this.#nodes = new RunNodes(of);
     this.#now = of.now;
     this.#random = of.random ?? Math.random;
     this.#state = of.run.state;
@@ -94,7 +91,7 @@ export class RunProgress {
       run,
       isRunSame: run.state === state && run.nodesLeft === nodesLeft && run.context === context,
       isContextSame: run.context === context,
-      nodes: this.#changes,
+      nodes: this.#nodes.changes,
       items: this.#items,
       sweep: this.#sweep,
       place: this.#placeChange,
@@ -118,7 +115,7 @@ export class RunProgress {
     this.#begin();
     if (!this.#graph.isLimited) this.#tellRun('started');
     for (const { key, dependsOn } of this.#graph.nodes.values())
-      if (dependsOn.length === 0) this.#makeReady(this.#rowOf(key));
+      if (dependsOn.length === 0) this.#makeReady(this.#nodes.rowOf(key));
     this.#endIfDone();
   }
 
@@ -137,9 +134,8 @@ export class RunProgress {
 
   /** Takes what a node that waits came to without a worker; false when it does not wait any more. */
   answer(ref: NodeRef, result: Result): boolean {
-    const node = this.#nodes.get(nameOf(ref));
-    if (node?.state !== 'waiting' || node.spread !== null || this.#changes.has(nameOf(ref))) return false;
-    if (isTerminal(this.#state)) return false;
+    const node = this.#nodes.undecided(ref);
+    if (node?.state !== 'waiting' || node.spread !== null || isTerminal(this.#state)) return false;
     this.#take(node, result);
     this.#endIfDone();
     return true;
@@ -175,7 +171,7 @@ export class RunProgress {
    */
   retry(): boolean {
     if (this.#state !== 'failed' && this.#state !== 'cancelled') return false;
-    const rows = [...this.#graph.nodes.keys()].map((key) => this.#rowOf(key));
+    const rows = [...this.#graph.nodes.keys()].map((key) => this.#nodes.rowOf(key));
     const again = new Map(rows.filter((node) => this.#isToBeMadeAgain(node)).map((node) => [node.key, node]));
     this.#begin();
     this.#left = again.size;
@@ -183,9 +179,9 @@ export class RunProgress {
     for (const [key, node] of again) {
       const { dependsOn } = this.#definitionOf(key);
       const ended = dependsOn.filter((dependency) => !again.has(dependency));
-      const reached = ended.filter((dependency) => this.#rowOf(dependency).state !== 'skipped').length;
+      const reached = ended.filter((dependency) => this.#nodes.rowOf(dependency).state !== 'skipped').length;
       const waitsFor = dependsOn.length - ended.length;
-      this.#change(node, { ...ANEW, waitsFor, reached });
+      this.#nodes.change(node, { ...ANEW, waitsFor, reached });
       if (node.spread !== null) this.#spreadAgain(node, node.spread);
       else if (waitsFor === 0) this.#makeReady(node);
     }
@@ -211,10 +207,10 @@ export class RunProgress {
   /** Claims some of what became ready here, instead of leaving it to the queue; items are left to it always. */
   handOver(most: number, leaseSeconds: number): HandedOver[] {
     if (this.#state !== 'running') return [];
-    const ready = [...this.#changes.values()].filter((change) => this.#isReadyFromNew(change)).slice(0, most);
+    const ready = [...this.#nodes.changes.values()].filter((change) => this.#isReadyFromNew(change)).slice(0, most);
     return ready.map((change) => {
       const { row, attempt } = this.#beginAttempt(change);
-      this.#change(row, { state: 'running', dueAt: null, leaseSeconds });
+      this.#nodes.change(row, { state: 'running', dueAt: null, leaseSeconds });
       const [resume, spread] = [change.resume ?? null, change.spread ?? row.spread];
       return { key: row.key, item: WHOLE, fence: row.fence + 1, attempt, resume, spread };
     });
@@ -225,7 +221,7 @@ export class RunProgress {
     let made = 0;
     for (let before = -1; before < made; ) {
       before = made;
-      for (const change of this.#changes.values())
+      for (const change of this.#nodes.changes.values())
         if (made < most && this.#state === 'running' && this.#isReadyFromNew(change))
           made += this.#attemptNow(change, attempt(this.#definitionOf(change.key), this.#context)) ? 1 : 0;
     }
@@ -233,7 +229,7 @@ export class RunProgress {
 
   #attemptNow(change: NodeChange, result: Result | null): boolean {
     const dependents = this.#graph.dependents.get(change.key) ?? [];
-    if (result === null || !dependents.every((key) => this.#nodes.has(key))) return false;
+    if (result === null || !dependents.every((key) => this.#nodes.isRead(key))) return false;
     const { row, attempt } = this.#beginAttempt(change);
     this.#take({ ...row, attempt }, result);
     this.#endIfDone();
@@ -241,9 +237,9 @@ export class RunProgress {
   }
 
   #beginAttempt({ key, attempt: before, resume = null }: NodeChange): { row: NodeRow; attempt: number } {
-    const row = this.#rowOf(key);
+    const row = this.#nodes.rowOf(key);
     const attempt = (before ?? row.attempt) + (resume === null ? 1 : 0);
-    this.#change(row, { attempt, begins: true });
+    this.#nodes.change(row, { attempt, begins: true });
     this.#tellNode(row, 'started', { attempt });
     return { row, attempt };
   }
@@ -251,18 +247,18 @@ export class RunProgress {
   /** Nodes that waited for others, or for their items: of those it is known what an attempt before left, if there was one. */
   #isReadyFromNew({ key, item, state, dueAt, resume }: NodeChange): boolean {
     const isDue = item === WHOLE && state === 'ready' && dueAt !== null && dueAt <= this.#now;
-    return isDue && (resume !== undefined || this.#rowOf(key).state === 'pending');
+    return isDue && (resume !== undefined || this.#nodes.rowOf(key).state === 'pending');
   }
 
   /** Whether something is left to the queue that may be claimed. */
   get leavesReady(): boolean {
-    return this.#sweep === 'release' || [...this.#changes.values()].some(({ dueAt }) => dueAt !== null);
+    return this.#sweep === 'release' || [...this.#nodes.changes.values()].some(({ dueAt }) => dueAt !== null);
   }
 
   /** The node under a fence, unless something has been decided of it since. */
   #holds(ref: NodeRef, fence: number): NodeRow | null {
-    const node = this.#nodes.get(nameOf(ref));
-    return node?.state === 'running' && node.fence === fence && !this.#changes.has(nameOf(ref)) ? node : null;
+    const node = this.#nodes.undecided(ref);
+    return node?.state === 'running' && node.fence === fence ? node : null;
   }
 
   #take(node: NodeRow, result: Result): void {
@@ -285,7 +281,7 @@ export class RunProgress {
   }
 
   #wait(node: NodeRow, { at, resume, tells, why }: Result & { kind: 'waiting' }): void {
-    this.#change(node, { state: 'waiting', dueAt: at, resume, error: why ?? null });
+    this.#nodes.change(node, { state: 'waiting', dueAt: at, resume, error: why ?? null });
     if (tells !== null) this.#tellNode(node, 'waiting', { until: at?.toISOString() ?? null, ...tells });
   }
 
@@ -327,7 +323,7 @@ export class RunProgress {
     }
     const dueAt = nextTryAt(policy.backoff, { attempt, retryAfterMs, now: this.#now, random: this.#random });
     const resume = node.spread === null ? null : GATHER;
-    this.#change(node, { attempt, state: 'ready', dueAt: this.#heldBack(dueAt), resume, error: failure });
+    this.#nodes.change(node, { attempt, state: 'ready', dueAt: this.#heldBack(dueAt), resume, error: failure });
     this.#tellNode(node, 'ready', { attempt, retry_at: dueAt.toISOString(), error: failure });
   }
 
@@ -353,7 +349,7 @@ export class RunProgress {
   }
 
   #endWith(node: NodeRow, failure: Failure): void {
-    if (node.item !== WHOLE) this.#end(this.#rowOf(node.key), { state: 'failed', error: failure });
+    if (node.item !== WHOLE) this.#end(this.#nodes.rowOf(node.key), { state: 'failed', error: failure });
     this.#stop('failed', { node: nameOf(node), ...failure });
   }
 
@@ -366,18 +362,18 @@ export class RunProgress {
   /** Tells those who wait for what has ended: of a node its dependents, of an item its node. */
   #release(node: NodeRow, of: (dependent: string) => 'reached' | 'not_reached' | 'passed_over'): void {
     if (node.item !== WHOLE) {
-      const whole = this.#rowOf(node.key);
-      const spread = this.#spreadOf(whole);
+      const whole = this.#nodes.rowOf(node.key);
+      const spread = this.#nodes.spreadOf(whole);
       this.#goOn(whole, { ...spread, left: spread.left - 1 }, 1);
       return;
     }
     for (const key of this.#graph.dependents.get(node.key) ?? []) {
-      const dependent = this.#rowOf(key);
-      const { state, waitsFor, reached } = this.#standing(dependent);
+      const dependent = this.#nodes.rowOf(key);
+      const { state, waitsFor, reached } = this.#nodes.standing(dependent);
       if (state !== 'pending') continue;
       const how = of(key);
       const now = { waitsFor: waitsFor - 1, reached: reached + (how === 'reached' ? 1 : 0) };
-      this.#change(dependent, now);
+      this.#nodes.change(dependent, now);
       if (how === 'passed_over' || (now.waitsFor === 0 && now.reached === 0)) this.#skip(dependent);
       else if (now.waitsFor === 0) this.#makeReady(dependent);
     }
@@ -396,10 +392,8 @@ export class RunProgress {
 
   /** Only what did not complete: the outputs of the others are kept. */
   #spreadAgain(node: NodeRow, { total }: Spread): void {
-    const again = [...this.#nodes.values()].filter(
-      (each) => each.key === node.key && each.item !== WHOLE && this.#isToBeMadeAgain(each),
-    );
-    for (const item of again) this.#change(item, ANEW);
+    const again = this.#nodes.itemsOf(node.key).filter((each) => this.#isToBeMadeAgain(each));
+    for (const item of again) this.#nodes.change(item, ANEW);
     const todo = again.map(({ item }) => item).sort((one, other) => one - other);
     this.#goOn(node, spreadOver(total, todo), this.#concurrencyOf(node));
   }
@@ -407,16 +401,16 @@ export class RunProgress {
   /** Gives out so many more items, or, behind the last one, the node itself. */
   #goOn(node: NodeRow, spread: Spread, more: number): void {
     if (spread.left === 0) {
-      this.#change(node, { spread, state: 'ready', dueAt: this.#heldBack(this.#now), resume: GATHER });
+      this.#nodes.change(node, { spread, state: 'ready', dueAt: this.#heldBack(this.#now), resume: GATHER });
       return;
     }
     const given = giveOut(spread, more);
-    this.#change(node, { spread: given.spread, state: 'waiting' });
-    for (const item of given.items) this.#makeReady(this.#itemOf(node, item));
+    this.#nodes.change(node, { spread: given.spread, state: 'waiting' });
+    for (const item of given.items) this.#makeReady(this.#nodes.itemOf(node, item));
   }
 
   #makeReady(node: NodeRow): void {
-    this.#change(node, { state: 'ready', dueAt: this.#heldBack(this.#now) });
+    this.#nodes.change(node, { state: 'ready', dueAt: this.#heldBack(this.#now) });
     if (this.#state !== 'queued') this.#tellNode(node, 'ready', {});
   }
 
@@ -425,7 +419,7 @@ export class RunProgress {
   }
 
   #end(node: NodeRow, change: Partial<NodeChange> & Pick<NodeChange, 'state'>): void {
-    this.#change(node, { dueAt: null, resume: null, ...change });
+    this.#nodes.change(node, { dueAt: null, resume: null, ...change });
     if (node.item === WHOLE) this.#left -= 1;
   }
 
@@ -441,36 +435,6 @@ export class RunProgress {
     this.#state = state;
     this.#error = error;
     this.#tellRun(state);
-  }
-
-  #standing(node: NodeRow): Pick<NodeRow, 'state' | 'waitsFor' | 'reached'> {
-    return this.#changes.get(nameOf(node)) ?? node;
-  }
-
-  #spreadOf(node: NodeRow): Spread {
-    const spread = this.#changes.get(node.key)?.spread ?? node.spread;
-    if (!spread) throw new Error(`${node.key} of run ${this.#run.id} has no items.`);
-    return spread;
-  }
-
-  #change(node: NodeRow, change: Partial<NodeChange>): void {
-    const { key, item, state, waitsFor, reached } = { ...node, ...this.#standing(node) };
-    const fence = this.#nodes.has(nameOf(node)) ? node.fence : null;
-    const before = this.#changes.get(nameOf(node)) ?? { key, item, fence, state, waitsFor, reached, dueAt: null };
-    this.#changes.set(nameOf(node), { ...before, ...change });
-  }
-
-  /** A node as it was read. Before a run starts they all stand as they were made. */
-  #rowOf(key: string): NodeRow {
-    const node = this.#nodes.get(key);
-    if (node) return node;
-    if (this.#run.state !== 'created') throw new UnreadNode(`${key} of run ${this.#run.id} was not read.`);
-    return { ...UNTOUCHED, key, item: WHOLE, waitsFor: this.#definitionOf(key).dependsOn.length };
-  }
-
-  /** An item that waits for its turn. */
-  #itemOf({ key }: NodeRow, item: number): NodeRow {
-    return this.#nodes.get(nameOf({ key, item })) ?? { ...UNTOUCHED, key, item };
   }
 
   #definitionOf(key: string): NodeDefinition {
@@ -492,7 +456,6 @@ export class RunProgress {
   }
 }
 
-const UNTOUCHED = { state: 'pending', waitsFor: 0, reached: 0, attempt: 0, fence: 0, spread: null } as const;
 /** What tells the attempt that gathers the outputs of items from the one that finds the items. */
 const GATHER = { gather: true };
 /** Of a node that is made again from its beginning. */

@@ -17,9 +17,13 @@ export const INSTANT: Readonly<Record<string, (node: NodeDefinition, input: Json
   fan_in: (node, input) => completed(broughtTogether(Object.entries(input), (node.config as Config['fan_in']).as)),
 };
 
-/** Whether a node waits for nothing: no condition of its own, no list, no worker. */
-export const isInstant = ({ runtime, operation, when, forEach }: NodeDefinition): boolean =>
-  runtime === 'native' && Object.hasOwn(INSTANT, operation) && when === null && forEach === null;
+/** Whether a node waits for nothing: no condition of its own, no list, no worker that can do what it requires. */
+export const isInstant = ({ runtime, operation, when, forEach, requires }: NodeDefinition): boolean =>
+  runtime === 'native' &&
+  Object.hasOwn(INSTANT, operation) &&
+  when === null &&
+  forEach === null &&
+  requires.every((capability) => capability === 'native');
 
 function mergedInputs(input: JsonObject, merge: Config['merge']['merge']): Json {
   const names = Object.keys(input).sort();
