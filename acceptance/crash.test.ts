@@ -235,7 +235,7 @@ describe('a runner', () => {
   });
 });
 
-test('a server whose clock is an hour fast renews leases, ends runs and begins jobs all the same', async () => {
+test('a server whose clock is an hour fast renews leases, ends runs, begins jobs and goes over lists all the same', async () => {
   await server.stop();
   await server.start(shiftedClock(HOUR_MS));
   await server.ready();
@@ -249,5 +249,10 @@ test('a server whose clock is an hour fast renews leases, ends runs and begins j
     const { body } = await server.as().get(`/v1/jobs/${job_id}`);
     return (body as { data: { job: { status: string } } }).data.job.status === 'completed';
   });
+  const items = { items: [1, 2, 3] };
+  const nodes = [{ key: 'all', runtime: 'native', operation: 'noop', for_each: items } as const];
+  await server.sdk().workflows.deploy({ name: 'list', nodes });
+  const run = await server.sdk().runs.createAndWait({ name: 'list' });
+  expect(run.state).toBe('completed');
   await server.stop();
 });

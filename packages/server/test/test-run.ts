@@ -12,18 +12,8 @@ import {
   type Sweep,
   WHOLE,
 } from '../src/modules/workflows/engine/model.ts';
-
-<<<<<<< HEAD
-
-import { RunProgress, UnreadNode } from '../src/modules/workflows/engine/run-progress.ts';
-
-=======
-
 import { UnreadNode } from '../src/modules/workflows/engine/run-nodes.ts';
-import { type Changes, RunProgress } from '../src/modules/workflows/engine/run-progress.ts';
-
->>>>>>> 5d589f1 (workflows: the nodes of a locked run are a noun of their own; a node that requires more than a server waits for a worker that has it)
-
+import { RunProgress } from '../src/modules/workflows/engine/run-progress.ts';
 import { dependentsOf } from '../src/modules/workflows/graph/graph-faults.ts';
 import { isTerminal, type NodeDefinition, type NodePolicy, type NodeState } from '../src/modules/workflows/model.ts';
 

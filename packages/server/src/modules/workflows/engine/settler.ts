@@ -163,7 +163,7 @@ export class Settler implements AsyncDisposable {
   async #decideRun(tx: Tx, locked: LockedRun, of: readonly Decision<unknown>[]): Promise<Decided | null> {
     const graph = await this.#options.graphs.of(locked.run.orgId, locked.run.definitionId);
     const run = await loadRun(tx, locked, this.#options.contexts);
-    const progress = new RunProgress({ graph, ...locked, run, now: new Date() });
+    const progress = new RunProgress({ graph, ...locked, run });
     try {
       const answers = of.map(({ decide }) => decide(progress));
       progress.attemptReady(attemptInstantly, MOST_INSTANT);

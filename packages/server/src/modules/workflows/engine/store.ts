@@ -31,6 +31,7 @@ type RunRecord = {
   parent_node: string | null;
   parent_item: number | null;
   budgeted_by: string[] | null;
+  now: Date;
   nodes: NodeRecord[];
 };
 
@@ -45,7 +46,7 @@ const readLocked = statement<RunRecord>(
   'workflows.read_locked',
   `select r.org_id, r.id, r.definition_id, r.state, r.priority, r.context, r.context_asset, r.nodes_left, r.error->>'node' as failed_at,
      r.created_by_kind, r.created_by, r.limited_to, r.request_id, r.budgeted_by,
-     r.parent_run_id, r.parent_node, r.parent_item, n.nodes
+     r.parent_run_id, r.parent_node, r.parent_item, clock_timestamp() as now, n.nodes
    from json_to_recordset($1::json) as w (org_id uuid, id uuid, keys text[], items integer[], all_nodes boolean)
    join workflow_runs r on r.org_id = w.org_id and r.id = w.id
    cross join lateral (
@@ -256,8 +257,17 @@ export type Due = { claimed: Claimed; stored: StoredContext };
 export type Wanted = RunName & { nodes: readonly NodeRef[] | 'all' };
 /** In whose name attempts are made, the request that the run was made by, and the runs whose budgets hold it. */
 export type RunOrigin = { maker: Actor; requestId: string; budgetedBy: readonly string[] };
-/** Of a run whose context is an asset, `run` has none before it is loaded. */
-export type LockedRun = { run: RunRow; contextAsset: string | null; nodes: NodeRow[]; origin: RunOrigin };
+/**
+ * Of a run whose context is an asset, `run` has none before it is loaded. `now` is by the clock of the database, which all
+ * workers share.
+ */
+export type LockedRun = {
+  run: RunRow;
+  contextAsset: string | null;
+  nodes: NodeRow[];
+  origin: RunOrigin;
+  now: Date;
+};
 
 /** Locks runs, and reads nodes of them. Runs that are not there are left out. */
 export async function lockForProgress(tx: Tx, wanted: readonly Wanted[]): Promise<LockedRun[]> {
@@ -273,6 +283,7 @@ export async function lockForProgress(tx: Tx, wanted: readonly Wanted[]): Promis
     contextAsset: row.context_asset,
     nodes: row.nodes.map(toNode),
     origin: originOf(row),
+    now: row.now,
   }));
 }
 

@@ -222,7 +222,7 @@ const decision = (services: JobServices, { decide, about, action, ...of }: Decis
       const { orgId } = await requireJob(context, id);
       const [locked] = await lockForProgress(tx, [{ orgId, id, nodes: about }]);
       if (!locked) throw notFound();
-      const progress = new RunProgress({ graph: jobGraph(orgId), ...locked, now: new Date() });
+      const progress = new RunProgress({ graph: jobGraph(orgId), ...locked });
       decide(progress);
       writeProgress(tx, [progress]);
       tx.onCommit(isTerminal(progress.state) ? () => services.ended(id) : services.ready);

@@ -153,7 +153,7 @@ const decision = (services: RunServices, { decide, about, action, ...of }: Decis
       const [locked] = await lockForProgress(tx, [{ orgId, id, nodes: about ?? [] }]);
       if (!locked) throw notFound();
       const graph = await services.graphs.of(orgId, locked.run.definitionId);
-      const progress = new RunProgress({ graph, ...locked, now: new Date() });
+      const progress = new RunProgress({ graph, ...locked });
       decide(progress, tx);
       await endWorkOfStopped(tx, [progress], services);
       writeProgress(tx, [progress]);

@@ -21,9 +21,9 @@ export async function endRunsOf(
       names.map((name) => ({ ...name, nodes: [] })),
     );
     const decided = await Promise.all(
-      locked.map(async ({ run, nodes }) => {
-        const graph = await graphs.of(orgId, run.definitionId);
-        const progress = new RunProgress({ graph, run, nodes, now: new Date() });
+      locked.map(async (each) => {
+        const graph = await graphs.of(orgId, each.run.definitionId);
+        const progress = new RunProgress({ graph, ...each });
         progress.cancel();
         return progress;
       }),

@@ -46,7 +46,7 @@ export const evaluateNode = (services: EvaluateNodeServices) =>
       const [locked] = await lockForProgress(tx, [{ orgId, id: runId, nodes: [node] }]);
       if (!locked) throw superseded();
       const graph = await services.graphs.of(orgId, locked.run.definitionId);
-      const progress = new RunProgress({ graph, ...locked, now: new Date() });
+      const progress = new RunProgress({ graph, ...locked });
       const resume = { evaluation_id: id, until: until.toISOString() };
       const result = { kind: 'waiting', at: until, resume } as const;
       if (!progress.report({ ...node, fence, result })) throw superseded();

@@ -59,7 +59,7 @@ export const startChild = (services: MakingServices) =>
       };
       const id = await makeRun(services, context, request);
       const graph = await services.graphs.of(orgId, locked.run.definitionId);
-      const progress = new RunProgress({ graph, ...locked, now: new Date() });
+      const progress = new RunProgress({ graph, ...locked });
       const resume = { child_run_id: id, until: until.toISOString() };
       const tells: { [name: string]: Json } = { child_run_id: id };
       if (!progress.report({ ...node, fence, result: { kind: 'waiting', at: until, resume, tells } }))
