@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { JsonObject } from '../model.ts';
 import type { Program, Reply } from './model.ts';
+import { patience } from './patience.ts';
 
 /** A thread that ran one program too long, or into its bound on memory, is gone; the next question gets a new one. */
 export type Ended = { reply: Reply } | { ended: 'too_slow' } | { ended: 'too_much'; cause: unknown };
@@ -23,9 +24,9 @@ export class ProgramThread implements AsyncDisposable {
     const isNew = this.#worker === null;
     const worker = this.#worker ?? this.#start();
     const asked = Promise.withResolvers<Ended>();
-    const timer = setTimeout(() => this.#lose(worker, { ended: 'too_slow' }), deadlineMs + (isNew ? START_MS : 0));
+    const stop = patience(deadlineMs + (isNew ? START_MS : 0), () => this.#lose(worker, { ended: 'too_slow' }));
     this.#settle = (ended) => {
-      clearTimeout(timer);
+      stop();
       this.#settle = null;
       asked.resolve(ended);
     };
