@@ -17,7 +17,10 @@ export const newClient = (address: DatabaseAddress, applicationName: string): pg
 export const newPool = (address: DatabaseAddress, applicationName: string, max: number): pg.Pool =>
   new pg.Pool({ ...address, application_name: applicationName, max });
 
-/** Closes a connection without a word to the other side, who does not answer any more. */
+/**
+ * Closes a connection without a word to the other side, who does not answer any more. pg only offers an end that waits for
+ * the other side, so that this reaches for the socket below it.
+ */
 export const abandon = (client: pg.ClientBase): void =>
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 

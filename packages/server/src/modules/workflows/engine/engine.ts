@@ -210,6 +210,8 @@ export class Engine implements AsyncDisposable {
       if (result?.kind === 'completed') assertOutputFits(result.output);
       return result;
     } catch (thrown) {
+      // Nobody asks any more: what was stopped is no failure.
+      if (lost.aborted) return null;
       if (isOneOf(thrown, DATABASE_AWAY)) return 'lost';
       if (toAppError(thrown).kind === 'internal')
         this.#options.log.error({ err: thrown, run: claimed.runId, node: claimed.key }, 'a node failed');
